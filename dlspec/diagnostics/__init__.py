@@ -1,0 +1,1 @@
+"""Problems as data, the page of each code, and the renderers."""

@@ -1,0 +1,95 @@
+"""The edits of a fix as a diff: lines removed and lines added."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from dlspec.diagnostics.record import Edit
+from dlspec.diagnostics.render.display import View
+from dlspec.diagnostics.render.ink import Ink
+from dlspec.source import Source
+
+
+class Hunk:
+    """Neighbouring lines of a source that go and those that come, both from line `first` on."""
+
+    __slots__ = ("added", "first", "removed", "source")
+
+    def __init__(self, source: Source, first: int, removed: list[str], added: list[str]) -> None:
+        while removed and added and removed[0] == added[0]:
+            removed, added, first = removed[1:], added[1:], first + 1
+        while removed and added and removed[-1] == added[-1]:
+            removed, added = removed[:-1], added[:-1]
+        self.source, self.first, self.removed, self.added = source, first, removed, added
+
+    @property
+    def last_line(self) -> int:
+        return self.first + max(len(self.removed), len(self.added)) - 1
+
+    def rows(self, gutter: int, ink: Ink) -> Iterator[str]:
+        for lines, others, sign, style in (
+            (self.removed, self.added, "-", "removed"),
+            (self.added, self.removed, "+", "added"),
+        ):
+            for index, line in enumerate(lines):
+                other = others[index] if index < len(others) else ""
+                text = f"{sign} {View(line, _difference(line, other)).text}".rstrip()
+                yield ink("frame", f"{self.first + index:>{gutter}}") + " " + ink(style, text)
+
+
+def hunks(edits: Sequence[Edit]) -> list[Hunk]:
+    """The edits by source and line; those that touch a line in common are one hunk."""
+    sources = {edit.span.source.name: edit.span.source for edit in edits}
+    found = [
+        _hunk(source, group)
+        for name, source in sources.items()
+        for group in _grouped([edit for edit in edits if edit.span.source.name == name])
+    ]
+    return [hunk for hunk in found if hunk.removed or hunk.added]
+
+
+def _grouped(edits: Sequence[Edit]) -> Iterator[list[Edit]]:
+    group: list[Edit] = []
+    end = 0
+    for edit in sorted(edits, key=lambda edit: (edit.span.start, edit.span.end)):
+        first, after = _touched(edit)
+        if group and first >= end:
+            yield group
+            group, end = [], 0
+        group.append(edit)
+        end = max(end, after)
+    if group:
+        yield group
+
+
+def _touched(edit: Edit) -> tuple[int, int]:
+    """The first line that an edit changes and the one after the last; whole lines put in touch none."""
+    span = edit.span
+    first, last = span.line, span.end_line
+    if span.column == span.end_column == 1 and (not edit.text or edit.text.endswith("\n")):
+        return first, last
+    return first, last + 1
+
+
+def _hunk(source: Source, edits: Sequence[Edit]) -> Hunk:
+    first = _touched(edits[0])[0]
+    after = max(_touched(edit)[1] for edit in edits)
+    start, end = _offset(source, first), _offset(source, after)
+    pieces, position = [], start
+    for edit in edits:
+        pieces += [source.text[position : edit.span.start], edit.text]
+        position = max(position, edit.span.end)
+    pieces.append(source.text[position:end])
+    return Hunk(source, first, source.text[start:end].splitlines(), "".join(pieces).splitlines())
+
+
+def _offset(source: Source, line: int) -> int:
+    return source.starts[line - 1] if line <= len(source.starts) else len(source.text)
+
+
+def _difference(line: str, other: str) -> tuple[int, int]:
+    """The columns between which a line differs from another."""
+    shorter = min(len(line), len(other))
+    start = next((i for i in range(shorter) if line[i] != other[i]), shorter)
+    same = next((i for i in range(shorter - start) if line[-1 - i] != other[-1 - i]), shorter - start)
+    return start, len(line) - same

@@ -1,0 +1,466 @@
+"""What each rule of the grammar becomes in the tree; a function a rule, by the rule's name."""
+
+from __future__ import annotations
+
+import re
+
+from dlspec.diagnostics.record import Diagnostic, problem
+from dlspec.record import TYPE_CHECKING
+from dlspec.source import Source, Span
+from dlspec.syntax import tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from dlspec.syntax.parser import Token
+
+SUFFIXES = {"k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\", "/": "/", "0": "\0"}
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
+_DIGITS = 40
+"""Digits of a number; a longer one is a mistake, and Python refuses to read it."""
+
+
+class Builder:
+    """What the functions below need beside their children: the source, and a place for problems."""
+
+    __slots__ = ("problems", "source")
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.problems: list[Diagnostic] = []
+
+    def span(self, token: Token) -> Span:
+        return Span(self.source, token.start, token.end)
+
+
+BUILDERS: dict[str, Callable[[Builder, list[Any], Span], Any]] = {}
+
+
+def builds(*rules: str) -> Callable[[Callable[[Builder, list[Any], Span], Any]], Callable[..., Any]]:
+    """Register a function for rules by name."""
+
+    def register(function: Callable[[Builder, list[Any], Span], Any]) -> Callable[..., Any]:
+        for rule in rules:
+            BUILDERS[rule] = function
+        return function
+
+    return register
+
+
+def _present(children: list[Any]) -> tuple[Any, ...]:
+    return tuple(child for child in children if child is not None)
+
+
+# Words and leaves
+
+
+@builds("name", "key", "import_name", "argument_name", "when", "part")
+def _token(b: Builder, children: list[Any], span: Span) -> Any:
+    return children[0]
+
+
+@builds("variable")
+def _variable(b: Builder, children: list[Any], span: Span) -> tree.Name:
+    return tree.Name(span, children[0].text)
+
+
+@builds("number")
+def _number(b: Builder, children: list[Any], span: Span) -> tree.Literal:
+    text = children[0].text
+    if len(text) > _DIGITS:
+        b.problems.append(problem("E0202", f"a number of {len(text)} characters", span, "is too long"))
+        return tree.Literal(span, 0)
+    return tree.Literal(span, number(text))
+
+
+def number(text: str) -> int | float:
+    """The value of a number as written: `64`, `1e-3`, `30M`, `1_000`."""
+    scale = SUFFIXES.get(text[-1])
+    body = text[:-1] if scale else text
+    value: int | float = float(body) if any(mark in body for mark in ".eE") else int(body)
+    scaled = value * (scale or 1)
+    return int(scaled) if scale and scaled == int(scaled) else scaled
+
+
+@builds("string")
+def _string(b: Builder, children: list[Any], span: Span) -> tree.Literal:
+    return tree.Literal(span, unquoted(children[0].text))
+
+
+def unquoted(text: str) -> str:
+    """The characters that a quoted string stands for."""
+
+    def escape(match: re.Match[str]) -> str:
+        body = match.group(1)
+        if body[0] == "u" and len(body) == 5:
+            return chr(int(body[1:], 16))
+        return _ESCAPES.get(body, "\\" + body)
+
+    return _ESCAPE.sub(escape, text[1:-1])
+
+
+@builds("true")
+def _true(b: Builder, children: list[Any], span: Span) -> tree.Literal:
+    return tree.Literal(span, True)
+
+
+@builds("false")
+def _false(b: Builder, children: list[Any], span: Span) -> tree.Literal:
+    return tree.Literal(span, False)
+
+
+@builds("null")
+def _null(b: Builder, children: list[Any], span: Span) -> tree.Literal:
+    return tree.Literal(span, None)
+
+
+@builds("label")
+def _label(b: Builder, children: list[Any], span: Span) -> tree.LabelName:
+    return label_name(b, span)
+
+
+_LABEL_PART = re.compile(r"\{([^{}]*)\}|[^{}]+")
+
+
+def label_name(b: Builder, span: Span) -> tree.LabelName:
+    """A label's text and computed parts; `span` lies where it is written as it is."""
+    parts: list[str | tree.Expr] = []
+    for match in _LABEL_PART.finditer(b.source.text, span.start, span.end):
+        if match.group(1) is None:
+            parts.append(match.group())
+            continue
+        from dlspec.syntax.parser import parse
+
+        expression, problems, _ = parse(b.source, "expression", match.start(1), match.end(1))
+        b.problems += problems
+        parts.append(expression if expression is not None else "_")
+    return tree.LabelName(span, tuple(parts))
+
+
+# Expressions
+
+
+@builds("binary")
+def _binary(b: Builder, children: list[Any], span: Span) -> tree.Binary:
+    left, operator, right = children
+    return tree.Binary(span, operator.text, left, right)
+
+
+@builds("not_in")
+def _not_in(b: Builder, children: list[Any], span: Span) -> tree.Unary:
+    left, _, operator, right = children
+    return tree.Unary(span, "not", tree.Binary(span, operator.text, left, right))
+
+
+@builds("unary")
+def _unary(b: Builder, children: list[Any], span: Span) -> tree.Expr:
+    operator, operand = children
+    if operator.text == "-" and isinstance(operand, tree.Literal) and type(operand.value) in (int, float):
+        return tree.Literal(span, -operand.value)  # type: ignore[operator]  # checked on the line above
+    return tree.Unary(span, operator.text, operand)
+
+
+@builds("range")
+def _range(b: Builder, children: list[Any], span: Span) -> tree.RangeExpr:
+    return tree.RangeExpr(span, *children)
+
+
+@builds("if_expr")
+def _if_expr(b: Builder, children: list[Any], span: Span) -> tree.IfExpr:
+    then, test, orelse = children
+    return tree.IfExpr(span, test, then, orelse)
+
+
+@builds("pipe")
+def _pipe(b: Builder, children: list[Any], span: Span) -> tree.Pipe:
+    return tree.Pipe(span, tuple(children))
+
+
+@builds("group")
+def _group(b: Builder, children: list[Any], span: Span) -> tree.Group:
+    return tree.Group(span, tuple(children))
+
+
+@builds("labelled")
+def _labelled(b: Builder, children: list[Any], span: Span) -> tree.Labelled:
+    return tree.Labelled(span, *children)
+
+
+@builds("args")
+def _args(b: Builder, children: list[Any], span: Span) -> tuple[tree.Arg, ...]:
+    return _present(children)
+
+
+@builds("arg")
+def _arg(b: Builder, children: list[Any], span: Span) -> tree.Arg:
+    return tree.Arg(span, None, children[0])
+
+
+@builds("named_arg")
+def _named_arg(b: Builder, children: list[Any], span: Span) -> tree.Arg:
+    return tree.Arg(span, children[0].text, children[1])
+
+
+@builds("call")
+def _call(b: Builder, children: list[Any], span: Span) -> tree.Call:
+    return tree.Call(span, children[0], children[1] or ())
+
+
+@builds("attribute")
+def _attribute(b: Builder, children: list[Any], span: Span) -> tree.Expr:
+    value, part = children
+    for name in part.text.split("."):
+        value = tree.Attribute(span, value, name)
+    return value
+
+
+@builds("select")
+def _select(b: Builder, children: list[Any], span: Span) -> tree.Select:
+    return tree.Select(span, children[0], tuple(token.text for token in _present(children[1:])))
+
+
+@builds("index")
+def _index(b: Builder, children: list[Any], span: Span) -> tree.Index:
+    return tree.Index(span, children[0], tuple(children[1:]))
+
+
+@builds("slice_start", "slice_stop")
+def _slice_end(b: Builder, children: list[Any], span: Span) -> tree.Expr | None:
+    return children[0]
+
+
+@builds("slice")
+def _slice(b: Builder, children: list[Any], span: Span) -> tree.Slice:
+    return tree.Slice(span, *children)
+
+
+@builds("list")
+def _list(b: Builder, children: list[Any], span: Span) -> tree.ListExpr:
+    return tree.ListExpr(span, _present(children))
+
+
+@builds("comprehension")
+def _comprehension(b: Builder, children: list[Any], span: Span) -> tree.Comprehension:
+    item, targets, iterable, condition = children
+    return tree.Comprehension(span, item, targets, iterable, condition)
+
+
+@builds("short_field")
+def _short_field(b: Builder, children: list[Any], span: Span) -> tuple[str, tree.Expr]:
+    return children[0].text, tree.Name(span, children[0].text)
+
+
+@builds("field")
+def _field(b: Builder, children: list[Any], span: Span) -> tuple[str, tree.Expr]:
+    return children[0].text, children[1]
+
+
+@builds("record")
+def _record(b: Builder, children: list[Any], span: Span) -> tree.RecordExpr:
+    return tree.RecordExpr(span, _present(children))
+
+
+# Types
+
+
+@builds("type")
+def _type(b: Builder, children: list[Any], span: Span) -> tree.TypeExpr:
+    name, axes = children[0], _present(children[1:])
+    if name.text == "list":
+        return _list_type(b, axes, span)
+    return tree.TensorType(span, name.text, axes)
+
+
+def _list_type(b: Builder, axes: tuple[tree.Expr, ...], span: Span) -> tree.TypeExpr:
+    element = axes[0] if len(axes) == 1 else None
+    if isinstance(element, tree.Index) and isinstance(element.value, tree.Name):
+        inner = tuple(axis for axis in element.indices if not isinstance(axis, tree.Slice))
+        return tree.ListType(span, tree.TensorType(element.span, element.value.name, inner))
+    b.problems.append(problem("E0106", "`list` holds a tensor type", span, "write `list[float32[3, h, w]]`"))
+    return tree.ListType(span, tree.TensorType(span, "float32", ()))
+
+
+@builds("declared_type")
+def _declared_type(b: Builder, children: list[Any], span: Span) -> tuple[tree.TypeExpr, tuple[tree.Expr, ...]]:
+    return children[0], _present(children[1:])
+
+
+@builds("axes")
+def _axes(b: Builder, children: list[Any], span: Span) -> tuple[tree.Expr, ...]:
+    return _present(children)
+
+
+# Statements
+
+
+@builds("body")
+def _body(b: Builder, children: list[Any], span: Span) -> tuple[tree.Statement, ...]:
+    return _present(children)
+
+
+@builds("evaluate")
+def _evaluate(b: Builder, children: list[Any], span: Span) -> tree.Evaluate:
+    return tree.Evaluate(span, children[0])
+
+
+@builds("targets")
+def _targets(b: Builder, children: list[Any], span: Span) -> tuple[str, ...]:
+    return tuple(token.text for token in _present(children))
+
+
+@builds("assign")
+def _assign(b: Builder, children: list[Any], span: Span) -> tree.Assign:
+    return tree.Assign(span, *children)
+
+
+def _when(b: Builder, token: Token | None) -> bool:
+    if token is not None and token.text != "training":
+        b.problems.append(problem("E0106", f"`when {token.text}` is not known", b.span(token), "only `when training` is"))
+    return token is not None
+
+
+@builds("input")
+def _input(b: Builder, children: list[Any], span: Span) -> tree.Input:
+    label, (declared, where), when = children
+    return tree.Input(span, label.plain or "_", declared, where, _when(b, when))
+
+
+@builds("output")
+def _output(b: Builder, children: list[Any], span: Span) -> tree.Output:
+    name, *rest = children
+    value, when = rest if len(rest) == 2 else (None, rest[0])
+    return tree.Output(span, name.text, value, None, _when(b, when))
+
+
+@builds("output_if")
+def _output_if(b: Builder, children: list[Any], span: Span) -> tree.Output:
+    name, value, condition, when = children
+    return tree.Output(span, name.text, value, condition, _when(b, when))
+
+
+@builds("module")
+def _module(b: Builder, children: list[Any], span: Span) -> tree.Module:
+    return tree.Module(span, children[0].text, children[1])
+
+
+@builds("learned")
+def _learned(b: Builder, children: list[Any], span: Span) -> tree.Learned:
+    kind, label, axes, start = children
+    return tree.Learned(span, kind.text, label.plain or "_", axes, start or tree.Name(span, "zeros"))
+
+
+@builds("if_statement")
+def _if(b: Builder, children: list[Any], span: Span) -> tree.If:
+    test, body, orelse = children
+    if isinstance(orelse, tree.If):
+        orelse = (orelse,)
+    return tree.If(span, test, body or (), orelse or ())
+
+
+@builds("for_statement")
+def _for(b: Builder, children: list[Any], span: Span) -> tree.For:
+    return tree.For(span, *children)
+
+
+@builds("allow")
+def _allow(b: Builder, children: list[Any], span: Span) -> tree.Allow:
+    label, reason = children
+    return tree.Allow(span, (label.plain or "").replace("_", "-"), unquoted(reason.text))
+
+
+@builds("limits")
+def _limits(b: Builder, children: list[Any], span: Span) -> tree.Limits:
+    return tree.Limits(span, children[0])
+
+
+# Plans
+
+
+@builds("entry")
+def _entry(b: Builder, children: list[Any], span: Span) -> tree.Entry:
+    key, value = children
+    return tree.Entry(span, key.text, b.span(key), value)
+
+
+@builds("section")
+def _section(b: Builder, children: list[Any], span: Span) -> tree.Section:
+    entries = tuple(child for child in children if isinstance(child, tree.Entry))  # separators fall away
+    _refuse_repeated(b, entries)
+    return tree.Section(span, entries)
+
+
+def _refuse_repeated(b: Builder, entries: tuple[tree.Entry, ...]) -> None:
+    seen: dict[str, tree.Entry] = {}
+    for entry in entries:
+        first = seen.setdefault(entry.key, entry)
+        if first is not entry:
+            b.problems.append(
+                problem(
+                    "E0104", f"the key `{entry.key}` stands twice", entry.key_span, "again here",
+                    also=[(first.key_span, "first here")],
+                )  # fmt: skip
+            )
+
+
+# A file
+
+
+@builds("params")
+def _params(b: Builder, children: list[Any], span: Span) -> tuple[tree.Param, ...]:
+    return _present(children)
+
+
+@builds("param")
+def _param(b: Builder, children: list[Any], span: Span) -> tree.Param:
+    return tree.Param(span, children[0].text, children[1])
+
+
+@builds("import")
+def _import(b: Builder, children: list[Any], span: Span) -> tree.Import:
+    *names, path = _present(children)
+    found = tuple((name.text, b.span(name)) for name in names)
+    return tree.Import(span, found, unquoted(path.text), b.span(path))
+
+
+@builds("constant")
+def _constant(b: Builder, children: list[Any], span: Span) -> tree.Constant:
+    return tree.Constant(span, children[0].text, children[1])
+
+
+@builds("block")
+def _block(b: Builder, children: list[Any], span: Span) -> tree.Block:
+    name, params, body = children
+    return tree.Block(span, name.text, b.span(name), params or (), body or ())
+
+
+@builds("network")
+def _network(b: Builder, children: list[Any], span: Span) -> tree.Network:
+    name, params, body = children
+    return tree.Network(span, name.text, b.span(name), params or (), body or ())
+
+
+@builds("alias")
+def _alias(b: Builder, children: list[Any], span: Span) -> tree.Alias:
+    return tree.Alias(span, children[0].text, b.span(children[0]), children[1])
+
+
+@builds("foreign")
+def _foreign(b: Builder, children: list[Any], span: Span) -> tree.Foreign:
+    name, params, path, *axes = children
+    *takes, gives = _present(axes)
+    return tree.Foreign(
+        span, name.text, b.span(name), params or (), tuple(takes), unquoted(path.text), gives
+    )  # fmt: skip
+
+
+@builds("plan")
+def _plan(b: Builder, children: list[Any], span: Span) -> tree.Plan:
+    name, section = children
+    return tree.Plan(span, name.text, b.span(name), section)
+
+
+@builds("start")
+def _start(b: Builder, children: list[Any], span: Span) -> tuple[tree.Statement, ...]:
+    return _present(children)

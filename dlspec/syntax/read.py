@@ -1,0 +1,26 @@
+"""A source in either spelling to its tree."""
+
+from __future__ import annotations
+
+from dlspec.diagnostics.record import Diagnostic
+from dlspec.source import Source
+from dlspec.syntax.tree import File
+
+YAML_SUFFIXES = (".yaml", ".yml")
+
+
+def read(source: Source) -> tuple[File, list[Diagnostic]]:
+    """The tree of a source and what was wrong with its syntax; the name's suffix tells the spelling."""
+    if source.name.endswith(YAML_SUFFIXES):
+        from dlspec.syntax.yaml_reader import read_yaml
+
+        return read_yaml(source)
+    return read_dsl(source)
+
+
+def read_dsl(source: Source) -> tuple[File, list[Diagnostic]]:
+    """The tree of a `.dls` text."""
+    from dlspec.syntax.parser import parse
+
+    items, problems, parser = parse(source, "start")
+    return File(source.span(0, len(source.text)), items or (), parser.comments()), problems
