@@ -19,7 +19,11 @@ class _RecordType(type):
     """Turns the annotations of a class body into slots and remembers their order and defaults."""
 
     def __new__(mcs, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> _RecordType:
-        own = [field for field in body.get("__annotations__", {}) if not field.startswith("_")]
+        own = [
+            field
+            for field, annotation in body.get("__annotations__", {}).items()
+            if not field.startswith("_") and not str(annotation).startswith("ClassVar")
+        ]
         defaults = {field: body.pop(field) for field in own if field in body}
         inherited = next((base for base in bases if isinstance(base, _RecordType)), None)
         body["__slots__"] = tuple(own)

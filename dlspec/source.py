@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import accumulate
 from pathlib import Path
 
 
@@ -26,14 +27,10 @@ class Source:
 
     @property
     def starts(self) -> list[int]:
-        """The offset at which each line begins."""
+        """The offset at which each line begins; lines end as editors end them, at LF, CR LF and CR."""
         if self._starts is None:
-            starts = [0]
-            for line in self.text.splitlines(keepends=True):
-                starts.append(starts[-1] + len(line))
-            if len(starts) > 1 and not self.text.endswith(("\n", "\r", "\x0b", "\x0c", "\x85", "\u2028", "\u2029")):
-                starts.pop()
-            self._starts = starts
+            lines = self.text.replace("\r\n", " \n").replace("\r", "\n").split("\n")
+            self._starts = list(accumulate((len(line) + 1 for line in lines[:-1]), initial=0))
         return self._starts
 
     def position(self, offset: int) -> tuple[int, int]:

@@ -3,54 +3,88 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal
 
 from dlspec.source import Span
 
-Severity = Literal["error", "warning"]
-Safety = Literal["safe", "unsafe", "placeholder"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    Severity = Literal["error", "warning"]
+    Safety = Literal["safe", "unsafe", "placeholder"]
 
 
-@dataclass(slots=True)
-class Label:
+class _Values:
+    """Equality and `repr` by slots; the dataclasses that would give them cost 15 ms to import."""
+
+    __slots__: tuple[str, ...] = ()
+    __hash__ = None  # type: ignore[assignment]  # they are mutable
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self._facts() == other._facts()
+
+    def __repr__(self) -> str:
+        facts = zip(self.__slots__, self._facts(), strict=True)
+        return f"{type(self).__name__}({', '.join(f'{name}={fact!r}' for name, fact in facts)})"
+
+    def _facts(self) -> list[object]:
+        return [getattr(self, name) for name in self.__slots__]
+
+
+class Label(_Values):
     """Words at a place; the primary label says what, the others why."""
 
-    span: Span
-    text: str = ""
-    primary: bool = False
+    __slots__ = ("primary", "span", "text")
+
+    def __init__(self, span: Span, text: str = "", primary: bool = False) -> None:
+        self.span = span
+        self.text = text
+        self.primary = primary
 
 
-@dataclass(slots=True)
-class Edit:
+class Edit(_Values):
     """Replace the text of a span (an empty span inserts)."""
 
-    span: Span
-    text: str
+    __slots__ = ("span", "text")
+
+    def __init__(self, span: Span, text: str) -> None:
+        self.span = span
+        self.text = text
 
 
-@dataclass(slots=True)
-class Fix:
+class Fix(_Values):
     """One change that repairs the problem.
 
     `safe` keeps the meaning or is clearly intended, `unsafe` changes the model,
     `placeholder` leaves something for the user to fill in.
     """
 
-    message: str
-    edits: Sequence[Edit] = ()
-    safety: Safety = "unsafe"
+    __slots__ = ("edits", "message", "safety")
+
+    def __init__(self, message: str, edits: Sequence[Edit] = (), safety: Safety = "unsafe") -> None:
+        self.message = message
+        self.edits = edits
+        self.safety: Safety = safety
 
 
-@dataclass(slots=True)
-class Diagnostic:
+class Diagnostic(_Values):
     """A problem as data; `diagnostics.render` gives it words on a page."""
 
-    code: str
-    message: str
-    labels: list[Label] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    fixes: list[Fix] = field(default_factory=list)
+    __slots__ = ("code", "fixes", "labels", "message", "notes")
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        labels: list[Label] | None = None,
+        notes: list[str] | None = None,
+        fixes: list[Fix] | None = None,
+    ) -> None:
+        self.code = code
+        self.message = message
+        self.labels = [] if labels is None else labels
+        self.notes = [] if notes is None else notes
+        self.fixes = [] if fixes is None else fixes
 
     @property
     def severity(self) -> Severity:
@@ -66,6 +100,12 @@ class Diagnostic:
     @property
     def primary(self) -> Label | None:
         return next((label for label in self.labels if label.primary), None)
+
+    @property
+    def place(self) -> Span | None:
+        """Where the problem is: the primary span, else the first one, else nowhere."""
+        label = self.primary or next(iter(self.labels), None)
+        return label.span if label else None
 
 
 class SpecError(Exception):

@@ -149,7 +149,7 @@ class Size:
         try:
             return self._hash
         except AttributeError:
-            self._hash = hash((self.constant, frozenset(self.terms.items())))
+            self._hash = hash((self.constant, frozenset(self.terms)))
             return self._hash
 
     def __str__(self) -> str:
@@ -172,6 +172,13 @@ class Floor:
     def __init__(self, numerator: Dim, divisor: Dim) -> None:
         self.numerator = numerator
         self.divisor = divisor
+        # A floor is a key of the terms it enters, so it is hashed at once, and by what costs little to look at.
+        if numerator.__class__ is Size:
+            terms = numerator.terms  # type: ignore[union-attr]  # narrowed by class, for speed
+            part = next(iter(terms)) if len(terms) == 1 else len(terms)
+            self._hash = hash((part, numerator.constant, divisor))  # type: ignore[union-attr]
+        else:
+            self._hash = hash((numerator, divisor))
 
     @property
     def order(self) -> tuple[bool, str, str]:
@@ -192,11 +199,7 @@ class Floor:
         )
 
     def __hash__(self) -> int:
-        try:
-            return self._hash
-        except AttributeError:
-            self._hash = hash((self.numerator, self.divisor))
-            return self._hash
+        return self._hash
 
 
 Atom = str | Floor
@@ -247,11 +250,11 @@ def exact_quotient(dividend: Dim, divisor: Dim) -> Dim | None:
         return None
     if dividend == 0:
         return 0
-    lead, factor = min(_with_constant(divisor), key=_descending)
+    lead, factor = min(_with_constant(divisor), key=descending)
     quotient: Dim = 0
     while dividend != 0:
         # Each round cancels the leading product in a graded order, so the rounds end.
-        product, coefficient = min(_with_constant(dividend), key=_descending)
+        product, coefficient = min(_with_constant(dividend), key=descending)
         left = _cancelled(product, lead)
         if left is None or coefficient % factor:
             return None
@@ -269,7 +272,7 @@ def size_text(size: Dim, multiples: Mapping[str, int] = {}) -> str:
     if isinstance(size, int):
         return str(size)
     remainders, rest = _remainders(size, multiples)
-    terms = [(_term_text(atoms, abs(term), multiples), term) for atoms, term in sorted(rest.terms.items(), key=_descending)] if isinstance(rest, Size) else []
+    terms = [(_term_text(atoms, abs(term), multiples), term) for atoms, term in sorted(rest.terms.items(), key=descending)] if isinstance(rest, Size) else []
     constant = rest if isinstance(rest, int) else rest.constant
     terms = remainders + terms
     if constant:
@@ -401,7 +404,7 @@ def _atom_order(atom: Atom) -> tuple[bool, str, str]:
     return (atom != "N", atom, "") if isinstance(atom, str) else atom.order
 
 
-def _descending(term: tuple[tuple[Atom, ...], int]) -> tuple[int, list[tuple[bool, str, str]]]:
+def descending(term: tuple[tuple[Atom, ...], int]) -> tuple[int, list[tuple[bool, str, str]]]:
     """A key that sorts higher degrees first, then by the atoms (graded lexicographic order)."""
     return -len(term[0]), [_atom_order(atom) for atom in term[0]]
 
@@ -410,7 +413,7 @@ def _remainders(size: Size, multiples: Mapping[str, int]) -> tuple[list[tuple[st
     """The parts `k*y - k*n*(y//n)` as texts `y % n` with their sign, and what is left."""
     texts: list[tuple[str, int]] = []
     rest: Dim = size
-    for atoms, term in sorted(size.terms.items(), key=_descending):
+    for atoms, term in sorted(size.terms.items(), key=descending):
         atom = atoms[0]
         if len(atoms) > 1 or isinstance(atom, str) or not isinstance(atom.divisor, int) or term >= 0:
             continue

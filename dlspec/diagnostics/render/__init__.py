@@ -23,5 +23,6 @@ def render(diagnostics: Sequence[Diagnostic], format: str = "full", *, colour: b
     """
     module = FORMATS[format]
     write = __import__(f"{__name__}.{module}", fromlist=["render"]).render
-    text: str = write(diagnostics, colour=True) if colour and module in ("text", "concise") else write(diagnostics)
+    options = {"colour": colour} if module in ("text", "concise") else {}
+    text: str = write(diagnostics, **options)
     return text

@@ -80,7 +80,14 @@ def _hunk(source: Source, edits: Sequence[Edit]) -> Hunk:
         pieces += [source.text[position : edit.span.start], edit.text]
         position = max(position, edit.span.end)
     pieces.append(source.text[position:end])
-    return Hunk(source, first, source.text[start:end].splitlines(), "".join(pieces).splitlines())
+    return Hunk(source, first, _lines(source.text[start:end]), _lines("".join(pieces)))
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of a text by the rule that numbers them; a line end at its end begins no other."""
+    source = Source("", text)
+    count = len(source.starts) if not text or source.starts[-1] < len(text) else len(source.starts) - 1
+    return [source.line(number) for number in range(1, count + 1)] if text else []
 
 
 def _offset(source: Source, line: int) -> int:

@@ -11,9 +11,11 @@ CUT = "..."
 
 # Text of a spec must neither move the cursor nor change the reading direction: control characters
 # are shown by their pictures, the directional ones of Unicode (CVE-2021-42574) by a replacement.
-_PICTURES = {code: 0x2400 + code for code in range(32)} | {9: TAB, 127: 0x2421}
-_HIDDEN = (range(0x80, 0xA0), range(0x200E, 0x2010), range(0x2028, 0x202F), range(0x2066, 0x206A))
-_SHOWN = _PICTURES | {code: 0xFFFD for codes in _HIDDEN for code in codes}
+_SHOWN: dict[int, int | str] = {code: 0x2400 + code for code in range(32)}
+_SHOWN[9] = TAB
+_SHOWN[127] = 0x2421
+for _hidden in (range(0x80, 0xA0), range(0x200E, 0x2010), range(0x2028, 0x202F), range(0x2066, 0x206A)):
+    _SHOWN |= dict.fromkeys(_hidden, 0xFFFD)
 
 
 def shown(text: str) -> str:
@@ -40,11 +42,12 @@ def width(character: str) -> int:
 class View:
     """A source line as it is printed, with the place of each of its columns (all from 0)."""
 
-    __slots__ = ("_pieces", "_starts", "text")
+    __slots__ = ("_length", "_pieces", "_starts", "text")
 
     def __init__(self, line: str, around: Sequence[int] = (), room: int = 120) -> None:
         """Show `line`; where it is longer than `room`, what lies round the columns `around`."""
         kept = [(0, len(line))] if len(line) <= room else _kept(len(line), around, room)
+        self._length = len(line)
         self._starts = [start for start, _ in kept]
         self._pieces: list[list[int]] = []
         text, cells = "", 0
@@ -69,7 +72,7 @@ class View:
         left, right = self.at(start), self.at(end)
         if right > left:
             return left, right
-        is_combining = start < end and 0 < left and self.at(start + 1) == left
+        is_combining = start < min(end, self._length) and left > 0 and self.at(start + 1) == left
         return (left - 1, left) if is_combining else (left, left + 1)
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from dlspec.diagnostics.record import Label, Severity
+from dlspec.diagnostics.record import Label
 from dlspec.diagnostics.render.display import View, shown
 from dlspec.diagnostics.render.ink import Ink, Row
 from dlspec.source import Source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dlspec.diagnostics.record import Severity
 
 HEAD, TAIL = 4, 2
 """Of a label over many lines, the first HEAD and the last TAIL are printed."""
@@ -26,8 +30,8 @@ class Mark:
         self.text = shown(label.text)
         self.primary = label.primary
         self.slot = 0
-        self.start_line, column = self.end_line, self.end = span.source.position(span.start)
-        self.start = column - 1
+        self.start_line, column = span.source.position(span.start)
+        self.end_line, self.start, self.end = self.start_line, column - 1, column - 1
         if span.end > span.start:
             self.end_line, self.end = span.source.position(span.end - 1)
 
@@ -104,7 +108,7 @@ class Snippet:
             active.remove(mark)
 
     def _underlines(self, places: list[Place]) -> Iterator[Row]:
-        """The row of marks under a line, the last one's words beside it, and the rows of the others' words."""
+        """The marks under a line, the last one's words beside it, and the rows of the others' words."""
         if not places:
             return
         row = Row()

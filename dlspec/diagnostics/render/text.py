@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from dlspec.diagnostics.record import Diagnostic, Fix
+from dlspec.diagnostics.record import Diagnostic, Fix, Label
 from dlspec.diagnostics.render.diff import Hunk, hunks
 from dlspec.diagnostics.render.display import shown
 from dlspec.diagnostics.render.ink import Ink
@@ -48,11 +48,12 @@ def _rows(diagnostic: Diagnostic, ink: Ink) -> Iterator[str]:
 
 def _snippets(diagnostic: Diagnostic) -> list[tuple[Span, Snippet]]:
     """A snippet for each source with labels, that of the primary label first, each with its first span."""
-    labels = sorted(diagnostic.labels, key=lambda label: not label.primary)
-    sources = {label.span.source.name: label.span for label in reversed(labels)}
+    by_source: dict[str, list[Label]] = {}
+    for label in sorted(diagnostic.labels, key=lambda label: not label.primary):
+        by_source.setdefault(label.span.source.name, []).append(label)
     return [
-        (span, Snippet(span.source, [at for at in labels if at.span.source.name == name], severity=diagnostic.severity))
-        for name, span in reversed(sources.items())
+        (labels[0].span, Snippet(labels[0].span.source, labels, severity=diagnostic.severity))
+        for labels in by_source.values()
     ]
 
 

@@ -1,0 +1,66 @@
+"""Which known names a misspelt one was probably meant to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+LONGEST = 64
+"""Longer names are not compared; nobody misspells them by a letter or two."""
+
+
+def near(name: str, candidates: Iterable[str], limit: int = 2) -> list[str]:
+    """The candidates nearest to `name`, at most `limit`, the nearest first; case and `_`, `-` do not count.
+
+    A candidate is near if a third of the letters or fewer differ (by a letter put in, left out,
+    changed, or two swapped: optimal string alignment), if `name` begins it, or if it has the same
+    words in another order.
+    """
+    written = _folded(name)
+    if not 0 < len(written) <= LONGEST:
+        return []
+    ranks = {
+        candidate: rank
+        for candidate in candidates
+        if candidate != name and (rank := _rank(written, name, candidate)) is not None
+    }
+    return sorted(ranks, key=lambda candidate: (ranks[candidate], candidate))[:limit]
+
+
+def _rank(written: str, name: str, candidate: str) -> int | None:
+    """How far a candidate is from what was written: 0 for the same letters; None if it is not near."""
+    known = _folded(candidate)
+    most = max(len(written), 3) // 3
+    distance = _distance(written, known, most)
+    if distance <= most:
+        return 2 * distance + (known[:1] != written[:1])
+    if len(written) >= 3 and known.startswith(written):
+        return 2 * most + len(known) - len(written)
+    if len(known) == len(written) and _words(name) == _words(candidate):
+        return 1
+    return None
+
+
+def _folded(name: str) -> str:
+    return name.casefold().replace("_", "").replace("-", "")
+
+
+def _words(name: str) -> list[str]:
+    return sorted(name.casefold().replace("-", "_").split("_"))
+
+
+def _distance(one: str, other: str, most: int) -> int:
+    """Letters put in, left out, changed or swapped with a neighbour; `most` + 1 or more if beyond `most`."""
+    if abs(len(one) - len(other)) > most:
+        return most + 1
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        earlier, before, row = before, row, [i]
+        for j, known in enumerate(other, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != known))
+            if i > 1 and j > 1 and letter == other[j - 2] and known == one[i - 2]:
+                cost = min(cost, earlier[j - 2] + 1)
+            row.append(cost)
+        if min(row) > most and min(before) > most:
+            return most + 1
+    return row[-1]

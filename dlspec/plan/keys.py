@@ -1,0 +1,147 @@
+"""The keys of a plan, a class for each section; `ResolvedPlan` is the whole, every default filled in."""
+
+from __future__ import annotations
+
+from dlspec.plan.augmentations import Augmentation
+from dlspec.plan.facts import Facts
+from dlspec.plan.kinds import Application, Count, Flag, NonNegative, Number, Positive, Score, Share, Whole
+from dlspec.plan.losses import Loss
+from dlspec.plan.metrics import Metric
+from dlspec.plan.optimizers import Optimizer
+from dlspec.plan.schedules import Constant, Schedule
+from dlspec.plan.sources import Source
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from dlspec.source import Span
+
+
+class Split(Facts):
+    """How samples are shared out: `train` is fitted, `val` may choose, `test` is read once at the end."""
+
+    train: Share = 0.7
+    """Share that the weights are fitted to."""
+    val: Share = 0.15
+    """Share that checkpoints and settings are chosen by."""
+    test: Share = 0.15
+    """Share that is read once, for the report."""
+    seed: Whole = 0
+    """Which of the possible splits it is."""
+
+
+class Standardize(Facts):
+    """Subtract the mean and divide by the standard deviation of the training split, feature by feature."""
+
+    inputs: Flag = False
+    """Whether inputs are."""
+    target: Flag = False
+    """Whether the target is; predictions are turned back into its units."""
+
+
+class Data(Facts):
+    """What is learned from."""
+
+    source: Source
+    """Where samples come from."""
+    resize: Count | tuple[Count, Count] | None = None
+    """Height and width that images are resized to; one number for both."""
+    split: Split = Split()
+    """How samples are shared out."""
+    stratify: Flag | None = None
+    """Whether each split has the same share of each class; where left out, if there are classes."""
+    standardize: Standardize = Standardize()
+    """Inputs and targets at mean 0 and deviation 1."""
+    normalize: Flag = False
+    """Whether each channel of the images is brought to mean 0 and deviation 1, as found in `train`."""
+
+
+class Keep(Facts):
+    """Which checkpoints are kept."""
+
+    best_by: Score | None = None
+    """The score that chooses the weights of the report; the plan's first metric where left out."""
+    last: Count = 2
+    """How many of the latest checkpoints stay, to resume from."""
+    every_seconds: NonNegative = 30.0
+    """Time between two checkpoints; 0 saves after every step."""
+
+
+class EarlyStopping(Facts):
+    """Stop when a score has not become better for a while."""
+
+    patience: Count = 10
+    """Evaluations without betterment that are let pass."""
+    by: Score | None = None
+    """The score that is watched; that of `keep` where left out."""
+    min_delta: NonNegative = 0.0
+    """Betterment that counts as one."""
+
+
+class Log(Facts):
+    """Records beside `metrics.jsonl`."""
+
+    tensorboard: Flag = False
+    """Whether curves are written for TensorBoard too."""
+
+
+class Term(Facts):
+    """A loss and its factor in the sum that is minimised."""
+
+    loss: Loss
+    factor: Number = 1.0
+
+
+class ResolvedPlan(Facts):
+    """What is trained, on what, how, and how it is judged."""
+
+    network: Application | None = None
+    """The network, or an application of one: `lenet(classes=10)`."""
+    data: Data
+    """What is learned from."""
+    augment: list[Augmentation] = ()  # type: ignore[assignment]  # an empty list that nobody can fill
+    """Random changes of training images."""
+    loss: list[Term]
+    """What is minimised; a sum, with factors, where there are several."""
+    optimizer: Optimizer
+    """The rule that turns gradients into steps."""
+    schedule: Schedule = Constant()
+    """How the learning rate goes over the run."""
+    epochs: Count | None = None
+    """How many times the training split is gone through."""
+    steps: Count | None = None
+    """How many steps are taken, in place of `epochs`."""
+    batch_size: Count | Literal["full"] = 32
+    """Samples of a step; `full` takes all of them: gradient descent."""
+    metrics: list[Metric] | None = None
+    """How predictions are judged; by the loss's task where left out."""
+    keep: Keep = Keep()
+    """Which checkpoints are kept."""
+    early_stopping: EarlyStopping | None = None
+    """When to stop before the end."""
+    evaluate_every: Count = 1
+    """Epochs between two evaluations."""
+    seed: Whole = 0
+    """Of first weights, of the order of samples, of augmentation and dropout."""
+    precision: Literal["float32", "float64", "bf16"] = "float32"
+    """Numbers that are computed with; `bf16` keeps weights in float32 and computes what can bear it in bfloat16."""
+    clip_norm: Positive | None = None
+    """Longest gradient; a longer one is shortened to it."""
+    log: Log = Log()
+    """Records beside `metrics.jsonl`."""
+    closed_form: Literal["least_squares"] | None = None
+    """The exact solution of a linear regression, shown beside the trained one."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where it runs; `auto` takes an accelerator where there is one."""
+    allow: dict[str, str] | None = None
+    """Lints that are meant to be so, each with the reason."""
+    apart = ("span", "spans", "title", "title_span", "folder")
+    title: str = ""
+    title_span: Span | None = None
+    folder: str = ""
+
+    @property
+    def task(self) -> str:
+        """What the network learns to tell: `classes`, `two_classes` or `numbers`."""
+        return self.loss[0].loss.task

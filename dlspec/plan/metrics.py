@@ -1,0 +1,86 @@
+"""Metrics: which tasks each fits and whether more of it is better."""
+
+from __future__ import annotations
+
+from dlspec.plan.facts import Family
+from dlspec.plan.kinds import Count
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import ClassVar, Literal
+
+
+class Metric(Family):
+    """A number, or a table, that says how good predictions are."""
+
+    tasks: ClassVar[tuple[str, ...]] = ("classes", "two_classes")
+    better: ClassVar[str] = "higher"
+    scalar: ClassVar[bool] = True
+    """Whether it is one number, so that a checkpoint can be chosen by it."""
+
+
+class Accuracy(Metric):
+    """Share of samples whose class is the predicted one."""
+
+
+class TopKAccuracy(Metric):
+    """Share of samples whose class is among the `k` with the highest scores."""
+
+    tasks = ("classes",)
+
+    k: Count = 5
+    """How many guesses are allowed."""
+
+
+class ConfusionMatrix(Metric):
+    """How many samples of each class were taken for each class; also drawn as a picture."""
+
+    scalar = False
+
+
+class Precision(Metric):
+    """Of what was predicted to be a class, the share that is."""
+
+    average: Literal["macro", "micro", "weighted"] = "macro"
+    """How classes are averaged: alike, by sample, or by their number of samples."""
+
+
+class Recall(Metric):
+    """Of what is a class, the share that was found."""
+
+    average: Literal["macro", "micro", "weighted"] = "macro"
+    """How classes are averaged: alike, by sample, or by their number of samples."""
+
+
+class F1(Metric):
+    """The harmonic mean of precision and recall."""
+
+    average: Literal["macro", "micro", "weighted"] = "macro"
+    """How classes are averaged: alike, by sample, or by their number of samples."""
+
+
+class R2(Metric):
+    """Share of the target's variance that the prediction explains: 1 - Σ(y - p)² / Σ(y - ȳ)²."""
+
+    tasks = ("numbers",)
+
+
+class Mae(Metric):
+    """Mean absolute error, in the units of the target."""
+
+    tasks = ("numbers",)
+    better = "lower"
+
+
+class Mse(Metric):
+    """Mean squared error, in squared units of the target."""
+
+    tasks = ("numbers",)
+    better = "lower"
+
+
+class Rmse(Metric):
+    """Root of the mean squared error, in the units of the target."""
+
+    tasks = ("numbers",)
+    better = "lower"

@@ -1,0 +1,345 @@
+"""From a plan's tree to its facts: every key known, every value of its kind and in its range.
+
+Reading goes on after a mistake, so that a plan's mistakes are reported together; what could not be
+read is None where it has no default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dlspec.diagnostics.record import Diagnostic, Edit, Fix, problem
+from dlspec.plan import keys
+from dlspec.plan.augmentations import Augmentation
+from dlspec.plan.facts import Facts, Family, annotation, fields, has_default, kind
+from dlspec.plan.kinds import Kind
+from dlspec.plan.losses import Loss
+from dlspec.plan.metrics import Metric
+from dlspec.plan.optimizers import Optimizer
+from dlspec.plan.schedules import Schedule
+from dlspec.plan.sources import Source
+from dlspec.plan.values import NotAValue, described, expression_text, value_of
+from dlspec.record import TYPE_CHECKING, Record
+from dlspec.syntax import tree
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from dlspec.source import Span
+
+
+class Catalogue(Record):
+    """A family of facts, what a user calls a member, and the code of an unknown one."""
+
+    family: type[Family]
+    member: str
+    code: str
+    example: str
+
+
+CATALOGUES: dict[str, Catalogue] = {
+    "Source": Catalogue(Source, "data source", "E0605", "digits"),
+    "Loss": Catalogue(Loss, "loss", "E0601", "cross_entropy"),
+    "Optimizer": Catalogue(Optimizer, "optimizer", "E0611", "sgd(lr=0.1)"),
+    "Schedule": Catalogue(Schedule, "schedule", "E0612", "cosine"),
+    "Metric": Catalogue(Metric, "metric", "E0610", "accuracy"),
+    "Augmentation": Catalogue(Augmentation, "augmentation", "E0613", "rotate(10)"),
+}
+
+SECTIONS: dict[str, tuple[type[Facts], str]] = {
+    "Data": (keys.Data, "`data`"),
+    "Split": (keys.Split, "`split`"),
+    "Standardize": (keys.Standardize, "`standardize`"),
+    "Keep": (keys.Keep, "`keep`"),
+    "EarlyStopping": (keys.EarlyStopping, "`early_stopping`"),
+    "Log": (keys.Log, "`log`"),
+}
+
+UNREAD = object()
+"""What a mistake leaves in place of a value."""
+
+
+class Reader:
+    """Reads sections and applications, and collects the problems."""
+
+    def __init__(self) -> None:
+        self.problems: list[Diagnostic] = []
+
+    def section(self, facts: type[Facts], section: tree.Section, owner: str, *, owner_span: Span | None = None) -> Facts:
+        """A section's facts; `owner` is what its keys are keys of, in words."""
+        written: dict[str, Any] = {}
+        spans: dict[str, Span] = {}
+        for entry in section.entries:
+            if entry.key not in fields(facts):
+                self.problems.append(unknown_key(facts, entry.key, entry.key_span, owner))
+                continue
+            spans[entry.key] = entry.value.span
+            value = self._entry(facts, entry)
+            if value is not UNREAD:
+                written[entry.key] = value
+        for field in fields(facts):
+            if not has_default(facts, field) and field not in spans:
+                self.problems.append(_missing_key(owner, field, owner_span or section.span))
+        return _made(facts, written, spans, section.span)
+
+    def _entry(self, facts: type[Facts], entry: tree.Entry) -> Any:
+        wanted = annotation(facts, entry.key).removesuffix(" | None")
+        if wanted in SECTIONS:
+            return self._nested(wanted, entry)
+        if wanted in CATALOGUES:
+            return self.applied(CATALOGUES[wanted], entry.value, entry.key)
+        if wanted.startswith("list[") and wanted[5:-1] in CATALOGUES:
+            return self._list(CATALOGUES[wanted[5:-1]], entry)
+        match wanted:
+            case "list[Term]":
+                return self._sum(entry.value, entry.key)
+            case "dict[str, str]":
+                return self._reasons(entry)
+            case "Application":
+                return self._application(entry)
+        kind_ = kind(facts, entry.key)
+        assert kind_ is not None, f"no reader for {wanted}"
+        return self._key_value(kind_, entry)
+
+    def _nested(self, wanted: str, entry: tree.Entry) -> Facts | object:
+        facts, owner = SECTIONS[wanted]
+        if isinstance(entry.value, tree.Section):
+            return self.section(facts, entry.value, owner)
+        self.problems.append(
+            problem(
+                "E0106",
+                f"{owner} holds keys of its own",
+                entry.value.span,
+                "is a single value",
+                notes=[f"{owner} takes {_listed(fields(facts))}"],
+            )
+        )
+        return UNREAD
+
+    def _key_value(self, kind_: Kind, entry: tree.Entry) -> Any:
+        value = self._value(entry.value, f"`{entry.key}` wants {kind_.says}", "E0106")
+        if value is UNREAD:
+            return UNREAD
+        return self._checked(kind_, value, f"`{entry.key}`", entry.value.span, ("E0106", "E0614"))
+
+    def _value(self, expr: tree.Expr | tree.Section, message: str, code: str) -> Any:
+        try:
+            return value_of(expr)
+        except NotAValue as found:
+            self.problems.append(problem(code, message, found.expr.span, "a plan's values are written out"))
+            return UNREAD
+
+    def _checked(self, kind_: Kind, value: Any, what: str, span: Span, codes: tuple[str, str]) -> Any:
+        """The value as its field holds it; `codes` are for a wrong type and a wrong range."""
+        fits = kind_.has_type(value)
+        if fits and kind_.has_range(value):
+            return kind_.converted(value)
+        message = f"{what} wants {kind_.says}"
+        self.problems.append(problem(codes[fits], message, span, f"is {described(value)}"))
+        return UNREAD
+
+    def applied(self, catalogue: Catalogue, expr: tree.Expr | tree.Section, key: str) -> Any:
+        """A member of a catalogue: `digits`, `sgd(lr=0.1)`, or the long form `{op: sgd, lr: 0.1}`."""
+        call = long_form(expr) if isinstance(expr, tree.Section) else expr
+        match call:
+            case tree.Name():
+                return self._member(catalogue, call, ())
+            case tree.Call(function=tree.Name()):
+                return self._member(catalogue, call.function, call.args, call.span)
+        message = f"`{key}` wants {_article(catalogue.member)}, such as `{catalogue.example}`"
+        self.problems.append(problem("E0106", message, expr.span, f"is no {catalogue.member}"))
+        return UNREAD
+
+    def _member(
+        self, catalogue: Catalogue, name: tree.Expr, args: Sequence[tree.Arg], span: Span | None = None
+    ) -> Facts | object:
+        assert isinstance(name, tree.Name)
+        member = catalogue.family.members.get(name.name)
+        if member is None:
+            self.problems.append(_unknown_member(catalogue, name))
+            return UNREAD
+        written, spans = self._arguments(member, args, name.span)
+        return _made(member, written, {"": name.span, **spans}, span or name.span)
+
+    def _arguments(
+        self, member: type[Facts], args: Sequence[tree.Arg], name_span: Span
+    ) -> tuple[dict[str, Any], dict[str, Span]]:
+        written: dict[str, Any] = {}
+        spans: dict[str, Span] = {}
+        takes = fields(member)
+        for position, arg in enumerate(args):
+            field = arg.name or (takes[position] if position < len(takes) else None)
+            if field is None or field not in takes:
+                self.problems.append(unknown_parameter(member, field, arg))
+                continue
+            if field in spans:
+                message = f"`{member.name}` is given `{field}` twice"
+                self.problems.append(problem("E0112", message, arg.span, "again", also=[(spans[field], "first")]))
+                continue
+            spans[field] = arg.value.span
+            value = self._parameter(member, field, arg.value)
+            if value is not UNREAD:
+                written[field] = value
+        for field in takes:
+            if field not in spans and not has_default(member, field):
+                self.problems.append(_missing_parameter(member, field, name_span))
+        return written, spans
+
+    def _parameter(self, member: type[Facts], field: str, expr: tree.Expr) -> Any:
+        kind_ = kind(member, field)
+        assert kind_ is not None, f"{member.name}.{field} has no kind"
+        what = f"`{field}` of `{member.name}`"
+        value = self._value(expr, f"{what} wants {kind_.says}", "E0201")
+        return UNREAD if value is UNREAD else self._checked(kind_, value, what, expr.span, ("E0201", "E0202"))
+
+    def _list(self, catalogue: Catalogue, entry: tree.Entry) -> Any:
+        if not isinstance(entry.value, tree.ListExpr):
+            one = self.applied(catalogue, entry.value, entry.key)
+            return UNREAD if one is UNREAD else [one]
+        read = [self.applied(catalogue, item, entry.key) for item in entry.value.items]
+        return [item for item in read if item is not UNREAD]
+
+    def _sum(self, expr: tree.Expr | tree.Section, key: str, factor: float = 1.0) -> Any:
+        """A loss, or a sum of losses with factors: `cross_entropy(logits) + 0.4 * cross_entropy(aux)`."""
+        match expr:
+            case tree.Binary(operator="+"):
+                sides = [self._sum(side, key, factor) for side in (expr.left, expr.right)]
+                return UNREAD if UNREAD in sides else sides[0] + sides[1]
+            case tree.Binary(operator="*"):
+                for number, loss in ((expr.left, expr.right), (expr.right, expr.left)):
+                    if isinstance(number, tree.Literal | tree.Unary | tree.Binary):
+                        scale = self._value(number, "the factor of a loss is a number", "E0106")
+                        return UNREAD if scale is UNREAD else self._sum(loss, key, factor * scale)
+        loss = self.applied(CATALOGUES["Loss"], expr, key)
+        return UNREAD if loss is UNREAD else [keys.Term(loss=loss, factor=factor, span=expr.span)]
+
+    def _application(self, entry: tree.Entry) -> Any:
+        try:
+            if not isinstance(entry.value, tree.Section):
+                return expression_text(entry.value)
+        except NotAValue:
+            pass
+        message = f"`{entry.key}` wants a network, or one with its parameters set, as in `lenet(classes=10)`"
+        self.problems.append(problem("E0106", message, entry.value.span, "is neither"))
+        return UNREAD
+
+    def _reasons(self, entry: tree.Entry) -> Any:
+        """`allow { double_softmax = "distilling from probabilities" }`: lints with their reasons."""
+        if not isinstance(entry.value, tree.Section):
+            message = "`allow` holds lints, each with a reason"
+            self.problems.append(problem("E0106", message, entry.value.span, "is a single value"))
+            return UNREAD
+        reasons: dict[str, str] = {}
+        for one in entry.value.entries:
+            lint = one.key.replace("_", "-")
+            if lint not in _lints():
+                self.problems.append(_unknown_lint(one))
+            elif not isinstance(one.value, tree.Literal) or not str(one.value.value or "").strip():
+                message = f"`{one.key}` is allowed without a reason"
+                fix = Fix("say why, in quotes; the report repeats it", safety="placeholder")
+                self.problems.append(problem("E0106", message, one.value.span, "is no sentence", fixes=[fix]))
+            else:
+                reasons[lint] = str(one.value.value)
+        return reasons
+
+
+def long_form(section: tree.Section) -> tree.Expr | None:
+    """`{op: sgd, lr: 0.1}` as the call that it stands for."""
+    op = section.get("op")
+    if op is None or not isinstance(op.value, tree.Name):
+        return None
+    args = tuple(
+        tree.Arg(span=entry.value.span, name=entry.key, value=entry.value)
+        for entry in section.entries
+        if entry is not op and not isinstance(entry.value, tree.Section)
+    )
+    return tree.Call(span=section.span, function=op.value, args=args)
+
+
+def unknown_key(facts: type[Facts], key: str, span: Span, owner: str) -> Diagnostic:
+    return problem(
+        "E0105",
+        f"{owner} has no key `{key}`",
+        span,
+        "not a key",
+        notes=[f"{owner} takes {_listed(fields(facts))}"],
+        fixes=_renamed(key, fields(facts), span, "key"),
+    )
+
+
+def unknown_parameter(member: type[Facts], field: str | None, arg: tree.Arg) -> Diagnostic:
+    takes = fields(member)
+    notes = [f"`{member.name}` takes {_listed(takes)}" if takes else f"`{member.name}` takes no parameters"]
+    if field is None:
+        message = f"`{member.name}` takes {_counted(len(takes))}"
+        return problem("E0112", message, arg.span, "one too many", notes=notes)
+    span = arg.span
+    named = type(span)(span.source, span.start, span.start + len(field)) if span.text.startswith(field) else span
+    fixes = _renamed(field, takes, named, "parameter")
+    return problem("E0112", f"`{member.name}` has no parameter `{field}`", named, "not a parameter", notes=notes, fixes=fixes)
+
+
+def _made(facts: type[Facts], written: dict[str, Any], spans: dict[str, Span], span: Span) -> Facts:
+    unread = {field: None for field in fields(facts) if field not in written and not has_default(facts, field)}
+    return facts(span=span, spans=spans, **unread, **written)
+
+
+def _missing_key(owner: str, field: str, span: Span) -> Diagnostic:
+    catalogue = CATALOGUES.get(field.capitalize())
+    example = f": `{field} = {catalogue.example}`" if catalogue else ""
+    fix = Fix(f"add `{field}`{example}", safety="placeholder")
+    return problem("E0608", f"{owner} has no `{field}`", span, f"needs `{field}`", fixes=[fix])
+
+
+def _missing_parameter(member: type[Facts], field: str, span: Span) -> Diagnostic:
+    kind_ = kind(member, field)
+    assert kind_ is not None
+    fix = Fix(f"give `{field}`: {kind_.says}", safety="placeholder")
+    return problem("E0203", f"`{member.name}` needs `{field}`", span, "is without it", fixes=[fix])
+
+
+def _unknown_member(catalogue: Catalogue, name: tree.Name) -> Diagnostic:
+    members = tuple(catalogue.family.members)
+    return problem(
+        catalogue.code,
+        f"there is no {catalogue.member} `{name.name}`",
+        name.span,
+        "not known",
+        notes=[f"{catalogue.member}s are {_listed(members)}"],
+        fixes=_renamed(name.name, members, name.span, catalogue.member),
+    )
+
+
+def _unknown_lint(entry: tree.Entry) -> Diagnostic:
+    lints = _lints()
+    fixes = _renamed(entry.key, lints, entry.key_span, "lint")
+    notes = [f"lints are {_listed(lints)}"]
+    return problem("E0105", f"there is no lint `{entry.key}`", entry.key_span, "not a lint", notes=notes, fixes=fixes)
+
+
+def _lints() -> tuple[str, ...]:
+    from dlspec.diagnostics.codes import CODES
+
+    return tuple(name for code, name in CODES.items() if code.startswith("W"))
+
+
+def _renamed(name: str, known: Sequence[str], span: Span, what: str) -> list[Fix]:
+    from dlspec.diagnostics.near_names import near
+
+    message = f"there is {_article(what)} with a similar name"
+    return [Fix(message, [Edit(span, other)], "safe") for other in near(name, known)]
+
+
+def _listed(words: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b, and c`."""
+    if len(words) < 3:
+        return " and ".join(words)
+    return f"{', '.join(words[:-1])}, and {words[-1]}"
+
+
+def _article(word: str) -> str:
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+
+
+def _counted(number: int) -> str:
+    return {0: "no parameters", 1: "1 parameter"}.get(number, f"at most {number} parameters")

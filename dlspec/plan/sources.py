@@ -1,0 +1,166 @@
+"""Data sources: the shape of a sample, the classes, and what a label depends on; no data is read here."""
+
+from __future__ import annotations
+
+from dlspec.plan.facts import Family
+from dlspec.plan.kinds import Count, Text, Whole
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import ClassVar
+
+
+class Source(Family):
+    """Where samples come from: an input and a target for each."""
+
+    task: ClassVar[str | None] = None
+    """`classes` or `numbers`; None where only the file says."""
+    input: ClassVar[str] = "features"
+    samples: ClassVar[int | None] = None
+    upright: ClassVar[str | None] = None
+    """Why its pictures must not be mirrored; None where they may be."""
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """The axes of one sample's input; None where only the file says."""
+        return None
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The classes in the order of their numbers; None where there are none or only the file says."""
+        return None
+
+    @property
+    def target_name(self) -> str:
+        """The name of what is to be predicted."""
+        return "label" if self.task == "classes" else "target"
+
+
+class Digits(Source):
+    """1797 handwritten digits of 8 x 8 pixels, from scikit-learn (UCI, Alpaydin and Kaynak)."""
+
+    task = "classes"
+    input = "image"
+    samples = 1797
+    upright = "mirrored digits are other signs, or none: a mirrored 2 reads as a 5, a 6 upside down is a 9"
+
+    classes: tuple[Whole, ...] | None = None
+    """The digits that are kept, as classes 0, 1, ...; all ten where left out."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (1, 8, 8)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return tuple(str(digit) for digit in (self.classes or range(10)))
+
+
+class Iris(Source):
+    """150 flowers of three species by the length and width of sepals and petals (Fisher 1936)."""
+
+    task = "classes"
+    samples = 150
+
+    classes: tuple[Whole, ...] | None = None
+    """The species that are kept, as classes 0, 1, ...; all three where left out."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (4,)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return _kept(("setosa", "versicolor", "virginica"), self.classes)
+
+
+class Wine(Source):
+    """178 wines of three growers by 13 chemical measures (UCI, Aeberhard and Forina)."""
+
+    task = "classes"
+    samples = 178
+
+    classes: tuple[Whole, ...] | None = None
+    """The growers that are kept, as classes 0, 1, ...; all three where left out."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (13,)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return _kept(("class_0", "class_1", "class_2"), self.classes)
+
+
+class BreastCancer(Source):
+    """569 tumours, malignant or benign, by 30 measures of their cells (UCI, Wolberg et al.)."""
+
+    task = "classes"
+    samples = 569
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (30,)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return ("malignant", "benign")
+
+
+class Diabetes(Source):
+    """442 patients: ten measures, and how far the disease went within a year (Efron et al. 2004)."""
+
+    task = "numbers"
+    samples = 442
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (10,)
+
+
+class Csv(Source):
+    """A table in a text file; its first line names the columns."""
+
+    path: Text
+    """The file, from the folder of the spec."""
+    target: Text
+    """The column that is to be predicted."""
+    features: tuple[Text, ...] | None = None
+    """The columns that are read; all others where left out."""
+    delimiter: Text = ","
+    """What stands between two values."""
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        return None if self.features is None else (len(self.features),)
+
+    @property
+    def target_name(self) -> str:
+        return self.target
+
+
+class Npz(Source):
+    """Arrays in a file of NumPy's: one of inputs and one of targets, a row for each sample."""
+
+    input = "x"
+
+    path: Text
+    """The file, from the folder of the spec."""
+    x: Text = "x"
+    """The array of inputs; whole numbers from 0 to 255 become 0 to 1."""
+    y: Text = "y"
+    """The array of targets."""
+    classes: Count | None = None
+    """How many classes the targets number, from 0; where left out, the network says."""
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        return None if self.classes is None else tuple(str(number) for number in range(self.classes))
+
+    @property
+    def target_name(self) -> str:
+        return self.y
+
+
+def _kept(names: tuple[str, ...], chosen: tuple[int, ...] | None) -> tuple[str, ...]:
+    return names if chosen is None else tuple(names[number] for number in chosen if number < len(names))

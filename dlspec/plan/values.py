@@ -1,0 +1,106 @@
+"""Expressions of a plan as values, and values as text: a plan's values are written out, not computed.
+
+Names stand for themselves (`full`, `val.accuracy`); arithmetic on numbers is allowed.
+"""
+
+from __future__ import annotations
+
+from dlspec.plan.kinds import Value
+from dlspec.syntax import tree
+
+_ARITHMETIC = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+}
+
+
+class NotAValue(Exception):
+    """Raised with the expression that a plan cannot hold."""
+
+    def __init__(self, expr: tree.Expr | tree.Section) -> None:
+        super().__init__(expr)
+        self.expr = expr
+
+
+def value_of(expr: tree.Expr | tree.Section) -> Value:
+    """The value of a literal, a name, a list, or arithmetic on numbers.
+
+    Raises NotAValue for anything else.
+    """
+    match expr:
+        case tree.Literal():
+            return expr.value
+        case tree.Name():
+            return expr.name
+        case tree.Attribute():
+            return f"{value_of(expr.value)}.{expr.name}"
+        case tree.ListExpr():
+            return tuple(value_of(item) for item in expr.items)
+        case tree.Unary(operator="-"):
+            return -_number(expr.operand)
+        case tree.Binary() if expr.operator in _ARITHMETIC:
+            left, right = _number(expr.left), _number(expr.right)
+            if expr.operator == "/" and right == 0:
+                raise NotAValue(expr)
+            return _ARITHMETIC[expr.operator](left, right)  # type: ignore[no-untyped-call]  # a table of lambdas
+    raise NotAValue(expr)
+
+
+def _number(expr: tree.Expr) -> int | float:
+    value = value_of(expr)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise NotAValue(expr)
+    return value
+
+
+def text_of(value: Value) -> str:
+    """A value in the words of the language.
+
+    >>> text_of((0.5, 2.0, True, None))
+    '[0.5, 2, true, null]'
+    """
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, tuple):
+        return f"[{', '.join(text_of(item) for item in value)}]"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return str(value) if isinstance(value, str) else repr(value)
+
+
+def quoted(text: str) -> str:
+    """A text between double quotes, what needs it escaped."""
+    import json
+
+    return json.dumps(text, ensure_ascii=False)
+
+
+def expression_text(expr: tree.Expr) -> str:
+    """An application of a network on one line: `resnet(basic, [2, 2, 2, 2])`.
+
+    Raises NotAValue for what such an application has no use for.
+    """
+    match expr:
+        case tree.Literal(value=str() as text):
+            return quoted(text)
+        case tree.Literal() | tree.Name() | tree.Unary():
+            return text_of(value_of(expr))
+        case tree.Attribute():
+            return f"{expression_text(expr.value)}.{expr.name}"
+        case tree.ListExpr():
+            return f"[{', '.join(expression_text(item) for item in expr.items)}]"
+        case tree.Call():
+            args = (f"{arg.name}={expression_text(arg.value)}" if arg.name else expression_text(arg.value) for arg in expr.args)
+            return f"{expression_text(expr.function)}({', '.join(args)})"
+    return text_of(value_of(expr))
+
+
+def described(value: Value) -> str:
+    """What was found, for a label.
+
+    >>> described("x"), described((1, 2)), described(0.5)
+    ('`x`', 'a list of 2', '`0.5`')
+    """
+    return f"a list of {len(value)}" if isinstance(value, tuple) else f"`{text_of(value)}`"

@@ -1,0 +1,128 @@
+"""A condition between sizes, in a form that equal conditions share."""
+
+from __future__ import annotations
+
+from math import gcd
+from typing import Literal
+
+from dlspec.sizes.size import Atom, Dim, Floor, Size, descending, size_text
+
+Relation = Literal["==", ">="]
+
+
+class Condition:
+    """`left == right` or `left >= right` between sizes, as it was stated; immutable.
+
+    `difference` is its normal form: the condition holds exactly where that size is zero, or at least zero.
+    Two conditions are equal when relation and difference are.
+    """
+
+    __slots__ = ("difference", "left", "relation", "right")
+
+    relation: Relation
+    left: Dim
+    right: Dim
+    difference: Dim
+
+    def __init__(self, relation: Relation, left: Dim, right: Dim) -> None:
+        self.relation = relation
+        self.left = left
+        self.right = right
+        self.difference = _normal(relation, left - right)
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The open sizes it speaks of."""
+        return frozenset() if isinstance(self.difference, int) else self.difference.symbols
+
+    def holds(self, values: dict[str, int]) -> bool:
+        """Whether it holds where every open size has a value."""
+        difference = self.difference
+        number = difference if isinstance(difference, int) else difference.evaluate(values)
+        return number == 0 if self.relation == "==" else number >= 0
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Condition) and self.relation == other.relation and self.difference == other.difference
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.relation, self.difference))
+
+    def __str__(self) -> str:
+        return f"{size_text(self.left)} {self.relation} {size_text(self.right)}"
+
+    def __repr__(self) -> str:
+        return f"Condition({self})"
+
+
+def compare(left: Dim, relation: str, right: Dim) -> Condition:
+    """The condition for any of `==`, `>=`, `<=`, `>`, `<` between whole numbers; ValueError for another relation."""
+    match relation:
+        case "==":
+            return Condition("==", left, right)
+        case ">=":
+            return Condition(">=", left, right)
+        case "<=":
+            return Condition(">=", right, left)
+        case ">":
+            return Condition(">=", left, right + 1)
+        case "<":
+            return Condition(">=", right, left + 1)
+    raise ValueError(f"no condition between sizes is written {relation!r}")
+
+
+def simplified(condition: Condition) -> str:
+    """The condition in its normal form, each term on the side where it is positive: `H >= 33`, `H*W == 196`."""
+    difference = condition.difference
+    if isinstance(difference, int):
+        return f"{difference} {condition.relation} 0"
+    whole, rest = difference.terms.items(), difference.constant
+    left = _sum({atoms: term for atoms, term in whole if term > 0}, max(rest, 0))
+    right = _sum({atoms: -term for atoms, term in whole if term < 0}, max(-rest, 0))
+    relation: str = condition.relation
+    if isinstance(left, int) or (_is_symbol(right) and not _is_symbol(left)):
+        left, right = right, left
+        relation = "<=" if relation == ">=" else relation
+    return f"{size_text(left)} {relation} {size_text(right)}"
+
+
+def _sum(terms: dict[tuple[Atom, ...], int], constant: int) -> Dim:
+    return Size(terms, constant) if terms else constant
+
+
+def _is_symbol(size: Dim) -> bool:
+    return isinstance(size, Size) and str(size).isidentifier()
+
+
+def _normal(relation: Relation, difference: Dim) -> Dim:
+    """The smallest size with the same zeros (up to sign), or the same sign, as `difference`."""
+    if isinstance(difference, int):
+        return difference
+    common = gcd(*difference.terms.values())
+    if relation == ">=":
+        return _opened(_divided(difference, common) if common > 1 else difference)
+    if difference.constant % common:
+        return 1
+    _, lead = min(difference.terms.items(), key=descending)
+    return _divided(difference, common if lead > 0 else -common)
+
+
+def _divided(size: Size, factor: int) -> Size:
+    """A size whose terms are multiples of `factor`, divided by it; the constant is rounded down."""
+    return Size({atoms: term // factor for atoms, term in size.terms.items()}, size.constant // factor)
+
+
+def _opened(difference: Size) -> Dim:
+    """A lower or upper limit of a floor as a limit of what is under it: `y//n - k >= 0` where `y - n*k >= 0`."""
+    if len(difference.terms) > 1:
+        return difference
+    ((atoms, sign),) = difference.terms.items()
+    floor = atoms[0]
+    if len(atoms) > 1 or not isinstance(floor, Floor) or not isinstance(floor.divisor, int):
+        return difference
+    if sign > 0:
+        limit = floor.numerator + floor.divisor * difference.constant
+    else:
+        limit = floor.divisor * (difference.constant + 1) - 1 - floor.numerator
+    return _normal(">=", limit)
