@@ -51,7 +51,6 @@ CODES: dict[str, str] = {
     "E0308": "element-count-differs",
     "E0309": "axis-out-of-range",
     "E0310": "sizes-never-fit",
-    "E0311": "undecided-sizes",
     "E0312": "wrong-axis-size",
     # W04: architecture lints
     "W0401": "unused-block",
@@ -63,6 +62,7 @@ CODES: dict[str, str] = {
     "W0413": "linear-on-spatial-axis",
     "W0414": "unused-parameter",
     "W0415": "unused-input",
+    "W0416": "undecided-sizes",
     # E06: plans
     "E0601": "unknown-loss",
     "E0602": "loss-does-not-fit-output",

@@ -13,7 +13,7 @@ def near(name: str, candidates: Iterable[str], limit: int = 2) -> list[str]:
 
     A candidate is near if a third of the letters or fewer differ (by a letter put in, left out,
     changed, or two swapped: optimal string alignment), if `name` begins it, or if it has the same
-    words in another order.
+    letters in another order, as `norm_batch2d` has.
     """
     written = _folded(name)
     if not 0 < len(written) <= LONGEST:
@@ -21,22 +21,21 @@ def near(name: str, candidates: Iterable[str], limit: int = 2) -> list[str]:
     ranks = {
         candidate: rank
         for candidate in candidates
-        if candidate != name and (rank := _rank(written, name, candidate)) is not None
+        if candidate != name and (rank := _rank(written, _folded(candidate))) is not None
     }
     return sorted(ranks, key=lambda candidate: (ranks[candidate], candidate))[:limit]
 
 
-def _rank(written: str, name: str, candidate: str) -> int | None:
-    """How far a candidate is from what was written: 0 for the same letters; None if it is not near."""
-    known = _folded(candidate)
+def _rank(written: str, known: str) -> int | None:
+    """How far a known name is from what was written: 0 for the same letters; None if it is not near."""
     most = max(len(written), 3) // 3
     distance = _distance(written, known, most)
     if distance <= most:
         return 2 * distance + (known[:1] != written[:1])
     if len(written) >= 3 and known.startswith(written):
         return 2 * most + len(known) - len(written)
-    if len(known) == len(written) and _words(name) == _words(candidate):
-        return 1
+    if len(known) == len(written) >= 6 and sorted(known) == sorted(written):
+        return 2 * most
     return None
 
 
@@ -44,14 +43,11 @@ def _folded(name: str) -> str:
     return name.casefold().replace("_", "").replace("-", "")
 
 
-def _words(name: str) -> list[str]:
-    return sorted(name.casefold().replace("-", "_").split("_"))
-
-
 def _distance(one: str, other: str, most: int) -> int:
     """Letters put in, left out, changed or swapped with a neighbour; `most` + 1 or more if beyond `most`."""
     if abs(len(one) - len(other)) > most:
         return most + 1
+    one, other = _different(one, other)
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, letter in enumerate(one, 1):
@@ -64,3 +60,11 @@ def _distance(one: str, other: str, most: int) -> int:
         if min(row) > most and min(before) > most:
             return most + 1
     return row[-1]
+
+
+def _different(one: str, other: str) -> tuple[str, str]:
+    """Both without the beginning and the end that they share, which no shortest way changes."""
+    shorter = min(len(one), len(other))
+    start = next((i for i in range(shorter) if one[i] != other[i]), shorter)
+    end = next((i for i in range(shorter - start) if one[-1 - i] != other[-1 - i]), shorter - start)
+    return one[start : len(one) - end], other[start : len(other) - end]

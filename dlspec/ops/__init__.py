@@ -24,4 +24,14 @@ def catalogue() -> dict[str, type[Op]]:
     return CATALOGUE
 
 
+def lookup(name: str) -> type[Op] | None:
+    """The operator of that name."""
+    return catalogue().get(name)
+
+
+def operator_names() -> list[str]:
+    """Every name of the catalogue."""
+    return list(catalogue())
+
+
 _LOADED: list[bool] = []

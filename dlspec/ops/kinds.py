@@ -118,6 +118,13 @@ def sizes(value: Any) -> Any:
     return tuple(value)
 
 
+def scales(value: Any) -> Any:
+    """Reads one factor or a list of factors."""
+    items = value if isinstance(value, (list, tuple)) else (value,)
+    one = number(1e-300, None, "a factor above 0, or a list of factors")
+    return tuple(one(item) for item in items)
+
+
 def axes(value: Any) -> Any:
     """Reads one axis or a list of axes."""
     items = value if isinstance(value, (list, tuple)) else (value,)
@@ -180,5 +187,6 @@ KINDS: dict[str, Kind] = {
     "Margin3": _lengths(3, 0, "depth, height and width"),
     "PaddingMode": choice(*_PADDING_MODES),
     "Sizes": Kind("a list of sizes", sizes, {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]}),
+    "Scales": Kind("a factor above 0, or a list of factors", scales, {"anyOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}}]}),
     "Axes": Kind("an axis or a list of axes", axes, {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]}),
 }  # fmt: skip

@@ -13,9 +13,13 @@ from dlspec.plan.kinds import Kind, kind_of
 from dlspec.record import TYPE_CHECKING, Record
 
 if TYPE_CHECKING:
-    from typing import Any, ClassVar
+    from typing import Any, ClassVar, dataclass_transform
 
     from dlspec.source import Span
+else:
+
+    def dataclass_transform(**_):
+        return lambda item: item
 
 
 def spelt(class_name: str) -> str:
@@ -27,6 +31,7 @@ def spelt(class_name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", class_name).lower()
 
 
+@dataclass_transform(eq_default=True, kw_only_default=True)
 class Facts(Record):
     """What all of them are: fields by name, and where each was written."""
 
@@ -37,6 +42,8 @@ class Facts(Record):
     name: ClassVar[str]
     apart: ClassVar[tuple[str, ...]] = ("span", "spans")
     """What is remembered beside the fields that a user writes."""
+    closing: ClassVar[tuple[str, ...]] = ()
+    """Fields that all of a family have and that come after a member's own."""
 
     def __init_subclass__(cls) -> None:
         cls.name = spelt(cls.__name__)
@@ -64,14 +71,15 @@ class Family(Facts):
 
 
 def fields(facts: type[Facts]) -> tuple[str, ...]:
-    """The names of the fields that a user writes."""
-    return tuple(field for field in facts._fields if field not in facts.apart)
+    """The names of the fields that a user writes, in the order in which they may be given."""
+    own = tuple(field for field in facts._fields if field not in facts.apart and field not in facts.closing)
+    return own + facts.closing
 
 
 def annotation(facts: type[Facts], field: str) -> str:
     """The annotation of a field as it is written in the class body."""
     for owner in facts.__mro__:
-        written = owner.__dict__.get("__annotations__", {})
+        written = vars(owner).get("__annotations__", {})
         if field in written:
             return str(written[field])
     raise KeyError(field)
@@ -96,7 +104,7 @@ def sentences(facts: type[Facts]) -> dict[str, str]:
     for owner in reversed([base for base in facts.__mro__ if issubclass(base, Facts) and base is not Facts]):
         (body,) = ast.parse(textwrap.dedent(inspect.getsource(owner))).body
         assert isinstance(body, ast.ClassDef)
-        for field, below in zip(body.body, body.body[1:]):
+        for field, below in zip(body.body, body.body[1:], strict=False):
             match field, below:
                 case (
                     ast.AnnAssign(target=ast.Name(id=name)),

@@ -13,7 +13,7 @@ from dlspec.plan.sources import Source
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import Literal
+    from typing import Any, Literal
 
     from dlspec.source import Span
 
@@ -125,7 +125,7 @@ class ResolvedPlan(Facts):
     seed: Whole = 0
     """Of first weights, of the order of samples, of augmentation and dropout."""
     precision: Literal["float32", "float64", "bf16"] = "float32"
-    """Numbers that are computed with; `bf16` keeps weights in float32 and computes what can bear it in bfloat16."""
+    """Numbers that are computed with; `bf16` computes in bfloat16 what can bear it, with float32 weights."""
     clip_norm: Positive | None = None
     """Longest gradient; a longer one is shortened to it."""
     log: Log = Log()
@@ -141,7 +141,16 @@ class ResolvedPlan(Facts):
     title_span: Span | None = None
     folder: str = ""
 
+    def known(self, field: str) -> Any:
+        """A key whose value a mistake may have left None, while a plan is being read."""
+        return getattr(self, field)
+
     @property
     def task(self) -> str:
         """What the network learns to tell: `classes`, `two_classes` or `numbers`."""
         return self.loss[0].loss.task
+
+
+def known_source(plan: ResolvedPlan) -> Source | None:
+    """The data source, where it could be read."""
+    return plan.data.source if plan.known("data") is not None else None

@@ -22,7 +22,7 @@ Score = str
 Power = int
 Application = str
 
-Value = int | float | str | bool | tuple | None
+Value = int | float | str | bool | tuple[object, ...] | None
 """What an expression of a plan comes to."""
 
 
@@ -40,18 +40,19 @@ class Kind(Record):
     length: int | None = None
     either: tuple[Kind, ...] = ()
 
-    def has_type(self, value: Value) -> bool:
+    def has_type(self, value: object) -> bool:
         """Whether the value is of this kind but for its range."""
         if self.either:
             return any(kind.has_type(value) for kind in self.either)
         if self.items is not None:
-            fits = isinstance(value, tuple) and self.length in (None, len(value))
-            return fits and all(self.items.has_type(item) for item in value)
+            if not isinstance(value, tuple) or self.length not in (None, len(value)):
+                return False
+            return all(self.items.has_type(item) for item in value)
         if self.words:
             return isinstance(value, str) and value in self.words
         return isinstance(value, self.types) and (bool in self.types or not isinstance(value, bool))
 
-    def has_range(self, value: Value) -> bool:
+    def has_range(self, value: object) -> bool:
         """Whether a value of the right type lies in the range."""
         if self.either:
             return any(kind.has_type(value) and kind.has_range(value) for kind in self.either)
@@ -68,7 +69,7 @@ class Kind(Record):
             and value - value == 0
         )
 
-    def converted(self, value: Value) -> Value:
+    def converted(self, value: object) -> object:
         """The value as the field holds it: a number that may have a fraction is a float."""
         if self.either:
             return next(kind for kind in self.either if kind.has_type(value)).converted(value)

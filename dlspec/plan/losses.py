@@ -127,3 +127,8 @@ class Huber(Loss):
 
     delta: Positive = 1.0
     """Difference at which the square becomes a line."""
+
+
+def losses() -> list[tuple[str, type[Loss]]]:
+    """Every loss by its name."""
+    return [(name, member) for name, member in Loss.members.items() if issubclass(member, Loss)]

@@ -84,3 +84,8 @@ class Rmse(Metric):
 
     tasks = ("numbers",)
     better = "lower"
+
+
+def metrics() -> list[tuple[str, type[Metric]]]:
+    """Every metric by its name."""
+    return [(name, member) for name, member in Metric.members.items() if issubclass(member, Metric)]

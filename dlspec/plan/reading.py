@@ -65,7 +65,9 @@ class Reader:
     def __init__(self) -> None:
         self.problems: list[Diagnostic] = []
 
-    def section(self, facts: type[Facts], section: tree.Section, owner: str, *, owner_span: Span | None = None) -> Facts:
+    def section(
+        self, facts: type[Facts], section: tree.Section, owner: str, *, owner_span: Span | None = None
+    ) -> Facts:
         """A section's facts; `owner` is what its keys are keys of, in words."""
         written: dict[str, Any] = {}
         spans: dict[str, Span] = {}
@@ -111,7 +113,7 @@ class Reader:
                 f"{owner} holds keys of its own",
                 entry.value.span,
                 "is a single value",
-                notes=[f"{owner} takes {_listed(fields(facts))}"],
+                notes=[f"{owner} takes {listed(fields(facts))}"],
             )
         )
         return UNREAD
@@ -174,7 +176,9 @@ class Reader:
                 continue
             if field in spans:
                 message = f"`{member.name}` is given `{field}` twice"
-                self.problems.append(problem("E0112", message, arg.span, "again", also=[(spans[field], "first")]))
+                self.problems.append(
+                    problem("E0112", message, arg.span, "again", also=[(spans[field], "first")])
+                )
                 continue
             spans[field] = arg.value.span
             value = self._parameter(member, field, arg.value)
@@ -262,25 +266,36 @@ def unknown_key(facts: type[Facts], key: str, span: Span, owner: str) -> Diagnos
         f"{owner} has no key `{key}`",
         span,
         "not a key",
-        notes=[f"{owner} takes {_listed(fields(facts))}"],
-        fixes=_renamed(key, fields(facts), span, "key"),
+        notes=[f"{owner} takes {listed(fields(facts))}"],
+        fixes=renamed(key, fields(facts), span, "key"),
     )
 
 
 def unknown_parameter(member: type[Facts], field: str | None, arg: tree.Arg) -> Diagnostic:
     takes = fields(member)
-    notes = [f"`{member.name}` takes {_listed(takes)}" if takes else f"`{member.name}` takes no parameters"]
+    notes = [f"`{member.name}` takes {listed(takes)}" if takes else f"`{member.name}` takes no parameters"]
     if field is None:
         message = f"`{member.name}` takes {_counted(len(takes))}"
         return problem("E0112", message, arg.span, "one too many", notes=notes)
     span = arg.span
-    named = type(span)(span.source, span.start, span.start + len(field)) if span.text.startswith(field) else span
-    fixes = _renamed(field, takes, named, "parameter")
-    return problem("E0112", f"`{member.name}` has no parameter `{field}`", named, "not a parameter", notes=notes, fixes=fixes)
+    named = (
+        type(span)(span.source, span.start, span.start + len(field)) if span.text.startswith(field) else span
+    )
+    fixes = renamed(field, takes, named, "parameter")
+    return problem(
+        "E0112",
+        f"`{member.name}` has no parameter `{field}`",
+        named,
+        "not a parameter",
+        notes=notes,
+        fixes=fixes,
+    )
 
 
 def _made(facts: type[Facts], written: dict[str, Any], spans: dict[str, Span], span: Span) -> Facts:
-    unread = {field: None for field in fields(facts) if field not in written and not has_default(facts, field)}
+    unread = {
+        field: None for field in fields(facts) if field not in written and not has_default(facts, field)
+    }
     return facts(span=span, spans=spans, **unread, **written)
 
 
@@ -305,16 +320,18 @@ def _unknown_member(catalogue: Catalogue, name: tree.Name) -> Diagnostic:
         f"there is no {catalogue.member} `{name.name}`",
         name.span,
         "not known",
-        notes=[f"{catalogue.member}s are {_listed(members)}"],
-        fixes=_renamed(name.name, members, name.span, catalogue.member),
+        notes=[f"{catalogue.member}s are {listed(members)}"],
+        fixes=renamed(name.name, members, name.span, catalogue.member),
     )
 
 
 def _unknown_lint(entry: tree.Entry) -> Diagnostic:
     lints = _lints()
-    fixes = _renamed(entry.key, lints, entry.key_span, "lint")
-    notes = [f"lints are {_listed(lints)}"]
-    return problem("E0105", f"there is no lint `{entry.key}`", entry.key_span, "not a lint", notes=notes, fixes=fixes)
+    fixes = renamed(entry.key, lints, entry.key_span, "lint")
+    notes = [f"lints are {listed(lints)}"]
+    return problem(
+        "E0105", f"there is no lint `{entry.key}`", entry.key_span, "not a lint", notes=notes, fixes=fixes
+    )
 
 
 def _lints() -> tuple[str, ...]:
@@ -323,14 +340,14 @@ def _lints() -> tuple[str, ...]:
     return tuple(name for code, name in CODES.items() if code.startswith("W"))
 
 
-def _renamed(name: str, known: Sequence[str], span: Span, what: str) -> list[Fix]:
+def renamed(name: str, known: Sequence[str], span: Span, what: str) -> list[Fix]:
     from dlspec.diagnostics.near_names import near
 
     message = f"there is {_article(what)} with a similar name"
     return [Fix(message, [Edit(span, other)], "safe") for other in near(name, known)]
 
 
-def _listed(words: Sequence[str]) -> str:
+def listed(words: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b, and c`."""
     if len(words) < 3:
         return " and ".join(words)

@@ -19,6 +19,7 @@ class Schedule(Family):
 
     follows_length: ClassVar[bool] = False
     """Whether its shape depends on how long the run is."""
+    closing = ("warmup_epochs", "warmup_steps")
 
     warmup_epochs: NonNegative = 0.0
     """Epochs over which the learning rate first rises in a line from near 0."""
@@ -72,7 +73,7 @@ class Linear(Schedule):
     start_factor: Positive = 1.0
     """Factor at the first step."""
     end_factor: NonNegative = 0.0
-    """Factor at the last step."""
+    """Factor that the line reaches at the end."""
 
 
 class Polynomial(Schedule):

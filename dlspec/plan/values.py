@@ -5,15 +5,13 @@ Names stand for themselves (`full`, `val.accuracy`); arithmetic on numbers is al
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import add, mul, sub, truediv
+
 from dlspec.plan.kinds import Value
 from dlspec.syntax import tree
 
-_ARITHMETIC = {
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b,
-    "/": lambda a, b: a / b,
-}
+_ARITHMETIC: dict[str, Callable[[float, float], float]] = {"+": add, "-": sub, "*": mul, "/": truediv}
 
 
 class NotAValue(Exception):
@@ -44,7 +42,7 @@ def value_of(expr: tree.Expr | tree.Section) -> Value:
             left, right = _number(expr.left), _number(expr.right)
             if expr.operator == "/" and right == 0:
                 raise NotAValue(expr)
-            return _ARITHMETIC[expr.operator](left, right)  # type: ignore[no-untyped-call]  # a table of lambdas
+            return _ARITHMETIC[expr.operator](left, right)
     raise NotAValue(expr)
 
 
@@ -55,14 +53,16 @@ def _number(expr: tree.Expr) -> int | float:
     return value
 
 
-def text_of(value: Value) -> str:
+def text_of(value: object) -> str:
     """A value in the words of the language.
 
     >>> text_of((0.5, 2.0, True, None))
     '[0.5, 2, true, null]'
     """
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, tuple):
         return f"[{', '.join(text_of(item) for item in value)}]"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
@@ -92,12 +92,15 @@ def expression_text(expr: tree.Expr) -> str:
         case tree.ListExpr():
             return f"[{', '.join(expression_text(item) for item in expr.items)}]"
         case tree.Call():
-            args = (f"{arg.name}={expression_text(arg.value)}" if arg.name else expression_text(arg.value) for arg in expr.args)
+            args = (
+                f"{arg.name}={expression_text(arg.value)}" if arg.name else expression_text(arg.value)
+                for arg in expr.args
+            )
             return f"{expression_text(expr.function)}({', '.join(args)})"
     return text_of(value_of(expr))
 
 
-def described(value: Value) -> str:
+def described(value: object) -> str:
     """What was found, for a label.
 
     >>> described("x"), described((1, 2)), described(0.5)

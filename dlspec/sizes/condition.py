@@ -1,30 +1,38 @@
-"""A condition between sizes, in a form that equal conditions share."""
+"""A condition between sizes, in a form that equal conditions share, and what may be found out about it."""
 
 from __future__ import annotations
 
+from enum import Enum
 from math import gcd
-from typing import Literal
 
-from dlspec.sizes.size import Atom, Dim, Floor, Size, descending, size_text
+from dlspec.sizes.size import Atom, Dim, Floor, Size, descending, remainders, size_text
 
-Relation = Literal["==", ">="]
+
+class Verdict(Enum):
+    """What is proved of a condition over all values that the open sizes may have."""
+
+    ALWAYS = "always"
+    NEVER = "never"
+    SOMETIMES = "sometimes"
+    UNDECIDED = "undecided"
 
 
 class Condition:
     """`left == right` or `left >= right` between sizes, as it was stated; immutable.
 
     `difference` is its normal form: the condition holds exactly where that size is zero, or at least zero.
-    Two conditions are equal when relation and difference are.
+    Two conditions are equal when relation and difference are. `relation` is `==` or `>=`; `compare` takes
+    others.
     """
 
     __slots__ = ("difference", "left", "relation", "right")
 
-    relation: Relation
+    relation: str
     left: Dim
     right: Dim
     difference: Dim
 
-    def __init__(self, relation: Relation, left: Dim, right: Dim) -> None:
+    def __init__(self, relation: str, left: Dim, right: Dim) -> None:
         self.relation = relation
         self.left = left
         self.right = right
@@ -41,9 +49,16 @@ class Condition:
         number = difference if isinstance(difference, int) else difference.evaluate(values)
         return number == 0 if self.relation == "==" else number >= 0
 
+    def negations(self) -> list[Condition]:
+        """Conditions of which one holds exactly where this one does not."""
+        below = Condition(">=", 0, self.difference + 1)
+        return [below] if self.relation == ">=" else [below, Condition(">=", self.difference, 1)]
+
     def __eq__(self, other: object) -> bool:
         return (
-            isinstance(other, Condition) and self.relation == other.relation and self.difference == other.difference
+            isinstance(other, Condition)
+            and self.relation == other.relation
+            and self.difference == other.difference
         )
 
     def __hash__(self) -> int:
@@ -57,7 +72,8 @@ class Condition:
 
 
 def compare(left: Dim, relation: str, right: Dim) -> Condition:
-    """The condition for any of `==`, `>=`, `<=`, `>`, `<` between whole numbers; ValueError for another relation."""
+    """The condition for any of `==`, `>=`, `<=`, `>`, `<` between whole numbers; ValueError for another
+    relation."""
     match relation:
         case "==":
             return Condition("==", left, right)
@@ -73,14 +89,19 @@ def compare(left: Dim, relation: str, right: Dim) -> Condition:
 
 
 def simplified(condition: Condition) -> str:
-    """The condition in its normal form, each term on the side where it is positive: `H >= 33`, `H*W == 196`."""
+    """The condition in its normal form, each term on the side where it is positive: `H >= 33`, `H*W ==
+    196`."""
     difference = condition.difference
     if isinstance(difference, int):
         return f"{difference} {condition.relation} 0"
-    whole, rest = difference.terms.items(), difference.constant
-    left = _sum({atoms: term for atoms, term in whole if term > 0}, max(rest, 0))
-    right = _sum({atoms: -term for atoms, term in whole if term < 0}, max(-rest, 0))
-    relation: str = condition.relation
+    for size in (difference, -difference) if condition.relation == "==" else ():
+        found, rest = remainders(size)
+        if len(found) == 1 and isinstance(rest, int):
+            return f"{found[0][0]} == {-rest}"
+    terms, constant = difference.terms.items(), difference.constant
+    left = _sum({atoms: term for atoms, term in terms if term > 0}, max(constant, 0))
+    right = _sum({atoms: -term for atoms, term in terms if term < 0}, max(-constant, 0))
+    relation = condition.relation
     if isinstance(left, int) or (_is_symbol(right) and not _is_symbol(left)):
         left, right = right, left
         relation = "<=" if relation == ">=" else relation
@@ -95,7 +116,7 @@ def _is_symbol(size: Dim) -> bool:
     return isinstance(size, Size) and str(size).isidentifier()
 
 
-def _normal(relation: Relation, difference: Dim) -> Dim:
+def _normal(relation: str, difference: Dim) -> Dim:
     """The smallest size with the same zeros (up to sign), or the same sign, as `difference`."""
     if isinstance(difference, int):
         return difference
@@ -114,7 +135,8 @@ def _divided(size: Size, factor: int) -> Size:
 
 
 def _opened(difference: Size) -> Dim:
-    """A lower or upper limit of a floor as a limit of what is under it: `y//n - k >= 0` where `y - n*k >= 0`."""
+    """A lower or upper limit of a floor as a limit of what is under it: `y//n - k >= 0` where `y - n*k >=
+    0`."""
     if len(difference.terms) > 1:
         return difference
     ((atoms, sign),) = difference.terms.items()

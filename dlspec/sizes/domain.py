@@ -11,10 +11,11 @@ from dlspec.sizes.size import Dim, Floor, Size, descending, size_text, substitut
 
 
 class Domain:
-    """The values open sizes may have: a conjunction of facts, and a least value for each name (1 unless said).
+    """The values open sizes may have: a conjunction of facts, and a least value for each name (1 unless
+    said).
 
-    An equality with a lone name (`H == W`) replaces that name everywhere (`values`); facts on one name become a set
-    of numbers (`numbers`); facts that tie several names stay conditions (`ties`). Immutable.
+    An equality with a lone name (`H == W`) replaces that name everywhere (`values`); facts on one name become
+    a set of numbers (`numbers`); facts that tie several names stay conditions (`ties`). Immutable.
     """
 
     __slots__ = ("_numbers", "facts", "impossible", "lows", "memo", "ties", "values")
@@ -41,7 +42,9 @@ class Domain:
             self._gather(self._without_equalities(list(self.facts)))
 
     @classmethod
-    def from_conditions(cls, conditions: Iterable[Condition], lows: Mapping[str, int] | None = None) -> Domain:
+    def from_conditions(
+        cls, conditions: Iterable[Condition], lows: Mapping[str, int] | None = None
+    ) -> Domain:
         """The domain in which all conditions hold; `lows` gives names a least value other than 1."""
         return cls(conditions, lows)
 
@@ -68,16 +71,19 @@ class Domain:
         """The condition with declared equalities put in."""
         if self.values.keys().isdisjoint(condition.symbols):
             return condition
-        return Condition(condition.relation, self.normal(condition.difference), 0)
+        return Condition(condition.relation, self.normal(condition.left), self.normal(condition.right))
 
     def text(self, size: Dim) -> str:
-        """A size as people write it here: `H/32` where H is a multiple of 32, `(H + 31)//32` where it may not be."""
+        """A size as people write it here: `H/32` where H is a multiple of 32, `(H + 31)//32` where it may not
+        be."""
         size = self.normal(size)
         if isinstance(size, int):
             return str(size)
         multiples = {name: self._common_divisor(name) for name in size.symbols}
         parts = size.substitute({name: part * symbol(name) for name, part in multiples.items() if part > 1})
-        if isinstance(parts, Size) and any(isinstance(atom, Floor) for atoms in parts.terms for atom in atoms):
+        if isinstance(parts, Size) and any(
+            isinstance(atom, Floor) for atoms in parts.terms for atom in atoms
+        ):
             return size_text(size)
         return size_text(parts, multiples)
 
@@ -95,7 +101,9 @@ class Domain:
                 return facts
             name, value = solved
             replaced = {name: value}
-            self.values = {other: substituted(size, replaced) for other, size in self.values.items()} | replaced
+            self.values = {
+                other: substituted(size, replaced) for other, size in self.values.items()
+            } | replaced
             # The least value of the name that goes is a fact on what takes its place.
             facts = [*facts, Condition(">=", value, self.low(name))]
             facts = [Condition(fact.relation, substituted(fact.difference, replaced), 0) for fact in facts]
@@ -122,7 +130,9 @@ class Domain:
             self.ties = (*ties, *several)
             return
         self.values = {name: substituted(size, single) for name, size in self.values.items()} | single
-        again = [Condition(fact.relation, substituted(fact.difference, single), 0) for fact in [*ties, *several]]
+        again = [
+            Condition(fact.relation, substituted(fact.difference, single), 0) for fact in [*ties, *several]
+        ]
         for name in single:
             del self._numbers[name]
         self._gather(again)

@@ -1,12 +1,14 @@
 """Sets of numbers that repeat with a period: where a condition in one open size holds, exactly.
 
-Over a common period M of its floors a size is a polynomial in t along `first + M*t`, a straight line as a rule, so a
-condition holds on stretches of t that integer arithmetic finds. No approximation is made and no case is left out.
+Over a common period M of its floors a size is a polynomial in t along `first + M*t`, a straight line as a
+rule, so a condition holds on stretches of t that integer arithmetic finds. No approximation is made and no
+case is left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from math import comb, gcd, lcm
 
 from dlspec.sizes.condition import Condition
@@ -46,13 +48,13 @@ class Progressions:
 
     @property
     def high(self) -> int | None:
-        """The largest member, None where there is none."""
+        """The largest member, None where there is none; ValueError for the empty set."""
         lasts = [last for _, last in self.runs]
         return None if None in lasts else max(last for last in lasts if last is not None)
 
     def count(self) -> int | None:
         """How many members; None for endlessly many."""
-        if self.high is None and self.runs:
+        if any(last is None for _, last in self.runs):
             return None
         return sum((last - first) // self.modulus + 1 for first, last in self.runs if last is not None)
 
@@ -64,6 +66,18 @@ class Progressions:
             stop = first + self.modulus * (limit - 1)
             found.extend(range(first, (stop if last is None else min(stop, last)) + 1, self.modulus))
         return sorted(found)[:limit]
+
+    def sampled(self, limit: int) -> list[int]:
+        """At most `limit` members: half of them the smallest, then those from each greater power of 2 on."""
+        if not self.runs:
+            return []
+        found = dict.fromkeys(self.members(limit - limit // 2))
+        start = max(found).bit_length()
+        for power in range(start, start + limit // 2):
+            beyond = self.clipped(2**power, None)
+            if beyond.runs:
+                found[beyond.low] = None
+        return list(found)
 
     def refined(self, modulus: int) -> Progressions:
         """The same set with a multiple of its modulus."""
@@ -95,7 +109,8 @@ class Progressions:
         return Progressions(self.modulus, runs)
 
     def where(self, condition: Condition) -> Progressions | None:
-        """The members for which a condition on this one open size holds; None where that takes too many runs."""
+        """The members for which a condition on this one open size holds; None where that takes too many
+        runs."""
         difference = condition.difference
         if isinstance(difference, int):
             return self if condition.holds({}) else Progressions(1, ())
@@ -128,10 +143,11 @@ class Progressions:
 
 
 def periods(size: Size) -> dict[str, int] | None:
-    """By how much each open size grows for the size to grow by a polynomial; None where it has no such period.
+    """By how much each open size grows for the size to grow by a polynomial; None where it has no such
+    period.
 
-    Along such steps every floor is exact: a floor by n of something that grows by g per period needs n/gcd(n, g)
-    periods, and n of them where its growth is not constant.
+    Along such steps every floor is exact: a floor by n of something that grows by g per period needs n/gcd(n,
+    g) periods, and n of them where its growth is not constant.
     """
     result: dict[str, int] = {}
     for atoms in size.terms:
@@ -162,7 +178,7 @@ def newton_differences(values: list[int]) -> list[int]:
     differences: list[int] = []
     while values:
         differences.append(values[0])
-        values = [right - left for left, right in zip(values, values[1:], strict=False)]
+        values = [right - left for left, right in pairwise(values)]
     return differences
 
 
@@ -212,7 +228,8 @@ def nonnegative(differences: list[int], last: int | None) -> list[Run]:
 
 
 def _nonnegative_curve(differences: list[int], last: int | None) -> list[Run]:
-    """`nonnegative` from degree 2 on: between the changes of its growth the polynomial is monotone, so bisect there."""
+    """`nonnegative` from degree 2 on: between the changes of its growth the polynomial is monotone, so bisect
+    there."""
 
     def value(step: int) -> int:
         return sum(difference * comb(step, order) for order, difference in enumerate(differences))
@@ -245,7 +262,8 @@ def _stretches(growing: list[Run], last: int | None) -> Iterable[tuple[int, int 
 
 
 def _first(holds: Callable[[int], bool], low: int, high: int | None) -> int | None:
-    """The first step from `low` to `high` at which a test that stays true comes true; without a `high` it must."""
+    """The first step from `low` to `high` at which a test that stays true comes true; without a `high` it
+    must."""
     reach = 1
     while high is None:
         if holds(low + reach):

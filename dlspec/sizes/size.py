@@ -8,18 +8,19 @@ pays what ints cost.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from math import gcd, prod
+from math import gcd
 
 
 class Size:
     """A size that depends on open sizes; immutable, equal when its normal form is equal.
 
-    `terms` maps a product of atoms (a sorted tuple; an atom is a name or a `Floor`) to its coefficient and is never
-    empty or changed; `constant` is added. Sizes have no `<`: an order depends on the open sizes and is a `Condition`.
+    `terms` maps a product of atoms (a sorted tuple; an atom is a name or a `Floor`) to its coefficient and is
+    never empty or changed; `constant` is added. Sizes have no `<`: an order depends on the open sizes and is
+    a `Condition`.
 
     >>> H = symbol("H")
     >>> print(((H + 1) // 2 + 1) // 2, 3 * H - 1, H * (H + 2), H % 16)
-    (H + 3)//4 3*H - 1 H**2 + 2*H H % 16
+    (H + 3)//4 3*H - 1 H*H + 2*H H % 16
     """
 
     __slots__ = ("_hash", "_symbols", "constant", "terms")
@@ -39,7 +40,9 @@ class Size:
         try:
             return self._symbols
         except AttributeError:
-            self._symbols = frozenset().union(*(_atom_symbols(atom) for product in self.terms for atom in product))
+            self._symbols = frozenset().union(
+                *(_atom_symbols(atom) for product in self.terms for atom in product)
+            )
             return self._symbols
 
     @property
@@ -54,7 +57,7 @@ class Size:
 
     @property
     def is_quasi_affine(self) -> bool:
-        """Whether it is an integer combination of open sizes and of floors by numbers of such combinations."""
+        """Whether it is an integer combination of open sizes and of floors, by numbers, of such."""
         return all(len(product) == 1 and _atom_is_quasi_affine(product[0]) for product in self.terms)
 
     def evaluate(self, values: Mapping[str, int]) -> int:
@@ -62,7 +65,7 @@ class Size:
         total = self.constant
         for atoms, term in self.terms.items():
             for atom in atoms:
-                term *= values[atom] if atom.__class__ is str else atom.evaluate(values)  # type: ignore[index, union-attr]  # narrowed by class, for speed
+                term *= values[atom] if isinstance(atom, str) else atom.evaluate(values)
             total += term
         return total
 
@@ -79,17 +82,17 @@ class Size:
         return total
 
     def __add__(self, other: Dim) -> Dim:
-        if other.__class__ is Size:
+        if isinstance(other, int):
+            return Size(self.terms, self.constant + other)
+        if isinstance(other, Size):
             terms = dict(self.terms)
-            for product, coefficient in other.terms.items():  # type: ignore[union-attr]  # narrowed by class, for speed
+            for product, coefficient in other.terms.items():
                 total = terms.get(product, 0) + coefficient
                 if total:
                     terms[product] = total
                 else:
                     del terms[product]
-            return _collapsed(terms, self.constant + other.constant)  # type: ignore[union-attr]
-        if isinstance(other, int):
-            return Size(self.terms, self.constant + other)
+            return _collapsed(terms, self.constant + other.constant)
         return NotImplemented
 
     __radd__ = __add__
@@ -109,7 +112,9 @@ class Size:
         if isinstance(other, int):
             if not other:
                 return 0
-            return Size({product: term * other for product, term in self.terms.items()}, self.constant * other)
+            return Size(
+                {product: term * other for product, term in self.terms.items()}, self.constant * other
+            )
         if not isinstance(other, Size):
             return NotImplemented
         terms: dict[tuple[Atom, ...], int] = {}
@@ -172,13 +177,13 @@ class Floor:
     def __init__(self, numerator: Dim, divisor: Dim) -> None:
         self.numerator = numerator
         self.divisor = divisor
-        # A floor is a key of the terms it enters, so it is hashed at once, and by what costs little to look at.
-        if numerator.__class__ is Size:
-            terms = numerator.terms  # type: ignore[union-attr]  # narrowed by class, for speed
-            part = next(iter(terms)) if len(terms) == 1 else len(terms)
-            self._hash = hash((part, numerator.constant, divisor))  # type: ignore[union-attr]
-        else:
+        # A floor is a key of the terms it enters, so it is hashed at once and by what costs little to see.
+        if isinstance(numerator, int):
             self._hash = hash((numerator, divisor))
+        else:
+            terms = numerator.terms
+            part = next(iter(terms)) if len(terms) == 1 else len(terms)
+            self._hash = hash((part, numerator.constant, divisor))
 
     @property
     def order(self) -> tuple[bool, str, str]:
@@ -209,6 +214,11 @@ Dim = int | Size
 def symbol(name: str) -> Size:
     """An open size, known by its name."""
     return Size({(name,): 1}, 0)
+
+
+def symbol_of(atom: Atom) -> Size:
+    """The size that one atom is."""
+    return Size({(atom,): 1}, 0)
 
 
 def product(sizes: Iterable[Dim]) -> Dim:
@@ -267,20 +277,44 @@ def exact_quotient(dividend: Dim, divisor: Dim) -> Dim | None:
 def size_text(size: Dim, multiples: Mapping[str, int] = {}) -> str:
     """A size as people write it: `(H + 31)//32`, `2*H - 1`, `N*H*W`, `H % 2`.
 
-    A name in `multiples` stands for that part of itself: with `{"H": 32}` the size `2*H + 1` reads `H/16 + 1`.
+    A name in `multiples` stands for that part of itself: with `{"H": 32}`, `2*H + 1` reads `H/16 + 1`.
     """
     if isinstance(size, int):
         return str(size)
-    remainders, rest = _remainders(size, multiples)
-    terms = [(_term_text(atoms, abs(term), multiples), term) for atoms, term in sorted(rest.terms.items(), key=descending)] if isinstance(rest, Size) else []
-    constant = rest if isinstance(rest, int) else rest.constant
-    terms = remainders + terms
+    parts, rest = remainders(size, multiples)
+    terms, constant = ({}, rest) if isinstance(rest, int) else (rest.terms, rest.constant)
+    for atoms, term in sorted(terms.items(), key=descending):
+        parts.append((_term_text(atoms, abs(term), multiples), term))
     if constant:
-        terms.append((str(abs(constant)), constant))
-    terms.sort(key=lambda term: term[1] < 0)
-    words = [("-" if terms[0][1] < 0 else "") + terms[0][0]]
-    words += [f"{'-' if term < 0 else '+'} {text}" for text, term in terms[1:]]
+        parts.append((str(abs(constant)), constant))
+    # A text begins with a minus only where all of it is subtracted: `3 - H`.
+    first = next((place for place, part in enumerate(parts) if part[1] > 0), 0)
+    parts.insert(0, parts.pop(first))
+    lead, sign = parts[0]
+    if sign < 0:
+        # A minus binds closer than a quotient.
+        lead = f"-({lead})" if "//" in lead and "*" not in lead else f"-{lead}"
+    words = [lead]
+    words += [f"{'-' if term < 0 else '+'} {text}" for text, term in parts[1:]]
     return " ".join(words)
+
+
+def remainders(size: Size, multiples: Mapping[str, int] = {}) -> tuple[list[tuple[str, int]], Dim]:
+    """The parts `k*y - k*n*(y//n)` as texts `y % n` with their sign, and what is left."""
+    texts: list[tuple[str, int]] = []
+    rest: Dim = size
+    for atoms, term in sorted(size.terms.items(), key=descending):
+        atom = atoms[0]
+        if len(atoms) > 1 or isinstance(atom, str) or not isinstance(atom.divisor, int) or term >= 0:
+            continue
+        times, over = divmod(-term, atom.divisor)
+        if over or not isinstance(atom.numerator, Size) or not isinstance(rest, Size):
+            continue
+        if all(rest.terms.get(part) == times * factor for part, factor in atom.numerator.terms.items()):
+            rest = rest - times * (atom.numerator - atom.divisor * symbol_of(atom))
+            text = f"{_grouped(atom.numerator, multiples)} % {atom.divisor}"
+            texts.append((f"{times}*({text})" if times > 1 else text, 1))
+    return texts, rest
 
 
 def _collapsed(terms: dict[tuple[Atom, ...], int], constant: int) -> Dim:
@@ -313,7 +347,8 @@ def _cancelled(product: tuple[Atom, ...], factor: tuple[Atom, ...]) -> tuple[Ato
 def _floored(size: Size, divisor: int) -> Dim:
     """The normal form of `size // divisor` for a positive number.
 
-    Multiples of the divisor leave the floor, a common factor is divided out, and a floor within becomes one with it.
+    Multiples of the divisor leave the floor, a common factor is divided out, and a floor within becomes one
+    with it.
     """
     if divisor == 1:
         return size
@@ -323,9 +358,9 @@ def _floored(size: Size, divisor: int) -> Dim:
         ((atoms, term),) = size.terms.items()
         if term == 1 and len(atoms) == 1:
             atom = atoms[0]
-            if atom.__class__ is str or not isinstance(atom.divisor, int):  # type: ignore[union-attr]  # narrowed by class
+            if isinstance(atom, str) or not isinstance(atom.divisor, int):
                 return Size({(Floor(Size(size.terms, constant), divisor),): 1}, whole)
-            return _floored(atom.numerator + atom.divisor * constant, atom.divisor * divisor) + whole  # type: ignore[union-attr, operator, arg-type]
+            return (atom.numerator + atom.divisor * constant) // (atom.divisor * divisor) + whole
     return _floored_sum(size, whole, constant, divisor)
 
 
@@ -346,29 +381,29 @@ def _floored_sum(size: Size, whole: int, constant: int, divisor: int) -> Dim:
         inside = {atoms: term // common for atoms, term in inside.items()}
         constant //= common
         divisor //= common
-    nested = _nested_floor(inside)
-    if nested is None:
-        floor: Dim = Size({(Floor(Size(inside, constant), divisor),): 1}, 0)
-    else:
-        del inside[(nested,)]
-        factor = nested.divisor
-        rest = Size(inside, constant) * factor if inside else constant * factor
-        floor = (nested.numerator + rest) // (factor * divisor)
+    floor = _unnested(inside, constant, divisor)
+    if floor is None:
+        floor = symbol_of(Floor(Size(inside, constant), divisor))
     if outside:
         return floor + Size(outside, whole)
     return floor + whole if whole else floor
 
 
-def _nested_floor(terms: dict[tuple[Atom, ...], int]) -> Floor | None:
-    """The floor by a number that stands in the sum once, the first in order where there are several."""
-    first = None
-    for atoms, term in terms.items():
-        atom = atoms[0]
-        if term != 1 or len(atoms) != 1 or atom.__class__ is str or not isinstance(atom.divisor, int):  # type: ignore[union-attr]  # narrowed by class
-            continue
-        if first is None or atom.order < first.order:  # type: ignore[union-attr]
-            first = atom
-    return first  # type: ignore[return-value]  # a Floor by the test above
+def _unnested(terms: dict[tuple[Atom, ...], int], constant: int, divisor: int) -> Dim | None:
+    """The quotient of a sum in which a floor by a number stands once, as one floor with that; else None.
+
+    The first such floor in order is taken, so that equal sums have equal forms.
+    """
+    nested = [
+        atoms[0]
+        for atoms, term in terms.items()
+        if term == 1 and len(atoms) == 1 and isinstance(atoms[0], Floor) and isinstance(atoms[0].divisor, int)
+    ]
+    if not nested:
+        return None
+    floor = min(nested, key=_atom_order)
+    rest = _collapsed({atoms: term for atoms, term in terms.items() if atoms != (floor,)}, constant)
+    return (floor.numerator + rest * floor.divisor) // (floor.divisor * divisor)
 
 
 def _quotient(dividend: Dim, divisor: Size) -> Dim:
@@ -390,7 +425,9 @@ def _atom_degree(atom: Atom) -> int:
 def _atom_is_quasi_affine(atom: Atom) -> bool:
     if isinstance(atom, str):
         return True
-    return isinstance(atom.divisor, int) and isinstance(atom.numerator, Size) and atom.numerator.is_quasi_affine
+    return (
+        isinstance(atom.divisor, int) and isinstance(atom.numerator, Size) and atom.numerator.is_quasi_affine
+    )
 
 
 def _atom_substituted(atom: Atom, values: Mapping[str, Dim]) -> Dim:
@@ -409,40 +446,13 @@ def descending(term: tuple[tuple[Atom, ...], int]) -> tuple[int, list[tuple[bool
     return -len(term[0]), [_atom_order(atom) for atom in term[0]]
 
 
-def _remainders(size: Size, multiples: Mapping[str, int]) -> tuple[list[tuple[str, int]], Dim]:
-    """The parts `k*y - k*n*(y//n)` as texts `y % n` with their sign, and what is left."""
-    texts: list[tuple[str, int]] = []
-    rest: Dim = size
-    for atoms, term in sorted(size.terms.items(), key=descending):
-        atom = atoms[0]
-        if len(atoms) > 1 or isinstance(atom, str) or not isinstance(atom.divisor, int) or term >= 0:
-            continue
-        times, over = divmod(-term, atom.divisor)
-        if over or not isinstance(atom.numerator, Size) or not isinstance(rest, Size):
-            continue
-        if all(rest.terms.get(part) == times * factor for part, factor in atom.numerator.terms.items()):
-            rest = rest - times * (atom.numerator - atom.divisor * symbol_of(atom))
-            text = f"{_grouped(atom.numerator, multiples)} % {atom.divisor}"
-            texts.append((f"{times}*({text})" if times > 1 else text, 1))
-    return texts, rest
-
-
-def symbol_of(atom: Atom) -> Size:
-    """The size that one atom is."""
-    return Size({(atom,): 1}, 0)
-
-
 def _term_text(atoms: tuple[Atom, ...], coefficient: int, multiples: Mapping[str, int]) -> str:
     factors: list[str] = []
-    for atom in dict.fromkeys(atoms):
-        power = atoms.count(atom)
+    for atom in atoms:
         part = multiples.get(atom, 1) if isinstance(atom, str) else 1
-        for _ in range(power if part > 1 else 0):
-            common = gcd(coefficient, part)
-            coefficient //= common
-            factors.append(f"({atom}/{part // common})" if part > common else str(atom))
-        if part == 1:
-            factors.append(_factor_text(atom, multiples) + (f"**{power}" if power > 1 else ""))
+        common = gcd(coefficient, part)
+        coefficient //= common
+        factors.append(f"({atom}/{part // common})" if part > common else _factor_text(atom, multiples))
     if coefficient > 1:
         factors.insert(0, str(coefficient))
     if len(factors) > 1:
@@ -460,4 +470,4 @@ def _factor_text(atom: Atom, multiples: Mapping[str, int]) -> str:
 
 def _grouped(size: Dim, multiples: Mapping[str, int]) -> str:
     text = size_text(size, multiples)
-    return text if text.isalnum() or text.isidentifier() else f"({text})"
+    return text if text.isidentifier() or text.isdecimal() else f"({text})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import floor
 
 from dlspec.sizes.size import Dim
 
@@ -10,10 +11,10 @@ from dlspec.sizes.size import Dim
 class Window:
     """What one output position sees along one axis of the input; immutable.
 
-    `span` input positions, starting `before` positions left of the axis, and the next output position sees the same
-    thing `step` further on; `after` positions are added on the right. Windows compose by `then`, with `Window()` as
-    the identity, so a chain of convolutions and poolings is one window: its `size` is the chain's output size and its
-    `span` the chain's receptive field.
+    `span` input positions, starting `before` positions left of the axis, and the next output position sees
+    the same thing `step` further on; `after` positions are added on the right. Windows compose by `then`,
+    with `Window()` as the identity, so a chain of convolutions and poolings is one window: its `size` is the
+    chain's output size and its `span` the chain's receptive field.
 
     >>> Window.of(7, stride=2, padding=3).then(Window.of(3, stride=2, padding=1)).size(224)
     56
@@ -39,7 +40,8 @@ class Window:
 
     @classmethod
     def same(cls, kernel: int, dilation: int = 1) -> Window:
-        """The window of stride 1 that keeps the size, as `padding="same"` does: an odd position goes to the right."""
+        """The window of stride 1 that keeps the size, as `padding="same"` does: an odd position goes to the
+        right."""
         total = dilation * (kernel - 1)
         return cls(total + 1, 1, total // 2, total - total // 2)
 
@@ -55,9 +57,9 @@ class Window:
     def rounded_up(self) -> Window:
         """The same window in PyTorch's `ceil_mode`.
 
-        Rounding up is padding on the right by up to `step - 1` positions; a window that would start in that padding
-        is dropped, so the padding never reaches the span. That makes
-        `size = (length + min(slack + step - 1, before - 1))//step + 1`, one floor as before.
+        Rounding up is padding on the right by up to `step - 1` positions; a window that would start in that
+        padding is dropped, so the padding never reaches the span. That makes `size = (length + min(slack +
+        step - 1, before - 1))//step + 1`, one floor as before.
         """
         return Window(self.span, self.step, self.before, min(self.after + self.step - 1, self.span - 1))
 
@@ -88,10 +90,11 @@ class Window:
 
 
 def hull(windows: Iterable[Window]) -> Window | None:
-    """The smallest window that holds all of them where branches join; None if their steps differ, or for none.
+    """The smallest window that holds all of them where branches join; None if their steps differ, or for
+    none.
 
-    It starts where the first of them starts and ends where the last ends, and has as many positions as the one that
-    has most.
+    It starts where the first of them starts and ends where the last ends, and has as many positions as the
+    one that has most.
     """
     members = list(windows)
     if len({window.step for window in members}) != 1:
@@ -118,8 +121,12 @@ def transposed_size(
 def resized_size(length: Dim, scale: float) -> Dim:
     """The size after resizing by a factor, rounded down as `torch.nn.functional.interpolate` does.
 
-    A float is read as the simplest fraction that rounds to it: a third, for 0.3333333333333333.
+    torch multiplies in floating point, and so does this for a number: 90 * 0.7 is a little less than 63. For
+    an open size the factor is the simplest fraction that rounds to it, exact where the denominator is a power
+    of two, else one more at such lengths.
     """
+    if isinstance(length, int):
+        return floor(length * scale)
     numerator, denominator = simplest_fraction(scale)
     return length * numerator // denominator
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SUFFIXES = {"k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\", "/": "/", "0": "\0"}
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
-_DIGITS = 40
+DIGITS = 40
 """Digits of a number; a longer one is a mistake, and Python refuses to read it."""
 
 
@@ -69,10 +69,14 @@ def _variable(b: Builder, children: list[Any], span: Span) -> tree.Name:
 @builds("number")
 def _number(b: Builder, children: list[Any], span: Span) -> tree.Literal:
     text = children[0].text
-    if len(text) > _DIGITS:
-        b.problems.append(problem("E0202", f"a number of {len(text)} characters", span, "is too long"))
+    if len(text) > DIGITS:
+        b.problems.append(too_long(text, span))
         return tree.Literal(span, 0)
     return tree.Literal(span, number(text))
+
+
+def too_long(text: str, span: Span) -> Diagnostic:
+    return problem("E0202", f"a number of {len(text)} characters", span, f"longer than {DIGITS}")
 
 
 def number(text: str) -> int | float:
@@ -81,7 +85,7 @@ def number(text: str) -> int | float:
     body = text[:-1] if scale else text
     value: int | float = float(body) if any(mark in body for mark in ".eE") else int(body)
     scaled = value * (scale or 1)
-    return int(scaled) if scale and scaled == int(scaled) else scaled
+    return int(scaled) if scale and scaled % 1 == 0 else scaled
 
 
 @builds("string")
@@ -292,6 +296,29 @@ def _axes(b: Builder, children: list[Any], span: Span) -> tuple[tree.Expr, ...]:
     return _present(children)
 
 
+# Leaves of a YAML file
+
+
+@builds("leaf_type")
+def _leaf_type(
+    b: Builder, children: list[Any], span: Span
+) -> tuple[tree.TypeExpr, tuple[tree.Expr, ...], bool]:
+    (declared, where), when = children
+    return declared, where, _when(b, when)
+
+
+@builds("leaf_learned")
+def _leaf_learned(b: Builder, children: list[Any], span: Span) -> tuple[tuple[tree.Expr, ...], tree.Expr]:
+    axes, start = children
+    return axes, start or tree.Name(span, "zeros")
+
+
+@builds("leaf_loop")
+def _leaf_loop(b: Builder, children: list[Any], span: Span) -> tuple[tuple[str, ...], tree.Expr]:
+    targets, iterable = children
+    return targets, iterable
+
+
 # Statements
 
 
@@ -381,7 +408,8 @@ def _limits(b: Builder, children: list[Any], span: Span) -> tree.Limits:
 @builds("entry")
 def _entry(b: Builder, children: list[Any], span: Span) -> tree.Entry:
     key, value = children
-    return tree.Entry(span, key.text, b.span(key), value)
+    text = unquoted(key.text) if key.kind == "STRING" else key.text
+    return tree.Entry(span, text, b.span(key), value)
 
 
 @builds("section")

@@ -14,13 +14,17 @@ from dlspec.record import TYPE_CHECKING
 from dlspec.source import Source, Span
 from dlspec.syntax import _tables as tables
 from dlspec.syntax.build import BUILDERS, Builder
-from dlspec.syntax.tree import Broken, Comment
+from dlspec.syntax.tree import Broken, Comment, Node
 
 if TYPE_CHECKING:
     from typing import Any
 
 NESTING = 100
-"""How deep brackets may nest; far beyond any real spec, far below Python's own limit."""
+"""How deep brackets, and nodes of the tree, may nest; far beyond any real spec, far below Python's own limit."""
+MISTAKES = 100
+"""Syntax mistakes that are told of one file; what has more is no spec."""
+RESERVED = frozenset(("if", "else", "for", "in", "and", "or", "not", "true", "false", "null"))
+"""Words that no name is spelt as."""
 
 _GAP = re.compile(r"(?:[ \t\r\f]+|\n|#[^\n]*)+")
 _COMMENT = re.compile(r"#[^\n]*")
@@ -53,10 +57,14 @@ class Token:
 
 
 class Lexer:
-    """Gives one token at a time, knowing which kinds would be taken."""
+    """Gives one token at a time, knowing which kinds would be taken.
 
-    def __init__(self, text: str, start: int, end: int) -> None:
+    In a `leaf` line ends mean nothing: it may be folded over lines of a YAML file.
+    """
+
+    def __init__(self, text: str, start: int, end: int, *, leaf: bool = False) -> None:
         self.text = text
+        self.leaf = leaf
         self.at = start
         self.end = end
         self.brackets: list[str] = []
@@ -78,6 +86,7 @@ class Lexer:
     def _ends_statement(self, start: int) -> bool:
         return (
             self.at < self.end
+            and not self.leaf
             and self.last not in _OPEN_ENDED
             and (not self.brackets or self.brackets[-1] == "LBRACE")
             and self.text.find("\n", start, self.at) >= 0
@@ -87,7 +96,7 @@ class Lexer:
     def _word(self, accepted: dict[str, int]) -> Token:
         match = _MASTER.match(self.text, self.at, self.end)
         if match is None:
-            return Token("UNKNOWN", self.text[self.at], self.at, self.at + 1)
+            return self._unknown()
         kind = _KINDS[match.lastindex or 0] or ""
         if kind in accepted and kind != "NAME":
             return Token(kind, match.group(), self.at, match.end())
@@ -97,7 +106,7 @@ class Lexer:
         text = match.group()
         if kind in ("NAME", "SIGN"):
             word = tables.WORDS.get(text, kind)
-            if word in accepted or kind == "SIGN" or "NAME" not in accepted:
+            if word in accepted or kind == "SIGN" or "NAME" not in accepted or text in RESERVED:
                 return Token(word, text, self.at, match.end())
             return Token("NAME", text, self.at, match.end())
         for name, pattern in _LEXED:
@@ -106,7 +115,7 @@ class Lexer:
                 other = alone.match(self.text, self.at, self.end)
                 if other is not None:
                     word = tables.WORDS.get(other.group(), name) if name == "NAME" else name
-                    chosen = word if word in accepted else name
+                    chosen = word if word in accepted or other.group() in RESERVED else name
                     return Token(chosen, other.group(), self.at, other.end())
         sign = next((sign for sign in _SIGNS if self.text.startswith(sign, self.at)), None)
         if sign is not None and tables.WORDS[sign] in accepted:
@@ -114,6 +123,14 @@ class Lexer:
         if kind == "LABEL" and text.isidentifier():
             return Token(tables.WORDS.get(text, "NAME"), text, self.at, match.end())
         return Token(kind, text, self.at, match.end())
+
+    def _unknown(self) -> Token:
+        """A character of no token; with an open quote goes the rest of its line, so that no line is read twice."""
+        end = self.at + 1
+        if self.text[self.at] == '"':
+            line_end = self.text.find("\n", self.at, self.end)
+            end = line_end if line_end >= 0 else self.end
+        return Token("UNKNOWN", self.text[self.at], self.at, end)
 
     def _give(self, token: Token) -> Token:
         kind = token.kind
@@ -137,32 +154,54 @@ class Failure:
         self.expected = [kind for kind in tables.STATES[state] if not kind[0].islower() and kind[:3] != "__i"]
 
 
+class _Stack:
+    """What was read and waits to become part of something larger, with its place and its height as a tree."""
+
+    __slots__ = ("begins", "ends", "heights", "states", "values")
+
+    def __init__(self, state: int) -> None:
+        self.states = [state]
+        self.values: list[Any] = []
+        self.begins: list[int] = []
+        self.ends: list[int] = []
+        self.heights: list[int] = []
+
+    def push(self, state: int, value: Any, begin: int, end: int, height: int = 0) -> None:
+        self.states.append(state)
+        self.values.append(value)
+        self.begins.append(begin)
+        self.ends.append(end)
+        self.heights.append(height)
+
+    def drop(self, count: int) -> None:
+        del self.states[-count:], self.values[-count:], self.begins[-count:], self.ends[-count:], self.heights[-count:]
+
+    def braces(self) -> int:
+        """How many braces are open."""
+        return sum(isinstance(value, Token) and value.kind == "LBRACE" for value in self.values)
+
+
 class Parser:
     """One run of the automaton over a stretch of a source."""
 
-    def __init__(self, source: Source, start: int = 0, end: int | None = None) -> None:
+    def __init__(self, source: Source, begin: int = 0, end: int | None = None, *, leaf: bool = False) -> None:
         self.source = source
-        self.lexer = Lexer(source.text, start, len(source.text) if end is None else end)
+        self.lexer = Lexer(source.text, begin, len(source.text) if end is None else end, leaf=leaf)
         self.builder = Builder(source)
         self.failures: list[Failure] = []
         self.too_deep: Token | None = None
-        self._reset_at = -1
+        self._resumed_at = -1
 
     def run(self, start: str) -> Any:
         """The tree that `start` stands for, or None where nothing could be made of the text."""
-        states = [tables.STARTS[start]]
-        end_state = tables.ENDS[start]
-        values: list[Any] = []
-        begins: list[int] = []
-        ends: list[int] = []
-        table, rules = tables.STATES, tables.RULES
+        stack = _Stack(tables.STARTS[start])
+        states, table, end_state = stack.states, tables.STATES, tables.ENDS[start]
         token = self.lexer.next(table[states[-1]])
         while True:
-            actions = table[states[-1]]
-            action = actions.get(token.kind)
+            action = table[states[-1]].get(token.kind)
             if action is None:
                 self.failures.append(Failure(states[-1], token))
-                resumed = self._recover(states, values, begins, ends, token)
+                resumed = self._recover(stack, token)
                 if resumed is None:
                     return None
                 token = resumed
@@ -170,75 +209,58 @@ class Parser:
                 if len(self.lexer.brackets) > NESTING:
                     self.too_deep = token
                     return None
-                states.append(action)
-                values.append(token)
-                begins.append(token.start)
-                ends.append(token.end)
+                stack.push(action, token, token.start, token.end)
                 token = self.lexer.next(table[action])
             else:
-                self._reduce(rules[-1 - action], states, values, begins, ends, token)
+                if _UNIT[-1 - action]:
+                    states[-1] = _climbed(states[-2], states[-1], token.kind)
+                else:
+                    self._reduce(_RULES[-1 - action], stack, token)
+                    if stack.heights[-1] > NESTING:
+                        self.too_deep = token
+                        return None
                 if states[-1] == end_state and token.kind == "$END":
-                    return values[-1]
+                    return stack.values[-1]
 
-    def _reduce(
-        self, rule: tuple, states: list[int], values: list[Any], begins: list[int], ends: list[int], token: Token
-    ) -> None:
+    def _reduce(self, rule: _Rule, stack: _Stack, token: Token) -> None:
         origin, size, name, expand, picks = rule
+        begin = end = stack.ends[-1] if stack.ends else token.start
+        height, taken = 0, []
         if size:
-            begin, end = begins[-size], ends[-1]
-            taken = values[-size:]
-            del states[-size:], values[-size:], begins[-size:], ends[-size:]
-        else:
-            begin = end = ends[-1] if ends else token.start
-            taken = []
-        children: list[Any] = []
-        for pick in picks:
-            if pick >= 0:
-                children.append(taken[pick])
-            elif pick == -1:
-                children.append(None)
-            else:
-                children.extend(taken[-2 - pick])
-        value: Any = children
-        if name is not None and not (expand and len(children) == 1):
+            begin, end, height = stack.begins[-size], stack.ends[-1], max(stack.heights[-size:])
+            taken = stack.values[-size:]
+            stack.drop(size)
+        value: Any = _children(picks, taken)
+        if name is not None:
             build = BUILDERS.get(name)
-            if build is not None:
-                value = build(self.builder, children, Span(self.source, begin, end))
-        elif name is not None:
-            value = children[0]
-        states.append(tables.STATES[states[-1]][origin])
-        values.append(value)
-        begins.append(begin)
-        ends.append(end)
+            if expand and len(value) == 1:
+                value = value[0]
+            elif build is not None:
+                value = build(self.builder, value, Span(self.source, begin, end))
+                height += isinstance(value, Node)
+        stack.push(tables.STATES[stack.states[-1]][origin], value, begin, end, height)
 
-    def _recover(
-        self, states: list[int], values: list[Any], begins: list[int], ends: list[int], token: Token
-    ) -> Token | None:
+    def _recover(self, stack: _Stack, token: Token) -> Token | None:
         """Skip the rest of the statement, entry or item with the mistake; None where there is none to skip."""
-        depth = sum(isinstance(v, Token) and v.kind == "LBRACE" for v in values)
-        while states:
-            found = next((kind for kind in ("statement", "entry", "item") if kind in tables.STATES[states[-1]]), None)
+        if len(self.failures) >= MISTAKES:
+            return None
+        depth = stack.braces()
+        while True:
+            actions = tables.STATES[stack.states[-1]]
+            found = next((kind for kind in ("statement", "entry", "item") if kind in actions), None)
             if found is not None:
-                kept = sum(isinstance(v, Token) and v.kind == "LBRACE" for v in values)
-                stop = self._skip(token, depth - kept)
-                if stop.start == self._reset_at:
-                    return None
-                self._reset_at = stop.start
-                self.lexer.brackets = ["LBRACE"] * kept
-                if stop.kind == "RBRACE" and kept:
-                    self.lexer.brackets.pop()
-                states.append(tables.STATES[states[-1]][found])
-                values.append(Broken(self.source.span(token.start, stop.start)))
-                begins.append(token.start)
-                ends.append(token.start)
-                return stop
-            if len(states) == 1:
+                break
+            if not stack.values:
                 return None
-            states.pop()
-            values.pop()
-            begins.pop()
-            ends.pop()
-        return None
+            stack.drop(1)
+        kept = stack.braces()
+        stop = self._skip(token, depth - kept)
+        if stop.start == self._resumed_at:
+            return None
+        self._resumed_at = stop.start
+        self.lexer.brackets = ["LBRACE"] * (kept - (stop.kind == "RBRACE" and kept > 0))
+        stack.push(actions[found], Broken(self.source.span(token.start, stop.start)), token.start, token.start)
+        return stop
 
     def _skip(self, token: Token, depth: int) -> Token:
         """The end of the statement that `token` lies in, `depth` braces up."""
@@ -270,11 +292,46 @@ class Parser:
 
 
 _ANY: dict[str, int] = {name: 0 for name, _ in _LEXED if name != "LABEL"} | {name: 0 for name in tables.WORDS.values()}
+_Rule = tuple[str, int, "str | None", bool, tuple[int, ...]]
+_RULES: tuple[_Rule, ...] = tables.RULES
+_UNIT = [size == 1 and name is not None and expand and picks == (0,) for _, size, name, expand, picks in _RULES]
+"""Which rules only pass a value on, as `sum` passes on a `product`."""
+_CLIMBED: dict[tuple[int, int, str], int] = {}
+
+
+def _climbed(below: int, top: int, kind: str) -> int:
+    """The state after all rules in turn that only pass a value on: a number climbs eleven before it is an argument."""
+    known = _CLIMBED.get((below, top, kind))
+    if known is not None:
+        return known
+    state = top
+    while True:
+        action = tables.STATES[state].get(kind, 0)
+        if action >= 0 or not _UNIT[-1 - action]:
+            break
+        state = tables.STATES[below][_RULES[-1 - action][0]]
+    _CLIMBED[below, top, kind] = state
+    return state
+
+
+def _children(picks: tuple[int, ...], taken: list[Any]) -> list[Any]:
+    """The values of a reduction that become children; a list that only grows is taken over, not copied."""
+    children: list[Any] = []
+    for pick in picks:
+        if pick >= 0:
+            children.append(taken[pick])
+        elif pick == -1:
+            children.append(None)
+        elif children:
+            children += taken[-2 - pick]
+        else:
+            children = taken[-2 - pick]
+    return children
 
 
 def parse(source: Source, start: str, begin: int = 0, end: int | None = None) -> tuple[Any, list[Diagnostic], Parser]:
     """Read a stretch of a source from a start rule: the tree, what was wrong, and the run itself."""
-    parser = Parser(source, begin, end)
+    parser = Parser(source, begin, end, leaf=start != "start")
     tree = parser.run(start)
     problems = list(parser.builder.problems)
     if parser.failures:
@@ -282,8 +339,6 @@ def parse(source: Source, start: str, begin: int = 0, end: int | None = None) ->
 
         problems += [describe(failure, source, start) for failure in parser.failures]
     if parser.too_deep is not None:
-        where = parser.too_deep
-        problems.append(
-            problem("E0209", f"brackets nest more than {NESTING} deep", source.span(where.start, where.end), "here")
-        )
+        where = source.span(parser.too_deep.start, parser.too_deep.end)
+        problems.append(problem("E0209", f"this nests more than {NESTING} deep", where, "too deep here"))
     return tree, problems, parser

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dlspec.diagnostics.record import Diagnostic
 from dlspec.source import Source
-from dlspec.syntax.tree import File
+from dlspec.syntax.tree import Broken, File
 
 YAML_SUFFIXES = (".yaml", ".yml")
 
@@ -22,5 +22,7 @@ def read_dsl(source: Source) -> tuple[File, list[Diagnostic]]:
     """The tree of a `.dls` text."""
     from dlspec.syntax.parser import parse
 
-    items, problems, parser = parse(source, "start")
-    return File(source.span(0, len(source.text)), items or (), parser.comments()), problems
+    begin = 1 if source.text.startswith("\ufeff") else 0
+    items, problems, parser = parse(source, "start", begin)
+    whole = source.span(0, len(source.text))
+    return File(whole, (Broken(whole),) if items is None else items, parser.comments()), problems

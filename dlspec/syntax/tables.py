@@ -13,7 +13,7 @@ from dlspec.record import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
-STARTS = ("start", "expression", "leaf_statement", "leaf_type")
+STARTS = ("start", "expression", "leaf_type", "leaf_learned", "leaf_loop")
 TABLES = Path(__file__).with_name("_tables.py")
 
 

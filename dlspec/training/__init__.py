@@ -1,0 +1,1 @@
+"""The runner: data, augmentation, the loop, metrics, checkpoints, pictures, evaluation and prediction."""

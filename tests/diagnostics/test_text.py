@@ -480,7 +480,7 @@ def above(code: str, marks: str) -> str:
 
     first, after = marks.index("^"), marks.rindex("^") + 1
     found, cell = "", 0
-    for character in code.ljust(len(marks)):
+    for character in code.ljust(len(code) + len(marks)):
         width = cell_len(character)
         if width and first <= cell < after:
             found += character

@@ -50,14 +50,11 @@ def hunks(edits: Sequence[Edit]) -> list[Hunk]:
 
 def _grouped(edits: Sequence[Edit]) -> Iterator[list[Edit]]:
     group: list[Edit] = []
-    end = 0
     for edit in sorted(edits, key=lambda edit: (edit.span.start, edit.span.end)):
-        first, after = _touched(edit)
-        if group and first >= end:
+        if group and _touched(edit)[0] >= _after(group):
             yield group
-            group, end = [], 0
+            group = []
         group.append(edit)
-        end = max(end, after)
     if group:
         yield group
 
@@ -71,16 +68,27 @@ def _touched(edit: Edit) -> tuple[int, int]:
     return first, last + 1
 
 
+def _after(edits: Sequence[Edit]) -> int:
+    """The line after the last that edits change: one more where they take away the end of that one."""
+    first, after = _touched(edits[0])[0], max(_touched(edit)[1] for edit in edits)
+    text = _edited(edits, first, after)
+    return after + 1 if text and not text.endswith(("\n", "\r")) else after
+
+
 def _hunk(source: Source, edits: Sequence[Edit]) -> Hunk:
-    first = _touched(edits[0])[0]
-    after = max(_touched(edit)[1] for edit in edits)
-    start, end = _offset(source, first), _offset(source, after)
-    pieces, position = [], start
+    first, after = _touched(edits[0])[0], _after(edits)
+    old = source.text[_offset(source, first) : _offset(source, after)]
+    return Hunk(source, first, _lines(old), _lines(_edited(edits, first, after)))
+
+
+def _edited(edits: Sequence[Edit], first: int, after: int) -> str:
+    """The lines from `first` up to `after` as the edits leave them."""
+    source = edits[0].span.source
+    pieces, position = [], _offset(source, first)
     for edit in edits:
         pieces += [source.text[position : edit.span.start], edit.text]
         position = max(position, edit.span.end)
-    pieces.append(source.text[position:end])
-    return Hunk(source, first, _lines(source.text[start:end]), _lines("".join(pieces)))
+    return "".join([*pieces, source.text[position : _offset(source, after)]])
 
 
 def _lines(text: str) -> list[str]:

@@ -1,0 +1,179 @@
+"""A network of a file to its graph."""
+
+from __future__ import annotations
+
+from dlspec.diagnostics.record import Diagnostic, problem
+from dlspec.elaborate import apply, body
+from dlspec.elaborate.files import FileScope
+from dlspec.elaborate.frame import Frame, Scope
+from dlspec.elaborate.run import Run, Stop
+from dlspec.elaborate.values import ArgumentSpans, Fields, NetworkStage, is_unknown, tensors_in
+from dlspec.graph import Application, Graph
+from dlspec.ops.op import Mistake
+from dlspec.record import TYPE_CHECKING
+from dlspec.sizes import Condition, Verdict, solve
+from dlspec.syntax import tree
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from dlspec.sizes import Dim
+    from dlspec.source import Span
+
+
+def elaborate(
+    file: FileScope,
+    name: str,
+    *,
+    settings: Mapping[str, tree.Expr] | None = None,
+    inputs: Mapping[str, tuple[str, tuple[Dim, ...]]] | None = None,
+    application: tree.Expr | None = None,
+) -> tuple[Graph | None, list[Diagnostic]]:
+    """The graph of a network, and what is wrong with it.
+
+    `settings` replace parameters of the network (`--set network.classes=10`), `inputs` close open sizes
+    (`--input image=1x3x224x224`), `application` is an expression to take in its place (`lenet(classes=5)`).
+    Where it differs in training, the graph of training is made and judged too.
+    """
+    graph, run = _make(file, name, settings, inputs, application, training=False)
+    problems = list(run.problems)
+    if run.asks_training:
+        other, run = _make(file, name, settings, inputs, application, training=True)
+        said = {(p.code, p.primary.span if p.primary else None) for p in problems}
+        problems += [p for p in run.problems if (p.code, p.primary.span if p.primary else None) not in said]
+        if graph is not None:
+            graph.training = other
+    return graph, problems
+
+
+def _make(
+    file: FileScope, name: str, settings: Mapping[str, tree.Expr] | None,
+    inputs: Mapping[str, tuple[str, tuple[Dim, ...]]] | None, application: tree.Expr | None, *, training: bool,
+) -> tuple[Graph | None, Run]:  # fmt: skip
+    where = application.span if application is not None else file.spans.get(name) or file.tree.span
+    root = Application(where, "network", "", None, {}, None, [], decisions=[])
+    graph = Graph(name, root)
+    graph.source_name = file.source.name
+    run = Run(graph, training=training)
+    run.inputs_given = dict(inputs or {})
+    frame = Frame(file, root, Scope(""))
+    try:
+        stage = _stage(run, frame, name, application)
+        made = stage is not None and _fill(run, frame, stage, settings or {}, where)
+    except Stop:
+        made = False
+    run.finish()
+    if made:
+        _solve(run, graph)
+    return (graph if made else None), run
+
+
+def _stage(run: Run, frame: Frame, name: str, application: tree.Expr | None) -> NetworkStage | None:
+    from dlspec.elaborate.evaluate import evaluate, file_value
+    from dlspec.elaborate.values import Partial
+
+    if application is not None:
+        value = evaluate(run, frame, application)
+        if isinstance(value, Partial) and isinstance(value.stage, NetworkStage):
+            return apply.bind_network(run, frame, value)
+    else:
+        value = file_value(run, frame, frame.file, name)
+    return value if isinstance(value, NetworkStage) else None
+
+
+def _fill(run: Run, frame: Frame, stage: NetworkStage, settings: Mapping[str, tree.Expr], where: Span) -> bool:
+    """Make the nodes; whether every output came to something."""
+    graph = run.graph
+    definition = stage.definition
+    given = _set(run, frame, stage, settings)
+    values = apply.network_arguments(run, frame, stage, given, ArgumentSpans(where, [], {}))
+    if values is None:
+        return False
+    graph.definition = graph.root.definition = definition
+    graph.arguments = graph.root.arguments = values
+    own = Frame(stage.file, graph.root, frame.scope)
+    own.env.update(values)
+    outputs = body.network_body(run, own, definition, None, None)
+    if stage.upto:
+        outputs = _only(run, own, stage)
+    if outputs is None:
+        return False
+    graph.root.result = outputs
+    for name, value in outputs.items():
+        if isinstance(value, (list, Fields)):
+            parts = value.items() if isinstance(value, Fields) else enumerate(value)
+            for key, part in parts:
+                for tensor in tensors_in(part):
+                    graph.outputs[f"{name}.{key}"] = tensor
+        elif not is_unknown(value):
+            graph.outputs[name] = value
+    return not any(map(is_unknown, outputs.values()))
+
+
+def _set(run: Run, frame: Frame, stage: NetworkStage, settings: Mapping[str, tree.Expr]) -> dict[str, Any]:
+    from dlspec.diagnostics.near_names import near
+    from dlspec.elaborate.evaluate import evaluate
+
+    given = dict(stage.given)
+    names = [param.name for param in stage.definition.params]
+    for name, expr in settings.items():
+        if name not in names:
+            close = near(name, names)
+            run.report(
+                frame, "E0112", f"the network `{stage.definition.name}` has no parameter `{name}`", expr.span, "set here",
+                notes=[f"there is `{close[0]}`" if close else f"it has {', '.join(names) or 'none'}"],
+            )  # fmt: skip
+            continue
+        given[name] = evaluate(run, frame, expr)
+    return given
+
+
+def _only(run: Run, frame: Frame, stage: NetworkStage) -> dict[str, Any] | None:
+    found: dict[str, Any] = {}
+    for name in stage.upto:
+        if name not in run.values:
+            tops = [path for path in run.values if "." not in path]
+            run.report(
+                frame, "E0119", f"`{stage.definition.name}` has no part `{name}`", stage.definition.name_span, "not found in it",
+                notes=[f"its parts are {', '.join(tops)}"],
+            )  # fmt: skip
+            return None
+        found[name.rpartition(".")[2]] = run.values[name]
+    inputs = [tensor.node for tensor in run.graph.inputs.values()]
+    apply.prune(run, run.graph.root, [*inputs, *(tensor.node for tensor in tensors_in(list(found.values())))])
+    return found
+
+
+def _solve(run: Run, graph: Graph) -> None:
+    """What is asked of the open sizes in all, in words; what never holds together is an error."""
+    if not graph.requirements:
+        return
+    by_condition = {Condition(r.relation, r.left, r.right): r for r in graph.requirements}
+    answer = solve(by_condition, run.domain)
+    graph.requires = answer.texts
+    if answer.verdict is Verdict.NEVER:
+        asked = [by_condition[c] for c in answer.unsatisfiable if c in by_condition] or graph.requirements[:2]
+        first, *others = asked
+        run.problems.append(
+            problem(
+                "E0310", "no input size satisfies all that the network asks", first.node_span, f"asks {_words(first)}",
+                also=[(r.node_span, f"asks {_words(r)}") for r in others[:4]],
+            )  # fmt: skip
+        )
+    for condition in answer.undecided:
+        asked_by = by_condition.get(condition)
+        if asked_by is not None:
+            run.problems.append(_undecided(asked_by))
+
+
+def _undecided(requirement: Any) -> Diagnostic:
+    mistake: Mistake = requirement.mistake
+    return problem(
+        "W0416", "it is not decided whether these sizes always fit", requirement.node_span, f"asks {_words(requirement)}",
+        notes=[mistake.message, "the sizes are taken to fit; a run checks them"],
+    )  # fmt: skip
+
+
+def _words(requirement: Any) -> str:
+    return f"{requirement.left} {requirement.relation} {requirement.right}"

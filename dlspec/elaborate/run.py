@@ -1,0 +1,130 @@
+"""One elaboration: the graph being made, its problems, its limits."""
+
+from __future__ import annotations
+
+from dlspec.diagnostics.record import Diagnostic, Fix, Label, problem
+from dlspec.graph import Application, Graph, Node, Requirement
+from dlspec.record import TYPE_CHECKING
+from dlspec.sizes import Condition, Domain, Verdict, decide
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from dlspec.elaborate.frame import Frame
+    from dlspec.ops.op import At, Mistake
+    from dlspec.sizes import Dim
+    from dlspec.source import Span
+
+NODES = 1_000_000
+"""Nodes that a network may have."""
+STEPS = 10_000_000
+"""Expressions that an elaboration may evaluate."""
+DEPTH = 100
+"""How deep blocks may stand in blocks."""
+
+
+class Stop(Exception):
+    """The network cannot be made further: a limit is reached, and said."""
+
+
+class Run:
+    """What every part of an elaboration shares."""
+
+    def __init__(self, graph: Graph, *, training: bool = False) -> None:
+        self.graph = graph
+        self.training = training
+        self.asks_training = False
+        """Whether anything depended on `training`."""
+        self.problems: list[Diagnostic] = []
+        self.domain = Domain()
+        self.values: dict[str, Any] = {}
+        """What every labelled part gave, by path: `resnet50.layer4` looks here."""
+        self.inputs_given: dict[str, tuple[str, tuple[Dim, ...]]] = {}
+        self.sizes: dict[str, Dim] = {}
+        self.frozen = 0
+        self.weighted = 0
+        """Modules with weights made so far."""
+        self.spent = 0
+        self._said: dict[tuple[str, int, int, int], tuple[Diagnostic, list[Span]]] = {}
+        self._decided: dict[tuple[str, Dim, Dim], Verdict] = {}
+        self._asked: set[tuple[str, Dim, Dim]] = set()
+
+    # Problems
+
+    def report(
+        self,
+        frame: Frame,
+        code: str,
+        message: str,
+        span: Span,
+        label: str = "",
+        *,
+        also: Sequence[tuple[Span, str]] = (),
+        notes: Sequence[str] = (),
+        fixes: Sequence[Fix] = (),
+    ) -> None:
+        """Add a problem with the uses of blocks that led to it; the same one in another use is only counted."""
+        key = (code, id(span.source), span.start, span.end)
+        known = self._said.get(key)
+        if known is not None:
+            if frame.uses and frame.uses[-1][0] not in known[1]:
+                known[1].append(frame.uses[-1][0])
+            return
+        made = problem(code, message, span, label, also=also, notes=notes, fixes=fixes)
+        for use, name in reversed(frame.uses):
+            if len(made.labels) < 6:
+                made.labels.append(Label(use, f"in this use of `{name}`"))
+        self._said[key] = (made, [frame.uses[-1][0]] if frame.uses else [])
+        self.problems.append(made)
+
+    def finish(self) -> None:
+        """Say in each problem how many further uses of its block meet it."""
+        for made, uses in self._said.values():
+            if len(uses) > 1:
+                more = len(uses) - 1
+                made.notes.append(f"{more} further use{'s' if more > 1 else ''} of the block meet{'' if more > 1 else 's'} the same")
+
+    # Nodes
+
+    def add(self, node: Node, application: Application) -> None:
+        graph = self.graph
+        node.index = len(graph.nodes)
+        graph.nodes.append(node)
+        application.steps.append(node)
+
+    def room_for(self, count: int, frame: Frame, span: Span) -> None:
+        """Stop where the network would have more nodes than any network has."""
+        if len(self.graph.nodes) + count > NODES:
+            self.report(
+                frame, "E0209", f"the network would have more than {NODES:,} nodes", span,
+                f"asks for {count:,} more" if count > 1 else "passes the limit",
+            )  # fmt: skip
+            raise Stop
+
+    def spend(self, frame: Frame, span: Span) -> None:
+        """Count a step of evaluation; a spec that asks for more than any network needs is stopped."""
+        self.spent += 1
+        if self.spent > STEPS:
+            self.report(
+                frame, "E0209", f"unfolding this spec takes more than {STEPS:,} steps", span, "still going on here"
+            )
+            raise Stop
+
+    # Open sizes
+
+    def require(self, at: At, frame: Frame, span: Span, path: str) -> None:
+        """Judge the conditions of an application; what never holds is raised, what may is kept."""
+        for relation, left, right, mistake in at.conditions:
+            self.demand(relation, left, right, mistake, span, path)
+
+    def demand(self, relation: str, left: Dim, right: Dim, mistake: Mistake, span: Span, path: str) -> None:
+        key = (relation, left, right)
+        verdict = self._decided.get(key)
+        if verdict is None:
+            verdict = self._decided[key] = decide(Condition(relation, left, right), self.domain)
+        if verdict is Verdict.NEVER:
+            raise mistake
+        if verdict is not Verdict.ALWAYS and key not in self._asked:
+            self._asked.add(key)
+            self.graph.requirements.append(Requirement(relation, left, right, mistake, span, path))

@@ -1,0 +1,194 @@
+"""The graph of a network: nodes in topological order, the modules they run, and the tree of block uses.
+
+Three views of one thing:
+
+- `Node`s are what is computed, in order; each knows its inputs, outputs, path and span.
+- `Module`s hold weights; several nodes may run one module (shared weights), which counts once.
+- `Application`s tell how it came to be: each use of a block, group, list or network, with what it was
+  given, what it gave, and its steps in order — nodes and further applications. Drawing clusters and
+  lowering classes follow them.
+"""
+
+from __future__ import annotations
+
+from dlspec.ops.op import At, Fact, Op
+from dlspec.record import TYPE_CHECKING, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    import networkx
+
+    from dlspec.sizes import Dim
+    from dlspec.source import Span
+
+
+class Tensor(Fact):
+    """A value that flows: one output of a node."""
+
+    __slots__ = ("listed", "node", "port")
+
+    def __init__(self, dtype: str, shape: tuple[Dim, ...], node: Node, port: int = 0, listed: bool = False) -> None:
+        super().__init__(dtype, shape)
+        self.node = node
+        self.port = port
+        self.listed = listed
+        """Whether it is a list with one tensor per image (a ragged batch)."""
+
+
+class Source(Op, abstract=True):
+    """What stands where a tensor comes from: an input or a learned tensor, not an operator of the catalogue."""
+
+    family = "input"
+    kind: str
+
+    def __init__(self, kind: str, start: str = "") -> None:
+        self.kind = kind
+        self.start = start
+        """How a learned tensor begins: `zeros`, `ones`, `normal(0.02)` …"""
+        self.name = kind
+        self.given = {}
+
+
+class Module:
+    """Something with a path of its own in the generated network: an operator with its weights."""
+
+    __slots__ = ("at", "buffers", "frozen", "op", "path", "span", "weights")
+
+    def __init__(self, path: str, op: Op, at: At, span: Span) -> None:
+        self.path = path
+        self.op = op
+        self.at = at
+        self.span = span
+        self.weights: tuple[tuple[str, tuple[Dim, ...]], ...] = tuple(op.weights(at))
+        self.buffers: tuple[tuple[str, tuple[Dim, ...], str], ...] = tuple(op.buffers(at))
+        self.frozen = False
+
+
+class Node:
+    """One application of an operator."""
+
+    __slots__ = ("application", "at", "call", "index", "inputs", "module", "op", "outputs", "path", "span")
+
+    def __init__(
+        self, path: str, op: Op, inputs: tuple[Tensor, ...], at: At, span: Span, application: Application
+    ) -> None:
+        self.path = path
+        """`layer1.0.conv1`; a module that runs again has `#2`, `#3` behind its path."""
+        self.op = op
+        self.inputs = inputs
+        self.at = at
+        self.span = span
+        self.application = application
+        self.outputs: tuple[Tensor, ...] = ()
+        self.module: Module | None = None
+        """What it runs, where that has weights or a label."""
+        self.call: Any = None
+        """The expression of the tree that made it."""
+        self.index = -1
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+        return self.path.rpartition(".")[2]
+
+    def __repr__(self) -> str:
+        return f"<{self.path}: {self.op.name}>"
+
+
+class Application(Record):
+    """One use of a block, a group, a list or a network."""
+
+    span: Span
+    """The call, or the group, as written."""
+    kind: str
+    """`network`, `block`, `group`, `list` or `foreign`."""
+    path: str
+    """The path of its scope; empty for the network itself."""
+    definition: Any
+    """The `Block`, `Network`, `Group` or `ListExpr` of the tree."""
+    arguments: dict[str, Any]
+    """Parameter to value, as bound; tensors among them."""
+    parent: Application | None
+    steps: list[Node | Application]
+    """What it did, in order."""
+    result: Any = None
+    """The value it gave: a tensor, a list, a record."""
+    again: bool = False
+    """Whether this uses modules that an earlier application made."""
+    call: Any = None
+    """The expression of the tree that made it."""
+    decisions: list[tuple[Any, bool]] = []
+    """The compile-time conditions it met (`If` or `IfExpr` of the tree), with what they came to."""
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition(".")[2]
+
+    def nodes(self) -> Iterator[Node]:
+        """Every node in it, at any depth, in order."""
+        for step in self.steps:
+            if isinstance(step, Node):
+                yield step
+            else:
+                yield from step.nodes()
+
+
+class Requirement:
+    """What open sizes must satisfy, with the node that asks for it."""
+
+    __slots__ = ("left", "mistake", "node_span", "path", "relation", "right")
+
+    def __init__(self, relation: str, left: Dim, right: Dim, mistake: Any, span: Span, path: str) -> None:
+        self.relation = relation
+        self.left = left
+        self.right = right
+        self.mistake = mistake
+        self.node_span = span
+        self.path = path
+
+
+class Graph:
+    """A network as made: everything later stages ask for."""
+
+    def __init__(self, name: str, root: Application) -> None:
+        self.name = name
+        self.root = root
+        self.nodes: list[Node] = []
+        self.modules: dict[str, Module] = {}
+        self.inputs: dict[str, Tensor] = {}
+        self.outputs: dict[str, Tensor] = {}
+        self.output_spans: dict[str, Span] = {}
+        self.declared: list[tuple[str, Dim, Dim]] = []
+        """What the inputs declare of their sizes: relation, left, right."""
+        self.requirements: list[Requirement] = []
+        self.requires: list[str] = []
+        """The same, solved and in words: `H % 32 == 0`."""
+        self.training: Graph | None = None
+        """The graph of training, where that differs."""
+        self.definition: Any = None
+        """The `Network` of the tree."""
+        self.arguments: dict[str, Any] = {}
+        self.limits: Any = None
+        self.allowed: dict[str, str] = {}
+        self.source_name = ""
+
+    def node(self, path: str) -> Node | None:
+        """The node of that path."""
+        return next((node for node in self.nodes if node.path == path), None)
+
+    def to_networkx(self) -> networkx.MultiDiGraph:
+        """Nodes by path, an edge for every input with its `port` and `position`; for algorithms and for users."""
+        import networkx
+
+        graph = networkx.MultiDiGraph(name=self.name)
+        for node in self.nodes:
+            graph.add_node(node.path, op=node.op.name, shapes=[t.shape for t in node.outputs], node=node)
+        for node in self.nodes:
+            for position, tensor in enumerate(node.inputs):
+                graph.add_edge(tensor.node.path, node.path, port=tensor.port, position=position, tensor=tensor)
+        return graph

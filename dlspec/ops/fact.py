@@ -1,0 +1,104 @@
+"""What is known of tensors, where an operator is applied to them, and what is said when it cannot be."""
+
+from __future__ import annotations
+
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from dlspec.sizes import Dim
+
+    Shape = tuple[Dim, ...]
+
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+INTEGERS = ("uint8", "int8", "int16", "int32", "int64")
+ALL = ("bool", *INTEGERS, *FLOATS)
+BYTES = {"bool": 1, "uint8": 1, "int8": 1, "int16": 2, "float16": 2, "bfloat16": 2, "int32": 4, "float32": 4,
+         "int64": 8, "float64": 8}  # fmt: skip
+"""Bytes of one number of each element type."""
+
+
+class Mistake(Exception):
+    """An operator that cannot be applied like this: facts for the diagnostic that the elaborator makes.
+
+    `parameter` or `input` (a position) says which argument the words are about.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        label: str = "",
+        *,
+        parameter: str | None = None,
+        input: int | None = None,
+        notes: Sequence[str] = (),
+        help: str | None = None,
+        insert: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.label = label
+        self.parameter = parameter
+        self.input = input
+        self.notes = list(notes)
+        self.help = help
+        self.insert = insert
+        """A stage that would repair it when put before the operator."""
+
+
+class Fact:
+    """What is known of a tensor: its element type and shape."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, dtype: str, shape: Shape) -> None:
+        self.dtype = dtype
+        self.shape = shape
+
+    def __repr__(self) -> str:
+        return f"{self.dtype}[{axes_text(self.shape)}]"
+
+
+class At(dict):  # type: ignore[type-arg]  # axis name to size, `*B` to a tuple of sizes
+    """Where an operator is applied: its axes by name, its inputs, and what must hold of open sizes."""
+
+    __slots__ = ("conditions", "inputs")
+
+    def __init__(self, inputs: Sequence[Fact]) -> None:
+        super().__init__()
+        self.inputs = inputs
+        self.conditions: list[tuple[str, Dim, Dim, Mistake]] = []
+
+    def equal(self, left: Dim, right: Dim, mistake: Mistake) -> None:
+        """Both sizes must be equal: at once where known, as a condition where open."""
+        if left.__class__ is int and right.__class__ is int:
+            if left != right:
+                raise mistake
+        elif left != right:
+            self.conditions.append(("==", left, right, mistake))
+
+    def at_least(self, left: Dim, right: Dim, mistake: Mistake) -> None:
+        """The left size must reach the right one."""
+        if left.__class__ is int and right.__class__ is int:
+            if left < right:  # type: ignore[operator]  # both are ints
+                raise mistake
+        else:
+            self.conditions.append((">=", left, right, mistake))
+
+
+def axes_text(shape: Iterable[Dim]) -> str:
+    """A shape as people write it: `N, 64, H/2`."""
+    return ", ".join(str(size) for size in shape)
+
+
+def spaced(shape: Iterable[Dim]) -> str:
+    """A shape as messages show it: `N 64 56 56`; sums in parentheses."""
+    return " ".join(s if s.replace("_", "").isalnum() else f"({s})" for s in map(str, shape))
+
+
+def shown(fact: Fact) -> str:
+    """The label of a tensor in a message: `is N 64 56 56`."""
+    return f"is {spaced(fact.shape) or 'a single number'}"

@@ -1,0 +1,344 @@
+"""What can be known to be wrong with a plan before the first batch, each check a function.
+
+A check yields problems, looks only at what was read, and is silent about what was not. `CHECKS`
+lists them in the order of a plan's keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from dlspec.diagnostics.record import Diagnostic, Edit, Fix, problem
+from dlspec.plan.fitting import check_classes, check_input, check_outputs, check_reads, check_targets
+from dlspec.plan.keys import ResolvedPlan, Split, known_source
+from dlspec.plan.metrics import metrics
+from dlspec.plan.network_facts import NetworkFacts
+from dlspec.plan.optimizers import Sgd
+from dlspec.plan.reading import listed, renamed
+from dlspec.plan.schedules import MultiStep, Plateau, Schedule, Step
+from dlspec.plan.values import text_of
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dlspec.source import Span
+
+Check = Callable[[ResolvedPlan, NetworkFacts | None], Iterator[Diagnostic]]
+
+ROLES = ("train", "val", "test")
+
+
+def check_network(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Diagnostic]:
+    if plan.network is None and network is None:
+        message = f"the plan `{plan.title}` does not say what it trains"
+        fix = Fix("name a network: `network = lenet`", safety="placeholder")
+        yield problem("E0608", message, plan.title_span, "needs `network`", fixes=[fix])
+
+
+def check_split(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Diagnostic]:
+    if plan.known("data") is None:
+        return
+    split = plan.data.split
+    shares = {role: getattr(split, role) for role in ROLES}
+    total = sum(shares.values())
+    said = " + ".join(text_of(share) for share in shares.values())
+    if abs(total - 1) > 1e-6:
+        verb = "promises more samples than there are" if total > 1 else "leaves samples out"
+        note = f"train, val and test add up to {said} = {total:g}"
+        unwritten = [role for role in ROLES if split.spans and role not in split.spans and shares[role] > 0]
+        notes = [note] + [f"`{role}` is {shares[role]:g} where it is left out" for role in unwritten]
+        yield problem("E0606", f"the split {verb}", split.span or plan.title_span, said, notes=notes)
+    elif shares["train"] == 0:
+        yield problem("E0606", "the split leaves nothing to train on", split.at("train"), "is 0")
+
+
+def check_scores(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Diagnostic]:
+    """Whatever chooses, chooses by a score that exists, on a split that may choose."""
+    choosers = _choosers(plan)
+    for score, span, _ in choosers:
+        yield from _check_score(plan, score, span)
+    on_test = [(span, does) for score, span, does in choosers if score.startswith("test.")]
+    if on_test:
+        yield _test_chooses(plan, on_test)
+
+
+def _choosers(plan: ResolvedPlan) -> list[tuple[str, Span | None, str]]:
+    found: list[tuple[str, Span | None, str]] = []
+    if plan.keep.best_by:
+        found.append(
+            (plan.keep.best_by, plan.keep.at("best_by"), "keeps the checkpoint that scores best on it")
+        )
+    if (
+        plan.early_stopping is not None
+        and plan.early_stopping.by
+        and "by" in (plan.early_stopping.spans or {})
+    ):
+        found.append((plan.early_stopping.by, plan.early_stopping.at("by"), "stops by the score on it"))
+    if isinstance(plan.schedule, Plateau):
+        found.append(
+            (plan.schedule.by, plan.schedule.at("by"), "lowers the learning rate by the score on it")
+        )
+    return found
+
+
+def _check_score(plan: ResolvedPlan, score: str, span: Span | None) -> Iterator[Diagnostic]:
+    role, _, metric = score.partition(".")
+    if role not in ROLES or not metric:
+        fixes = renamed(role, ROLES, span, "split") if span and metric else []
+        message = f"`{score}` is not a score"
+        notes = ["a score is a split and a metric, such as `val.accuracy`"]
+        yield problem("E0106", message, span, "names no split", notes=notes, fixes=fixes)
+        return
+    known = {"loss": True} | {one.name: one.scalar for one in plan.metrics or ()}
+    if metric not in known:
+        notes = [f"the plan measures {listed(tuple(known))}"]
+        fixes = [Fix(f"measure it: add `{metric}` to `metrics`")]
+        yield problem(
+            "E0610", f"`{metric}` is not measured", span, "not among the metrics", notes=notes, fixes=fixes
+        )
+    elif not known[metric]:
+        yield problem("E0604", f"`{metric}` is a table, not one number", span, "cannot be compared")
+    elif plan.known("data") is not None and getattr(plan.data.split, role) == 0:
+        also = [(plan.data.split.span, f"leaves `{role}` empty")] if plan.data.split.span else []
+        message = f"`{score}` cannot choose: the split holds no `{role}`"
+        fix = Fix(f"give `{role}` a share of the split, or choose by another score")
+        yield problem("E0606", message, span, f"reads `{role}`", also=also, fixes=[fix])
+
+
+def _test_chooses(plan: ResolvedPlan, on_test: list[tuple[Span | None, str]]) -> Diagnostic:
+    """E0620: one message, however many keys choose by the test split."""
+    (first, does), *others = on_test
+    split = plan.data.split if plan.known("data") is not None else Split()
+    also = (
+        [(split.spans["test"], "held out as the test split")] if split.spans and "test" in split.spans else []
+    )
+    also += [(span, does) for span, does in others if span]
+    spans = [span for span, _ in on_test if span]
+    edits = [Edit(span, span.text.replace("test.", "val.", 1)) for span in spans]
+    if split.val > 0:
+        fix = Fix("choose by the validation split", edits)
+    else:
+        fix = Fix("hold out part of the training split as `val`, and choose by that", edits)
+    return problem(
+        "E0620",
+        "the test split is used to choose what is reported",
+        first,
+        does,
+        also=also,
+        notes=["a score that was used to choose no longer estimates how well unseen samples are predicted"],
+        fixes=[fix],
+    )
+
+
+def check_metrics(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Diagnostic]:
+    seen: dict[str, Span | None] = {}
+    for metric in plan.metrics or ():
+        if metric.name in seen:
+            first = seen[metric.name]
+            also = [(first, "first")] if first else []
+            yield problem(
+                "E0113", f"the metric `{metric.name}` is listed twice", metric.span, "again", also=also
+            )
+        seen.setdefault(metric.name, metric.span)
+        if plan.loss and plan.task not in metric.tasks:
+            yield _metric_misfits(plan, metric.name, metric.span)
+
+
+_TASK_SAYS = {
+    "classes": "predicts classes",
+    "two_classes": "tells two classes apart",
+    "numbers": "predicts numbers",
+}
+
+
+def _metric_misfits(plan: ResolvedPlan, metric: str, span: Span | None) -> Diagnostic:
+    loss, known = plan.loss[0].loss, dict(metrics())
+    fitting = tuple(name for name, one in known.items() if plan.task in one.tasks)
+    return problem(
+        "E0604",
+        f"`{metric}` does not fit what the plan trains",
+        span,
+        f"judges a network that {_TASK_SAYS[known[metric].tasks[0]]}",
+        also=[(loss.span, f"trains one that {_TASK_SAYS[plan.task]}")] if loss.span else [],
+        notes=[f"with `{loss.name}` there are {listed(fitting)}"],
+    )
+
+
+def check_length(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Diagnostic]:
+    written = plan.spans or {}
+    if "epochs" in written and "steps" in written:
+        message = "`epochs` and `steps` both say how long to train"
+        also = [(written["epochs"], "and these are epochs")]
+        yield problem(
+            "E0614",
+            message,
+            written["steps"],
+            "these are steps",
+            also=also,
+            fixes=[Fix("leave one of them out")],
+        )
+    elif "epochs" not in written and "steps" not in written:
+        fix = Fix("say how long to train: `epochs = 30`", safety="placeholder")
+        message = f"the plan `{plan.title}` has no `epochs` and no `steps`"
+        yield problem("E0608", message, plan.title_span, "has no end", fixes=[fix])
+
+
+def check_optimizer(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Diagnostic]:
+    optimizer = plan.optimizer
+    if plan.known("optimizer") is None:
+        return
+    if optimizer.whole_batch and plan.batch_size != "full":
+        span = plan.at("batch_size")
+        edits = [Edit(span, "full")] if span and "batch_size" in (plan.spans or {}) else []
+        yield problem(
+            "E0614",
+            f"`{optimizer.name}` needs the gradient of all samples",
+            optimizer.at(""),
+            "compares the gradients of successive steps",
+            also=[(span, f"each step sees {plan.batch_size} samples")] if edits and span else [],
+            fixes=[Fix("take all samples for a step: `batch_size = full`", edits)],
+        )
+    if (
+        isinstance(optimizer, Sgd)
+        and optimizer.nesterov
+        and not (optimizer.momentum > 0 and optimizer.dampening == 0)
+    ):
+        message = "`nesterov` needs a momentum above 0 and no dampening"
+        fix = Fix("give `sgd` a momentum: `momentum=0.9`")
+        yield problem(
+            "E0202", message, optimizer.at("nesterov"), "looks ahead along the momentum", fixes=[fix]
+        )
+
+
+def check_schedule(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Diagnostic]:
+    schedule, epochs = plan.schedule, plan.epochs
+    if epochs is None:
+        return
+    end = [(plan.at("epochs"), f"the run ends after {epochs}")] if plan.at("epochs") else []
+    if schedule.warmup_epochs >= epochs:
+        field = "warmup_epochs"
+        yield _never_comes(
+            f"the warm-up takes {schedule.warmup_epochs:g} epochs", schedule, field, "never ends", end
+        )
+    beyond = [epoch for epoch in _turns(schedule) if epoch >= epochs]
+    if beyond:
+        field = "milestones" if isinstance(schedule, MultiStep) else "step_size"
+        yield _never_comes(
+            f"the learning rate would fall after epoch {beyond[0]}",
+            schedule,
+            field,
+            "lies beyond the last epoch",
+            end,
+        )
+
+
+def _turns(schedule: Schedule) -> tuple[int, ...]:
+    """Epochs after which the schedule says that the rate falls; the first of them where they repeat."""
+    match schedule:
+        case MultiStep():
+            return tuple(schedule.milestones or ())
+        case Step():
+            return (schedule.step_size,)
+    return ()
+
+
+def _never_comes(
+    message: str, schedule: Schedule, field: str, label: str, end: list[tuple[Span | None, str]]
+) -> Diagnostic:
+    also = [(span, text) for span, text in end if span]
+    return problem("W0702", f"{message}, which never comes", schedule.at(field), label, also=also)
+
+
+def check_augment(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Diagnostic]:
+    source = known_source(plan)
+    if source is None:
+        return
+    for change in plan.augment or ():
+        if source.shape is not None and len(source.shape) != 3:
+            message = f"`{change.name}` changes images, and `{source.name}` has none"
+            also = [(source.span, f"gives {source.shape[0]} features")] if source.span else []
+            yield problem("E0607", message, change.span, "wants an image", also=also)
+        elif source.upright and change.turns():
+            yield problem(
+                "W0701",
+                f"`{change.name}` makes samples whose label is no longer true",
+                change.span,
+                change.turns() or "",
+                also=[(source.span, "has labels that hold for one way up")] if source.span else [],
+                notes=[source.upright],
+                fixes=[Fix(f"leave `{change.name}` out")],
+            )
+        low, high = getattr(change, "low", None), getattr(change, "high", None)
+        if low is not None and high is not None and low > high:
+            message = f"`low` of `{change.name}` lies above `high`"
+            yield problem("E0202", message, change.at("low"), f"{low:g} is more than {high:g}")
+
+
+def check_data(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Diagnostic]:
+    """What the keys of `data` ask of the source."""
+    data, source = plan.data, known_source(plan)
+    if source is None:
+        return
+    task = source.task or (plan.task if plan.loss else None)
+    yield from _check_kept_classes(plan)
+    if task == "numbers" and data.stratify:
+        message = "`stratify` keeps the shares of classes, and there are none to predict"
+        yield problem(
+            "E0614", message, data.at("stratify"), "has nothing to go by", fixes=[Fix("leave `stratify` out")]
+        )
+    if task not in (None, "numbers") and data.standardize.target:
+        message = "classes have no mean and no deviation to standardize"
+        fix = Fix("standardize the inputs alone: `standardize { inputs = true }`")
+        yield problem("E0614", message, data.standardize.at("target"), "the target is a class", fixes=[fix])
+    if source.shape is not None and len(source.shape) != 3:
+        for key in ("resize", "normalize"):
+            if getattr(data, key):
+                message = f"`{key}` is for images, and `{source.name}` gives {source.shape[0]} features"
+                yield problem("E0607", message, data.at(key), "wants an image")
+
+
+def _check_kept_classes(plan: ResolvedPlan) -> Iterator[Diagnostic]:
+    source = plan.data.source
+    kept = getattr(source, "classes", None)
+    if not isinstance(kept, tuple):
+        return
+    known = len(type(source)().class_names or ())
+    outside = [number for number in kept if number >= known]
+    if outside:
+        message = f"`{source.name}` has no class {outside[0]}"
+        yield problem("E0202", message, source.at("classes"), f"its classes are 0 to {known - 1}")
+    elif len(set(kept)) != len(kept) or len(kept) < 2:
+        message = "at least two classes, each once, are needed to tell them apart"
+        yield problem("E0202", message, source.at("classes"), "are not")
+
+
+def check_closed_form(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Diagnostic]:
+    if plan.closed_form is None or not plan.loss or (len(plan.loss) == 1 and plan.loss[0].loss.name == "mse"):
+        return
+    loss = plan.loss[0].loss
+    yield problem(
+        "E0614",
+        "the least-squares solution minimises `mse`, which is not what the plan does",
+        plan.at("closed_form"),
+        "solves another problem",
+        also=[(loss.span, "is minimised")] if loss.span else [],
+        fixes=[Fix("minimise `mse`, or leave `closed_form` out")],
+    )
+
+
+CHECKS: tuple[Check, ...] = (
+    check_network,
+    check_data,
+    check_split,
+    check_input,
+    check_augment,
+    check_outputs,
+    check_targets,
+    check_classes,
+    check_reads,
+    check_optimizer,
+    check_schedule,
+    check_length,
+    check_metrics,
+    check_scores,
+    check_closed_form,
+)

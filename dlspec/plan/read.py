@@ -1,0 +1,74 @@
+"""The front of this room: a plan's tree in, the plan with every default filled in and its problems out."""
+
+from __future__ import annotations
+
+from dlspec.diagnostics.record import Diagnostic
+from dlspec.plan import keys
+from dlspec.plan.checks import CHECKS
+from dlspec.plan.keys import known_source
+from dlspec.plan.metrics import metrics
+from dlspec.plan.network_facts import NetworkFacts
+from dlspec.plan.reading import Reader
+from dlspec.record import TYPE_CHECKING
+from dlspec.syntax import tree
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+METRICS_OF_TASK = {"classes": ("accuracy",), "two_classes": ("accuracy",), "numbers": ("r2", "rmse")}
+
+
+def read_plan(
+    plan: tree.Plan, network: NetworkFacts | None = None, *, folder: Path | str = ""
+) -> tuple[keys.ResolvedPlan | None, list[Diagnostic]]:
+    """The plan resolved, or None where a mistake prevents it, and every problem that can be known.
+
+    Without `network` what hangs on its inputs and outputs is not checked. Data files are looked for
+    from `folder`, the folder of the spec.
+    """
+    reader = Reader()
+    read = reader.section(
+        keys.ResolvedPlan, plan.section, f"the plan `{plan.name}`", owner_span=plan.name_span
+    )
+    assert isinstance(read, keys.ResolvedPlan)
+    read.title, read.title_span, read.folder = plan.name, plan.name_span, str(folder)
+    _resolve(read, network)
+    found = [diagnostic for check in CHECKS for diagnostic in check(read, network)]
+    allowed = read.allow or {}
+    problems = reader.problems + [d for d in found if d.severity == "error" or d.name not in allowed]
+    failed = any(diagnostic.severity == "error" for diagnostic in problems)
+    return (None if failed else read), problems
+
+
+def _resolve(plan: keys.ResolvedPlan, network: NetworkFacts | None) -> None:
+    """Fill in what depends on other keys, as far as those could be read."""
+    if network is not None and plan.network is None:
+        plan.network = network.name
+    for term in plan.loss or ():
+        if term.loss.output is None and network is not None and len(network.outputs) == 1:
+            term.loss.output = next(iter(network.outputs))
+        if term.loss.target is None and known_source(plan) is not None:
+            term.loss.target = plan.data.source.target_name
+    if plan.loss:
+        _resolve_scores(plan)
+
+
+def _resolve_scores(plan: keys.ResolvedPlan) -> None:
+    if plan.metrics is None:
+        plan.metrics = [dict(metrics())[name]() for name in METRICS_OF_TASK[plan.task]]
+    if plan.known("data") is None:
+        return
+    if plan.data.stratify is None:
+        plan.data.stratify = plan.task != "numbers"
+    scalars = [metric.name for metric in plan.metrics if metric.scalar]
+    if plan.keep.best_by is None and plan.data.split.val > 0:
+        plan.keep = _with(plan.keep, best_by=f"val.{(scalars or ['loss'])[0]}")
+    if plan.early_stopping is not None and plan.early_stopping.by is None:
+        plan.early_stopping.by = plan.keep.best_by
+
+
+def _with(keep: keys.Keep, *, best_by: str) -> keys.Keep:
+    """A copy, since the default of the class is shared by all plans."""
+    return keys.Keep(
+        span=keep.span, spans=keep.spans, best_by=best_by, last=keep.last, every_seconds=keep.every_seconds
+    )

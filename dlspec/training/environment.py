@@ -1,0 +1,73 @@
+"""What a run was made with: versions, hardware, threads, and the state of the repository."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import torch
+
+from dlspec.plan.keys import ResolvedPlan
+from dlspec.record import TYPE_CHECKING
+from dlspec.training.errors import RunError
+
+if TYPE_CHECKING:
+    from typing import Any
+
+PACKAGES = ("dlspec", "torch", "numpy", "scikit-learn", "safetensors")
+
+
+def describe(plan: ResolvedPlan, device: torch.device) -> dict[str, Any]:
+    """The content of `environment.json`."""
+    return {
+        "python": platform.python_version(),
+        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "platform": platform.platform(),
+        "processor": torch.backends.cpu.get_cpu_capability(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "seeds": {"run": plan.seed, "split": plan.data.split.seed},
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "git": _git(Path(plan.folder or ".")),
+    }
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The plan's device; `auto` takes an accelerator where there is one. Raises RunError where it is missing."""
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wanted == "auto":
+        wanted = next((name for name in ("cuda", "mps") if there[name]), "cpu")
+    if not there[wanted]:
+        listed = " and ".join(f"`{name}`" for name, found in there.items() if found)
+        raise RunError(
+            f"this machine has no device `{wanted}` that torch can use",
+            f"it has {listed}: `--set device=cpu`",
+        )
+    return torch.device(wanted)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _git(folder: Path) -> dict[str, Any] | None:
+    """The commit that the spec lies in and whether anything differs from it; None outside a repository."""
+    try:
+        commit = _said("git", "-C", str(folder), "rev-parse", "HEAD")
+        changed = bool(_said("git", "-C", str(folder), "status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"commit": commit, "changed": changed}
+
+
+def _said(*command: str) -> str:
+    result = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+    return result.stdout.strip()

@@ -1,0 +1,16 @@
+"""What stops a run and is the user's to change; the command line prints it without a traceback."""
+
+from __future__ import annotations
+
+
+class RunError(Exception):
+    """A message in the words of a diagnostic, and what to do about it."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(f"{message} ({hint})" if hint else message)
+        self.message = message
+        self.hint = hint
+
+
+class Interrupted(RunError):
+    """The run was stopped by Ctrl-C or SIGTERM, after its state was saved."""

@@ -1,0 +1,171 @@
+"""Tables and arrays from files, with a message for everything that a file can have wrong."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlspec.diagnostics.near_names import near
+from dlspec.training.errors import RunError
+
+Array = NDArray[np.generic]
+Floats = NDArray[np.float64]
+
+
+def read_table(path: Path, delimiter: str = ",") -> dict[str, list[str]]:
+    """The columns of a CSV file by the names in its first line, as text.
+
+    Raises RunError where the file is missing, empty, ragged, or names a column twice.
+    """
+    try:
+        with _existing(path).open(newline="", encoding="utf-8-sig") as file:
+            header, *rows = list(csv.reader(file, delimiter=delimiter)) or [[]]
+    except UnicodeDecodeError as error:
+        raise RunError(f"`{path}` is not text in UTF-8", f"byte {error.start} cannot be read") from None
+    rows = [row for row in rows if row]
+    if not header or not rows:
+        raise RunError(
+            f"`{path}` holds no samples", "the first line names the columns, each line below is a sample"
+        )
+    header = [name.strip() for name in header]
+    for name in header:
+        if header.count(name) > 1:
+            raise RunError(f"`{path}` has two columns `{name}`", "rename one of them")
+    for number, row in enumerate(rows):
+        if len(row) != len(header):
+            raise RunError(
+                f"row {number + 1} of `{path}` has {len(row)} values, the first line {len(header)} names"
+            )
+    return {name: [row[place].strip() for row in rows] for place, name in enumerate(header)}
+
+
+def column(table: dict[str, list[str]], name: str, path: Path) -> list[str]:
+    """A column by its name; raises RunError with the nearest name where there is none."""
+    if name not in table:
+        raise RunError(f"`{path}` has no column `{name}`", _known(name, tuple(table), "columns"))
+    return table[name]
+
+
+def numbers(texts: Sequence[str], name: str, path: Path) -> Floats:
+    """A column as numbers; raises RunError naming the rows that hold none."""
+    values = np.full(len(texts), np.nan)
+    for row, text in enumerate(texts):
+        try:
+            values[row] = float(text)
+        except ValueError:
+            if text and text.lower() not in MISSING:
+                message = (
+                    f"column `{name}` of `{path}` holds `{text}` in row {row + 1}, which is not a number"
+                )
+                raise RunError(message, "leave the column out with `features = [...]`") from None
+    refuse_gaps(values, f"column `{name}` of `{path}`")
+    return values
+
+
+MISSING = ("na", "nan", "null", "none", "?", "-")
+"""What tables write where a value is missing."""
+
+
+def refuse_gaps(values: Array, what: str) -> None:
+    """Raise RunError where a row holds NaN or infinity."""
+    flat = np.asarray(values, dtype=np.float64).reshape(len(values), -1)
+    rows = np.flatnonzero(~np.isfinite(flat).all(axis=1)) + 1
+    if len(rows) == 0:
+        return
+    shown = ", ".join(str(row) for row in rows[:5]) + (", ..." if len(rows) > 5 else "")
+    count = f"in row {shown}" if len(rows) == 1 else f"in {len(rows):,} rows ({shown})"
+    raise RunError(
+        f"{what} has no number {count}",
+        "fill these in or take the rows out: a gap would make every weight NaN",
+    )
+
+
+def labels(texts: Sequence[str], name: str, path: Path) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """A column as classes: whole numbers count from 0 as they stand, other texts by the alphabet."""
+    for row, text in enumerate(texts):
+        if not text or text.lower() in MISSING[:4]:
+            raise RunError(f"column `{name}` of `{path}` has no label in row {row + 1}", "take the row out")
+    if all(text.lstrip("-").isdigit() for text in texts):
+        values = np.array([int(text) for text in texts], dtype=np.int64)
+        return values, tuple(str(number) for number in range(max(int(values.max()) + 1, 0)))
+    classes = tuple(sorted(set(texts)))
+    order = {text: number for number, text in enumerate(classes)}
+    return np.array([order[text] for text in texts], dtype=np.int64), classes
+
+
+def read_arrays(path: Path, *names: str) -> list[Array]:
+    """Arrays of an NPZ file; nothing pickled is read.
+
+    Raises RunError where the file or an array is missing, or they differ in length.
+    """
+    try:
+        with np.load(_existing(path), allow_pickle=False) as archive:
+            for name in names:
+                if name not in archive.files:
+                    raise RunError(
+                        f"`{path}` has no array `{name}`", _known(name, tuple(archive.files), "arrays")
+                    )
+            arrays: list[Array] = [archive[name] for name in names]
+    except (ValueError, OSError, EOFError, AttributeError, KeyError) as error:
+        if "allow_pickle" in str(error):
+            raise RunError(
+                f"`{path}` holds Python objects, which are not read", "save plain arrays of numbers"
+            ) from None
+        raise RunError(f"`{path}` is not an NPZ file", "write it with `numpy.savez`") from error
+    lengths = {name: len(array) if array.ndim else 0 for name, array in zip(names, arrays, strict=True)}
+    if len(set(lengths.values())) > 1:
+        said = " and ".join(f"{count:,} rows in `{name}`" for name, count in lengths.items())
+        raise RunError(f"the arrays of `{path}` differ in length: {said}", "give each sample a row in both")
+    if 0 in lengths.values():
+        raise RunError(f"`{path}` holds no samples")
+    return arrays
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+        hint = "the path counts from the folder of the spec"
+        if found := near(path.name, beside):
+            hint = f"beside it there is `{found[0]}`"
+        raise RunError(f"there is no file `{path}`", hint)
+    if path.is_dir():
+        raise RunError(f"`{path}` is a folder", "name a file in it")
+    return path
+
+
+def _known(name: str, known: tuple[str, ...], what: str) -> str:
+    found = near(name, known)
+    listed = ", ".join(f"`{one}`" for one in known[:12]) + (", ..." if len(known) > 12 else "")
+    return (f"the nearest is `{found[0]}`; " if found else "") + f"its {what} are {listed}"
+
+
+def as_floats(array: Array, what: str) -> Floats:
+    """An array as float64 without gaps; raises RunError where it holds anything but numbers."""
+    if array.dtype.kind not in "biuf":
+        raise RunError(f"{what} holds {array.dtype}, not numbers")
+    values = np.asarray(array, dtype=np.float64)
+    refuse_gaps(values, what)
+    return values
+
+
+def as_classes(array: Array, what: str) -> NDArray[np.int64]:
+    """An array of whole numbers, one a sample; raises RunError for anything else."""
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        shape = " ".join(str(size) for size in array.shape)
+        raise RunError(
+            f"{what} is {shape}, and a class for each sample is wanted", "if it is one-hot, save its `argmax`"
+        )
+    values = as_floats(array, what)
+    if (values != np.round(values)).any():
+        row = int(np.flatnonzero(values != np.round(values))[0])
+        raise RunError(
+            f"{what} holds {values[row]:g} in row {row + 1}, which is not a class",
+            "classes count 0, 1, 2, ...",
+        )
+    return values.astype(np.int64)

@@ -1,0 +1,77 @@
+"""What is fitted to the training split before any weight is: means and deviations, and their undoing."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dlspec.plan.keys import ResolvedPlan
+from dlspec.record import TYPE_CHECKING, Record
+from dlspec.training.data import Samples
+
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Scale(Record):
+    """Mean and deviation, shaped to broadcast over a batch; a deviation of 0 counts as 1."""
+
+    mean: Tensor
+    std: Tensor
+
+    @classmethod
+    def of(cls, values: Tensor, axes: tuple[int, ...]) -> Scale:
+        """Over the given axes, in double precision, with N (not N - 1) as scikit-learn's StandardScaler."""
+        doubled = values.double()
+        std = doubled.std(axes, correction=0, keepdim=True)
+        return cls(doubled.mean(axes, keepdim=True), torch.where(std > 0, std, torch.ones_like(std)))
+
+    def applied(self, values: Tensor) -> Tensor:
+        return ((values - self.mean.to(values)) / self.std.to(values)).to(values.dtype)
+
+    def undone(self, values: Tensor) -> Tensor:
+        return values * self.std.to(values) + self.mean.to(values)
+
+    def as_data(self) -> dict[str, Any]:
+        return {"mean": self.mean.tolist(), "std": self.std.tolist()}
+
+    @classmethod
+    def from_data(cls, data: dict[str, Any] | None) -> Scale | None:
+        if data is None:
+            return None
+        return cls(*(torch.tensor(data[key], dtype=torch.float64) for key in ("mean", "std")))
+
+
+class Fitted(Record):
+    """The scales of inputs and target; None where they are taken as they are."""
+
+    inputs: Scale | None
+    target: Scale | None
+
+    @classmethod
+    def to_train(cls, train: Samples, plan: ResolvedPlan) -> Fitted:
+        """Per feature for tables, per channel for images, from the training split alone."""
+        data, axes = plan.data, (0, *range(2, train.inputs.dim()))
+        per_feature = Scale.of(train.inputs, (0,)) if data.standardize.inputs else None
+        per_channel = Scale.of(train.inputs, axes) if data.normalize else None
+        target = Scale.of(train.targets, (0,)) if data.standardize.target else None
+        return cls(per_channel or per_feature, target)
+
+    def prepared(self, inputs: Tensor) -> Tensor:
+        return self.inputs.applied(inputs) if self.inputs is not None else inputs
+
+    def applied(self, samples: Samples) -> Samples:
+        targets = self.target.applied(samples.targets) if self.target is not None else samples.targets
+        return Samples(self.prepared(samples.inputs), targets)
+
+    def in_units(self, values: Tensor) -> Tensor:
+        """Targets or predictions in the units of the data."""
+        return self.target.undone(values) if self.target is not None else values
+
+    def as_data(self) -> dict[str, Any]:
+        scales = {"inputs": self.inputs, "target": self.target}
+        return {name: scale and scale.as_data() for name, scale in scales.items()}
+
+    @classmethod
+    def from_data(cls, data: dict[str, Any]) -> Fitted:
+        return cls(Scale.from_data(data["inputs"]), Scale.from_data(data["target"]))

@@ -1,0 +1,230 @@
+"""The training loop, to be read from top to bottom.
+
+A run's place is two numbers, the step and the position in the epoch: the order of samples is a
+function of (seed, epoch), augmentation of (seed, epoch, sample), the learning rate of the step.
+With torch's random state and the sums of the epoch they make a resumed run equal an undisturbed
+one, bit for bit on a CPU.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from bisect import bisect_right
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from dlspec.plan.keys import ResolvedPlan
+from dlspec.training import draws
+from dlspec.training.augment import Augmenter
+from dlspec.training.checkpoints import Checkpoint
+from dlspec.training.errors import Interrupted, RunError
+from dlspec.training.evaluation import evaluate
+from dlspec.training.interruption import stop_requests
+from dlspec.training.job import Job, State, random_state, restore_random_state
+from dlspec.training.metrics import Scores, better
+from dlspec.training.optimization import Rate, build_optimizer
+
+FLUSH = 64
+"""Steps whose losses and outputs are kept before they are summed up and looked at for NaN."""
+
+
+def batch_length(plan: ResolvedPlan, count: int) -> int:
+    return count if plan.batch_size == "full" else min(int(plan.batch_size), count)
+
+
+def batch_ends(count: int, length: int) -> list[int]:
+    """Where batches end. A last batch of one sample joins the one before it: batch norm cannot use it."""
+    ends = [*range(length, count, length), count]
+    if length > 1 and len(ends) > 1 and ends[-1] - ends[-2] == 1:
+        del ends[-2]
+    return ends
+
+
+def fit(job: Job, resumed: Checkpoint | None = None) -> State:
+    """Train to the end of the plan, from the start or from a checkpoint; the module is left as of the last step.
+
+    Raises Interrupted after saving on Ctrl-C or SIGTERM, RunError where the loss is no number.
+    """
+    plan, module, count = job.plan, job.module, len(job.train)
+    ends = batch_ends(count, batch_length(plan, count))
+    total = plan.steps if plan.steps is not None else (plan.epochs or 1) * len(ends)
+    optimizer, rate = build_optimizer(plan.optimizer, module), Rate(plan, len(ends), total)
+    augmenter, epoch_scores = Augmenter(plan.augment, plan.seed), Scores(plan, job.classes, job.fitted)
+    run = Run(job, State(), optimizer, rate, epoch_scores, total)
+    torch.manual_seed(plan.seed)  # of dropout; the first weights have drawn theirs
+    if resumed is not None:
+        run.restore(resumed)
+    state = run.state
+    samples = torch.arange(count, device=job.device)
+
+    with stop_requests() as stop, job.progress:
+        while state.step < total and not state.stopped:
+            order = (
+                samples if len(ends) == 1 else draws.permutation(plan.seed, state.epoch, count).to(job.device)
+            )
+            module.train()
+            while state.position < count and state.step < total:
+                began = time.perf_counter()
+                end = ends[bisect_right(ends, state.position)]
+                rows = order[state.position : end]
+                inputs = job.train.inputs if len(ends) == 1 else job.train.inputs[rows]
+                targets = job.train.targets if len(ends) == 1 else job.train.targets[rows]
+                if plan.augment:
+                    inputs = job.fitted.prepared(augmenter(inputs, rows, state.epoch))
+
+                rate.set(optimizer, state.step)
+                loss = optimizer.step(partial(run.gradients, inputs, targets))
+
+                run.kept.append((loss.detach(), run.scores.detach(), targets))
+                state.step, state.position = state.step + 1, end
+                state.seconds += time.perf_counter() - began
+                if len(run.kept) >= FLUSH:
+                    run.sum_up()
+                if state.position < count and state.step < total:
+                    run.save_if_due(stop)
+
+            run.end_epoch()
+            run.save_if_due(stop)
+        state.stopped = state.stopped or "completed"
+        run.save()
+    return state
+
+
+class Run:
+    """A run under way: the parts of the loop that have a name of their own."""
+
+    def __init__(
+        self, job: Job, state: State, optimizer: torch.optim.Optimizer, rate: Rate, scores: Scores, total: int
+    ) -> None:
+        self.job, self.state, self.optimizer, self.rate = job, state, optimizer, rate
+        self.epoch_scores, self.total = scores, total
+        self.kept: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.scores = torch.empty(0)
+        self.best_weights: dict[str, Tensor] | None = None
+        self.saved_at = time.monotonic()
+        self.autocast = partial(
+            torch.autocast, job.device.type, dtype=torch.bfloat16, enabled=job.plan.precision == "bf16"
+        )
+
+    def gradients(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Forward and backward of one batch; an optimizer may ask for it several times a step."""
+        self.optimizer.zero_grad()
+        with self.autocast():
+            outputs = self.job.module(inputs)
+        loss = self.job.objective(outputs, targets)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without types
+        if self.job.plan.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.job.module.parameters(), self.job.plan.clip_norm)
+        self.scores = self.job.objective.scores(outputs)
+        return loss
+
+    def sum_up(self) -> None:
+        """Add the kept batches to the sums of the epoch; stop where a loss is no number."""
+        if not self.kept:
+            return
+        losses, scores, targets = zip(*self.kept, strict=True)
+        values = torch.stack(losses).double().cpu()
+        if not values.isfinite().all():
+            bad = int((~values.isfinite()).nonzero()[0])
+            raise _diverged(self.job.plan, self.state.step - len(losses) + bad + 1, float(values[bad]))
+        for value, batch in zip(values.tolist(), targets, strict=True):
+            self.state.loss_sum += value * len(batch)
+            self.state.seen += len(batch)
+        if self.job.classes:
+            scores, targets = (torch.cat(scores),), (torch.cat(targets),)  # counts do not mind the order
+        for batch_scores, batch_targets in zip(scores, targets, strict=True):
+            self.epoch_scores.add(batch_scores, batch_targets)
+        self.kept.clear()
+
+    def end_epoch(self) -> None:
+        """Write what the epoch gave, evaluate where it is time, and let the scores choose."""
+        job, state = self.job, self.state
+        self.sum_up()
+        values = {"loss": state.loss_sum / state.seen, **self.epoch_scores.values()}
+        state.loss_sum, state.seen, state.position, state.epoch = 0.0, 0, 0, state.epoch + 1
+        self.epoch_scores.reset()
+        due = state.epoch % job.plan.evaluate_every == 0 or state.step >= self.total
+        if due:
+            rate = self.rate.at(state.step - 1)
+            job.recorder.write(state, "train", values, learning_rate=rate, seconds=state.seconds)
+            scores = {f"train.{name}": value for name, value in values.items()}
+            if len(job.val):
+                judged = evaluate(job, job.val)
+                job.recorder.write(state, "val", judged)
+                scores |= {f"val.{name}": value for name, value in judged.items()}
+            self.rate.watch(scores)
+            self.choose(scores)
+            job.progress.epoch(state, self.total, scores)
+
+    def choose(self, scores: dict[str, float]) -> None:
+        """Keep the weights if they score best so far (of equals the later), and count towards stopping."""
+        plan, state = self.job.plan, self.state
+        by = plan.keep.best_by
+        if by is not None:
+            value, metric = scores[by], by.partition(".")[2]
+            if value == state.best or better(metric, value, state.best):
+                state.best, state.best_step, state.best_epoch = value, state.step, state.epoch
+                weights = self.job.module.state_dict()
+                self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
+        stopping = plan.early_stopping
+        if stopping is not None and stopping.by is not None:
+            value, metric = scores[stopping.by], stopping.by.partition(".")[2]
+            if better(metric, value, state.watched, by=stopping.min_delta):
+                state.watched, state.since_best = value, 0
+            else:
+                state.since_best += 1
+                if state.since_best > stopping.patience:
+                    state.stopped = "early stopping"
+
+    def save_if_due(self, stop: threading.Event) -> None:
+        """Save after `every_seconds`, and at once when asked to stop."""
+        if stop.is_set():
+            path = self.save()
+            message = f"stopped at step {self.state.step:,} of {self.total:,}; the run is saved in `{path}`"
+            raise Interrupted(message, "go on with `--resume`")
+        if time.monotonic() - self.saved_at >= self.job.plan.keep.every_seconds:
+            self.save()
+
+    def save(self) -> str:
+        """Write the best weights if they are new, then the run as it is; gives the folder."""
+        self.sum_up()
+        job, state = self.job, self.state
+        about = {
+            "fitted": job.fitted.as_data(),
+            "run": {name: getattr(state, name) for name in State._fields},
+        }
+        if self.best_weights is not None:
+            job.checkpoints.save_best(state.best_step, self.best_weights, about)
+            self.best_weights = None
+        training = {
+            "optimizer": self.optimizer.state_dict(),
+            "scores": self.epoch_scores.state(),
+            "random": random_state(job.device),
+        }
+        saved = about | {"rate": self.rate.state()}
+        path = job.checkpoints.save(state.step, job.module.state_dict(), training, saved)
+        self.saved_at = time.monotonic()
+        return str(path)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Put everything back as it was when the checkpoint was written."""
+        self.job.module.load_state_dict(checkpoint.weights)
+        self.optimizer.load_state_dict(checkpoint.training["optimizer"])
+        self.epoch_scores.restore(checkpoint.training["scores"])
+        self.rate.restore(checkpoint.state["rate"])
+        self.state = State(**checkpoint.state["run"])
+        restore_random_state(checkpoint.training["random"], self.job.device)
+
+
+def _diverged(plan: ResolvedPlan, step: int, value: float) -> RunError:
+    what = "infinite" if math.isinf(value) else "not a number"
+    hint = f"lower the learning rate of `{plan.optimizer.name}`"
+    if plan.clip_norm is None:
+        hint += " or set `clip_norm`"
+    if plan.task == "numbers" and not plan.data.standardize.target:
+        hint += ", or set `standardize { inputs = true  target = true }`"
+    return RunError(f"the loss is {what} at step {step:,}", hint)

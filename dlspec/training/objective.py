@@ -1,0 +1,146 @@
+"""Losses as functions of outputs and targets, and how classes and probabilities are read off scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dlspec.plan import losses as named
+from dlspec.plan.keys import ResolvedPlan, Term
+from dlspec.plan.losses import Loss
+
+Outputs = Tensor | dict[str, Tensor]
+"""What a network returns: its one output, or all by name."""
+
+
+class Objective:
+    """The sum of the plan's losses, each with its factor; the first one's output is what is judged."""
+
+    def __init__(self, terms: Sequence[Term]) -> None:
+        self.terms = tuple(terms)
+        self.judged = terms[0].loss
+
+    def __call__(self, outputs: Outputs, targets: Tensor) -> Tensor:
+        """A scalar, the mean over samples."""
+        first, *others = self.terms
+        total = first.factor * loss_of(first.loss, selected(outputs, first.loss), targets)
+        for term in others:
+            total = total + term.factor * loss_of(term.loss, selected(outputs, term.loss), targets)
+        return total
+
+    def scores(self, outputs: Outputs) -> Tensor:
+        """What the judged loss reads: (N, classes), (N) for two classes, (N, targets) for numbers."""
+        scores = selected(outputs, self.judged)
+        if self.judged.task == "two_classes":
+            return scores.flatten()
+        return scores[:, None] if self.judged.task == "numbers" and scores.dim() == 1 else scores
+
+
+def objective(plan: ResolvedPlan) -> Objective:
+    return Objective(plan.loss)
+
+
+def selected(outputs: Outputs, loss: Loss) -> Tensor:
+    """The output that a loss judges, in at least float32."""
+    if isinstance(outputs, dict):
+        chosen = outputs[loss.output] if loss.output else next(iter(outputs.values()))
+    else:
+        chosen = outputs
+    return chosen.float() if chosen.dtype in (torch.bfloat16, torch.float16) else chosen
+
+
+def loss_of(loss: Loss, scores: Tensor, targets: Tensor) -> Tensor:
+    """The mean loss of a batch."""
+    return FUNCTIONS[type(loss)](loss, scores, targets)
+
+
+def _cross_entropy(loss: named.CrossEntropy, scores: Tensor, targets: Tensor) -> Tensor:
+    return F.cross_entropy(scores, targets, _weight(loss, scores), label_smoothing=loss.label_smoothing)
+
+
+def _nll(loss: named.Nll, scores: Tensor, targets: Tensor) -> Tensor:
+    return F.nll_loss(scores, targets, _weight(loss, scores))
+
+
+def _weight(loss: named.CrossEntropy | named.Nll, scores: Tensor) -> Tensor | None:
+    return None if loss.weight is None else scores.new_tensor(loss.weight)
+
+
+def _multi_margin(loss: named.MultiMargin, scores: Tensor, targets: Tensor) -> Tensor:
+    return F.multi_margin_loss(scores, targets, p=loss.p, margin=loss.margin)
+
+
+def _bce_with_logits(loss: named.BceWithLogits, scores: Tensor, targets: Tensor) -> Tensor:
+    weight = None if loss.pos_weight is None else scores.new_tensor(loss.pos_weight)
+    return F.binary_cross_entropy_with_logits(scores.flatten(), targets.to(scores.dtype), pos_weight=weight)
+
+
+def _bce(loss: named.Bce, scores: Tensor, targets: Tensor) -> Tensor:
+    return F.binary_cross_entropy(scores.flatten(), targets.to(scores.dtype))
+
+
+def _hinge(loss: named.Hinge, scores: Tensor, targets: Tensor) -> Tensor:
+    return (loss.margin - _signs(targets, scores) * scores.flatten()).clamp(min=0).mean()
+
+
+def _perceptron(loss: named.Perceptron, scores: Tensor, targets: Tensor) -> Tensor:
+    return (-_signs(targets, scores) * scores.flatten()).clamp(min=0).mean()
+
+
+def _signs(targets: Tensor, scores: Tensor) -> Tensor:
+    """Classes 0 and 1 as -1 and 1."""
+    return 2 * targets.to(scores.dtype) - 1
+
+
+def _mse(loss: named.Mse, scores: Tensor, targets: Tensor) -> Tensor:
+    return F.mse_loss(scores.view_as(targets), targets)
+
+
+def _l1(loss: named.L1, scores: Tensor, targets: Tensor) -> Tensor:
+    return F.l1_loss(scores.view_as(targets), targets)
+
+
+def _smooth_l1(loss: named.SmoothL1, scores: Tensor, targets: Tensor) -> Tensor:
+    return F.smooth_l1_loss(scores.view_as(targets), targets, beta=loss.beta)
+
+
+def _huber(loss: named.Huber, scores: Tensor, targets: Tensor) -> Tensor:
+    return F.huber_loss(scores.view_as(targets), targets, delta=loss.delta)
+
+
+FUNCTIONS: dict[type[Loss], Callable[..., Tensor]] = {
+    named.CrossEntropy: _cross_entropy,
+    named.Nll: _nll,
+    named.MultiMargin: _multi_margin,
+    named.BceWithLogits: _bce_with_logits,
+    named.Bce: _bce,
+    named.Hinge: _hinge,
+    named.Perceptron: _perceptron,
+    named.Mse: _mse,
+    named.L1: _l1,
+    named.SmoothL1: _smooth_l1,
+    named.Huber: _huber,
+}
+
+
+def classes_of(loss: Loss, scores: Tensor) -> Tensor:
+    """The predicted class of each sample: the highest score, or the side of the threshold."""
+    if loss.task == "two_classes":
+        return (scores > (0.5 if loss.reads == "probabilities" else 0)).long()
+    return scores.argmax(dim=1)
+
+
+def probabilities(loss: Loss, scores: Tensor) -> Tensor | None:
+    """(N, classes), or None where the loss gives scores no such meaning (margins)."""
+    match loss:
+        case named.CrossEntropy():
+            return scores.softmax(dim=1)
+        case named.Nll():
+            return scores.exp()
+        case named.BceWithLogits() | named.Bce():
+            one = scores.sigmoid() if loss.reads == "logits" else scores
+            return torch.stack([1 - one, one], dim=1)
+    return None

@@ -1,0 +1,81 @@
+"""Fixes are applied whole, one a problem, and never two to the same text."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlspec.diagnostics.fixes import apply, chosen
+from dlspec.diagnostics.record import Diagnostic, Edit, Fix, problem
+from dlspec.source import Source
+from tests.diagnostics.places import at
+
+SPEC = Source("a.dls", "x -> conv2d(64, 3, strides=2) -> rleu\n")
+PLAN = Source("b.dls", "los = mse\n")
+
+
+def offering(*fixes: Fix) -> Diagnostic:
+    return problem("E0110", "message", fixes=fixes)
+
+
+STRIDE = Fix("rename", [Edit(at(SPEC, "strides"), "stride")], "safe")
+RELU = Fix("rename", [Edit(at(SPEC, "rleu"), "relu")], "unsafe")
+BOTH = Fix("rename", [Edit(at(PLAN, "los"), "loss"), Edit(at(SPEC, "rleu"), "gelu")], "safe")
+
+
+def test_the_texts_come_out_repaired() -> None:
+    assert apply([offering(STRIDE), offering(BOTH)]) == {
+        "a.dls": "x -> conv2d(64, 3, stride=2) -> gelu\n",
+        "b.dls": "loss = mse\n",
+    }
+
+
+def test_only_fixes_as_safe_as_asked_are_taken() -> None:
+    placeholder = Fix("fill in", [Edit(at(PLAN, "mse"), "…")], "placeholder")
+    found = [offering(STRIDE), offering(RELU), offering(placeholder)]
+    assert chosen(found, "safe") == [STRIDE]
+    assert chosen(found, "unsafe") == [STRIDE, RELU]
+    assert chosen(found, "placeholder") == [STRIDE, RELU, placeholder]
+
+
+def test_a_problem_is_repaired_once_by_its_first_fix_that_may_be_applied() -> None:
+    assert chosen([offering(Fix("only words"), RELU, STRIDE, BOTH)]) == [STRIDE]
+
+
+def test_a_fix_that_meets_an_earlier_one_is_left_whole() -> None:
+    assert apply([offering(RELU), offering(BOTH)], "unsafe") == {
+        "a.dls": "x -> conv2d(64, 3, strides=2) -> relu\n"
+    }
+
+
+def test_insertions_at_one_place_by_two_fixes_are_not_mixed() -> None:
+    insert = Edit(SPEC.span(5, 5), "pad(1) -> ")
+    assert chosen([offering(Fix("a", [insert], "safe")), offering(Fix("b", [insert], "safe"))]) == [
+        Fix("a", [insert], "safe")
+    ]
+
+
+def test_edits_of_one_fix_may_stand_side_by_side() -> None:
+    fix = Fix("a", [Edit(SPEC.span(0, 1), "image"), Edit(SPEC.span(0, 0), "y = ")], "safe")
+    assert apply([offering(fix)])["a.dls"].startswith("y = image -> conv2d")
+
+
+def test_without_a_fix_no_text_comes_out() -> None:
+    assert apply([offering(), offering(RELU)]) == {}
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.sampled_from(["", "x", "yz"])), max_size=8)
+)
+def test_what_no_chosen_fix_touches_is_kept(places: list[tuple[int, int, str]]) -> None:
+    source = Source("a.dls", "0123456789")
+    fixes = [Fix("", [Edit(source.span(min(a, b), max(a, b)), new)], "safe") for a, b, new in places]
+    taken = chosen([offering(fix) for fix in fixes])
+    edits = [fix.edits[0] for fix in taken]
+    gone = {i for edit in edits for i in range(edit.span.start, edit.span.end)}
+    text = apply([offering(fix) for fix in fixes]).get("a.dls", source.text)
+    assert sorted(text) == sorted(
+        [str(i) for i in range(10) if i not in gone] + [c for e in edits for c in e.text]
+    )
+    assert sum(edit.span.end - edit.span.start for edit in edits) == len(gone)
+    assert len(taken) == bool(fixes) or len(taken) > 0
