@@ -50,7 +50,7 @@ system:  ## install graphviz and chromium where apt can, else say how
 	fi
 
 demo: $(READY)  ## check, summarise, explain, draw, compile and train LeNet on handwritten digits
-	@rm -rf $(RUN)
+	@rm -rf $(RUN) && mkdir -p $(RUN)
 	$(BIN)/dlspec check lenet
 	$(BIN)/dlspec summary lenet
 	$(BIN)/dlspec explain lenet:features.0

@@ -29,8 +29,10 @@ def near_codes(text: str) -> list[str]:
     return near(text, [*CODES, *CODES.values()])
 
 
-def styled(markdown: str) -> str:
-    """Markdown with its headings, its code and its fenced blocks set off for a terminal."""
+def terminal(markdown: str, *, colour: bool = False) -> str:
+    """A page as a terminal shows it: its own text, with headings and code set off where colour is wanted."""
+    if not colour:
+        return markdown
     from dlspec.diagnostics.render.ink import Ink
 
     ink = Ink(colour=True)

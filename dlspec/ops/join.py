@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dlspec.ops.op import ALL, At, Fact, Mistake, Op, checked_axis, spaced
+from dlspec.ops.axis import checked_axis
+from dlspec.ops.op import ALL, At, Fact, Mistake, Op, spaced
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dlspec.ops.op import ALL, At, Fact, Mistake, Op, checked_axis
+from dlspec.ops.axis import checked_axis
+from dlspec.ops.op import ALL, At, Fact, Mistake, Op
 from dlspec.record import TYPE_CHECKING
 from dlspec.sizes.size import product
 

@@ -72,8 +72,7 @@ class Condition:
 
 
 def compare(left: Dim, relation: str, right: Dim) -> Condition:
-    """The condition for any of `==`, `>=`, `<=`, `>`, `<` between whole numbers; ValueError for another
-    relation."""
+    """The condition for any of `==`, `>=`, `<=`, `>`, `<`; ValueError for another relation."""
     match relation:
         case "==":
             return Condition("==", left, right)
@@ -89,8 +88,7 @@ def compare(left: Dim, relation: str, right: Dim) -> Condition:
 
 
 def simplified(condition: Condition) -> str:
-    """The condition in its normal form, each term on the side where it is positive: `H >= 33`, `H*W ==
-    196`."""
+    """The condition in its normal form, each term where it is positive: `H >= 33`, `H*W == 196`."""
     difference = condition.difference
     if isinstance(difference, int):
         return f"{difference} {condition.relation} 0"
@@ -135,8 +133,7 @@ def _divided(size: Size, factor: int) -> Size:
 
 
 def _opened(difference: Size) -> Dim:
-    """A lower or upper limit of a floor as a limit of what is under it: `y//n - k >= 0` where `y - n*k >=
-    0`."""
+    """A limit of a floor as a limit of what is under it: `y//n >= k` where `y >= n*k`."""
     if len(difference.terms) > 1:
         return difference
     ((atoms, sign),) = difference.terms.items()

@@ -1,4 +1,4 @@
-"""Exact decisions: when conditions on open sizes hold, and what to ask of each size for all of them to hold.
+"""Exact decisions: when conditions on open sizes hold, and what to ask of the sizes for all to hold.
 
 Nothing is guessed. ALWAYS and NEVER are proved, SOMETIMES has a case on either side, and the rest is said to
 be UNDECIDED.
@@ -37,15 +37,15 @@ class Answer:
         self.unsatisfiable: list[Condition] = []
 
     def ask(self, texts: Iterable[str], causes: list[Condition]) -> None:
-        """Add texts that come from these conditions."""
+        """Add texts that come from these conditions, unless they are there."""
         for text in texts:
-            self.texts.append(text)
-            self.causes.append(causes)
+            if text not in self.texts:
+                self.texts.append(text)
+                self.causes.append(causes)
 
 
 def decide(condition: Condition, domain: Domain) -> Verdict:
-    """Whether a condition holds for all values in a domain, for none, or for some; or that it is not
-    decided."""
+    """Whether a condition holds for all values in a domain, for none, for some; or that it is undecided."""
     if isinstance(condition.difference, int):
         return Verdict.ALWAYS if condition.holds({}) else Verdict.NEVER
     found = domain.memo.get(condition)
@@ -55,8 +55,7 @@ def decide(condition: Condition, domain: Domain) -> Verdict:
 
 
 def solve(conditions: Iterable[Condition], domain: Domain) -> Answer:
-    """When all conditions hold together in a domain, in few words, and which of them conflict if they never
-    do."""
+    """When all conditions hold together in a domain, in few words, and which conflict if they never do."""
     stated = list(dict.fromkeys(conditions))
     answer = _answer(stated, domain)
     if answer.verdict is Verdict.NEVER and not domain.impossible:
@@ -71,21 +70,25 @@ def _answer(conditions: list[Condition], domain: Domain) -> Answer:
     narrowing = _Narrowing(domain)
     for condition in conditions:
         narrowing.take(domain.restated(condition), condition)
-    tie = next((kept for kept in narrowing.kept if solved_for(kept[0])), None)
-    if tie is not None and not narrowing.impossible:
-        return _tied_answer(tie, conditions, domain)
-    narrowing.settle()
-    return Answer(Verdict.NEVER) if narrowing.impossible else narrowing.answer()
+    tie = narrowing.tie()
+    if tie is None:
+        narrowing.settle()
+        tie = narrowing.tie()
+    if narrowing.impossible:
+        return Answer(Verdict.NEVER)
+    return narrowing.answer() if tie is None else _tied_answer(tie, conditions, domain)
 
 
 def _tied_answer(tie: tuple[Condition, Condition], conditions: list[Condition], domain: Domain) -> Answer:
-    """The answer where one condition makes a size equal to another: ask for that, then for the rest given
-    that."""
+    """The answer where a condition sets a size equal to another: ask for that, and for the rest given it."""
     condition, origin = tie
-    answer = _answer(conditions, domain.with_condition(condition))
+    narrowed = domain.with_condition(condition)
+    answer = _answer(conditions, narrowed)
     if answer.verdict is Verdict.NEVER:
         return answer
-    if domain.ties and not _fails_somewhere(condition, domain):
+    possible = all(witness(group, narrowed.numbers) is not None for group in groups(narrowed.ties))
+    # Without ties the size that goes had other values, so there is a case on the other side.
+    if not possible or (domain.ties and not _fails_somewhere(condition, domain)):
         answer.undecided.append(origin)
     else:
         answer.ask([simplified(condition)], [origin])
@@ -132,6 +135,10 @@ class _Narrowing:
             else:
                 self._narrow(name, narrowed, condition, origin)
 
+    def tie(self) -> tuple[Condition, Condition] | None:
+        """The first kept condition that gives a size as a function of others."""
+        return next((kept for kept in self.kept if solved_for(kept[0])), None)
+
     def settle(self) -> None:
         """Prove or split what is kept, the cheap ones first, as long as that narrows a size."""
         progress = True
@@ -144,12 +151,8 @@ class _Narrowing:
 
     def answer(self) -> Answer:
         """What to ask of each size, then of several; UNDECIDED for what has no case on either side."""
-        ties = [condition for condition, _ in self.kept]
         answer = Answer(Verdict.ALWAYS)
-        for group in groups([*self.domain.ties, *ties]):
-            if witness(group, self.numbers) is None:
-                answer.undecided += [origin for condition, origin in self.kept if condition in group]
-                answer.undecided += self._origins_on(frozenset().union(*(each.symbols for each in group)))
+        answer.undecided = self._without_a_case()
         for name in sorted(self.left, key=lambda name: (name != "N", name)):
             self._ask(answer, name)
         for condition, origin in self.kept:
@@ -160,30 +163,43 @@ class _Narrowing:
             else:
                 answer.undecided.append(origin)
         answer.undecided = list(dict.fromkeys(answer.undecided))
-        answer.verdict = Verdict.SOMETIMES if answer.texts else Verdict.ALWAYS
         if answer.undecided:
             answer.verdict = Verdict.UNDECIDED
+        elif answer.texts:
+            answer.verdict = Verdict.SOMETIMES
         return answer
 
+    def _without_a_case(self) -> list[Condition]:
+        """The conditions on sizes for which no values were found that satisfy all that ties them."""
+        kept = [condition for condition, _ in self.kept]
+        concerned = frozenset(self.left).union(*(condition.symbols for condition in kept))
+        found: list[Condition] = []
+        for group in groups([*self.domain.ties, *kept]):
+            names = frozenset().union(*(condition.symbols for condition in group))
+            if names & concerned and witness(group, self.numbers) is None:
+                found += [origin for condition, origin in self.kept if condition in group]
+                found += [origin for name in sorted(names) for _, origin in self.causes.get(name, [])]
+        return found
+
     def _ask(self, answer: Answer, name: str) -> None:
-        causes = self.causes[name]
-        origins = [origin for _, origin in causes]
+        """Add the texts for one size, unless what narrows it is undecided."""
+        origins = [origin for _, origin in self.causes[name]]
         if any(origin in answer.undecided for origin in origins):
             return
-        if any(name in tie.symbols for tie in self.domain.ties) and not any(
-            _fails_somewhere(condition, self.domain) for condition, _ in causes
-        ):
+        tied = any(name in tie.symbols for tie in self.domain.ties)
+        if tied and not any(_fails_somewhere(condition, self.domain) for condition, _ in self.causes[name]):
             answer.undecided += origins
             return
         causes = self._needed(name)
         texts = described(name, self.domain.numbers(name), self.numbers(name))
-        answer.ask(
-            texts or [simplified(condition) for condition, _ in causes], [origin for _, origin in causes]
-        )
+        own_words = [simplified(condition) for condition, _ in causes]
+        answer.ask(texts or own_words, [origin for _, origin in causes])
 
     def _needed(self, name: str) -> list[tuple[Condition, Condition]]:
         """The conditions that narrowed a size, less those that the others imply."""
         causes = self.causes[name]
+        if any(len(condition.symbols) > 1 for condition, _ in causes):
+            return causes
         for cause in list(causes):
             others = [other for other in causes if other is not cause]
             numbers: Progressions | None = self.domain.numbers(name)
@@ -192,9 +208,6 @@ class _Narrowing:
             if others and numbers is not None and numbers.equals(self.numbers(name)):
                 causes = others
         return causes
-
-    def _origins_on(self, names: frozenset[str]) -> list[Condition]:
-        return [origin for name, causes in self.causes.items() if name in names for _, origin in causes]
 
     def _follows(self, condition: Condition) -> bool:
         """Whether a declared tie gives the condition at once."""

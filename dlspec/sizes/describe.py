@@ -79,8 +79,7 @@ def _with_strays(name: str, declared: Progressions, remaining: Progressions) -> 
 
 
 def _missing(kept: Progressions, remaining: Progressions) -> list[int] | None:
-    """The few members of one set that another, a part of it at the same modulus, lacks; None if they are
-    many."""
+    """The few members of a set that a part of it, at the same modulus, lacks; None if they are many."""
     missing: list[int] = []
     for first, last in kept.runs:
         position: int | None = first
@@ -120,8 +119,7 @@ def _residue_limits(remainder: str, residues: set[int], others: set[int]) -> lis
 
 
 def _rotated(name: str, modulus: int, residues: set[int], others: set[int]) -> list[str] | None:
-    """One limit for a stretch of residues that goes on past the modulus: 17 to 31 and 0 is `(H + 15) % 32 <=
-    15`."""
+    """One limit for residues that go on past the modulus: 17 to 31 and 0 is `(H + 15) % 32 <= 15`."""
     low, high = min(others), max(others)
     if any(low < residue < high for residue in residues):
         return None

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from math import gcd
 
-from dlspec.sizes.condition import Condition
+from dlspec.sizes.condition import Condition, Verdict
 from dlspec.sizes.progressions import Progressions
 from dlspec.sizes.size import Dim, Floor, Size, descending, size_text, substituted, symbol
 
 
 class Domain:
-    """The values open sizes may have: a conjunction of facts, and a least value for each name (1 unless
-    said).
+    """The values open sizes may have: facts that all hold, and a least value for each name (1 unless said).
 
     An equality with a lone name (`H == W`) replaces that name everywhere (`values`); facts on one name become
     a set of numbers (`numbers`); facts that tie several names stay conditions (`ties`). Immutable.
@@ -26,7 +25,7 @@ class Domain:
     ties: tuple[Condition, ...]
     impossible: bool
     """Whether facts on one name, or on none, contradict each other."""
-    memo: dict[Condition, object]
+    memo: dict[Condition, Verdict]
     """What deciding a condition here came to; `decide` keeps it."""
     _numbers: dict[str, Progressions]
 
@@ -74,8 +73,7 @@ class Domain:
         return Condition(condition.relation, self.normal(condition.left), self.normal(condition.right))
 
     def text(self, size: Dim) -> str:
-        """A size as people write it here: `H/32` where H is a multiple of 32, `(H + 31)//32` where it may not
-        be."""
+        """A size as people write it: `H/32` where H is a multiple of 32, `(H + 31)//32` where not."""
         size = self.normal(size)
         if isinstance(size, int):
             return str(size)
@@ -125,7 +123,9 @@ class Domain:
                     self._numbers[name] = narrowed
         several = [fact for fact in facts if len(fact.symbols) > 1]
         self.impossible = self.impossible or any(not numbers.runs for numbers in self._numbers.values())
-        single = {name: numbers.low for name, numbers in self._numbers.items() if numbers.count() == 1}
+        single: dict[str, Dim] = {
+            name: numbers.low for name, numbers in self._numbers.items() if numbers.count() == 1
+        }
         if not single:
             self.ties = (*ties, *several)
             return

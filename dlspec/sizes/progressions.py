@@ -109,8 +109,7 @@ class Progressions:
         return Progressions(self.modulus, runs)
 
     def where(self, condition: Condition) -> Progressions | None:
-        """The members for which a condition on this one open size holds; None where that takes too many
-        runs."""
+        """The members for which a condition on this one size holds; None where that takes too many runs."""
         difference = condition.difference
         if isinstance(difference, int):
             return self if condition.holds({}) else Progressions(1, ())
@@ -143,8 +142,7 @@ class Progressions:
 
 
 def periods(size: Size) -> dict[str, int] | None:
-    """By how much each open size grows for the size to grow by a polynomial; None where it has no such
-    period.
+    """By how much each open size grows for the size to grow by a polynomial; None where there is no period.
 
     Along such steps every floor is exact: a floor by n of something that grows by g per period needs n/gcd(n,
     g) periods, and n of them where its growth is not constant.
@@ -228,8 +226,7 @@ def nonnegative(differences: list[int], last: int | None) -> list[Run]:
 
 
 def _nonnegative_curve(differences: list[int], last: int | None) -> list[Run]:
-    """`nonnegative` from degree 2 on: between the changes of its growth the polynomial is monotone, so bisect
-    there."""
+    """`nonnegative` from degree 2 on: where its growth keeps its sign a polynomial is monotone, so bisect."""
 
     def value(step: int) -> int:
         return sum(difference * comb(step, order) for order, difference in enumerate(differences))
@@ -262,8 +259,7 @@ def _stretches(growing: list[Run], last: int | None) -> Iterable[tuple[int, int 
 
 
 def _first(holds: Callable[[int], bool], low: int, high: int | None) -> int | None:
-    """The first step from `low` to `high` at which a test that stays true comes true; without a `high` it
-    must."""
+    """The first step from `low` to `high` at which a test comes true, and stays; without `high` it must."""
     reach = 1
     while high is None:
         if holds(low + reach):

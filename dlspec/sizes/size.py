@@ -293,7 +293,9 @@ def size_text(size: Dim, multiples: Mapping[str, int] = {}) -> str:
     lead, sign = parts[0]
     if sign < 0:
         # A minus binds closer than a quotient.
-        lead = f"-({lead})" if "//" in lead and "*" not in lead else f"-{lead}"
+        atoms = min(terms, key=lambda atoms: descending((atoms, 0)))
+        quotient = len(atoms) == 1 and isinstance(atoms[0], Floor) and terms[atoms] == -1
+        lead = f"-({lead})" if quotient else f"-{lead}"
     words = [lead]
     words += [f"{'-' if term < 0 else '+'} {text}" for text, term in parts[1:]]
     return " ".join(words)

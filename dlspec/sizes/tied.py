@@ -1,5 +1,4 @@
-"""Conditions that tie several open sizes: split by size where that is exact, proved class by class, or
-witnessed.
+"""Conditions that tie several open sizes: split by size where that is exact, proved by classes, or witnessed.
 
 `Numbers` gives the values each open size may have; everything here holds over exactly those.
 """
@@ -19,6 +18,7 @@ from dlspec.sizes.size import (
     Floor,
     Size,
     exact_quotient,
+    product,
     substituted,
     symbol_of,
     symbols_of,
@@ -48,28 +48,26 @@ def is_always(condition: Condition, numbers: Numbers) -> bool:
 def split(condition: Condition, numbers: Numbers) -> list[Condition] | None:
     """Simpler conditions that hold together exactly where this one does; None where none are found.
 
-    Factors that both sides share and that are at least 1 are divided out: `C*H*W == 64*H*W` is `C == 64`. A
-    product that dominates another factor by factor equals it only if every factor does: `H*W ==
-    4*(H//2)*(W//2)` is `H == 2*(H//2)` and `W == 2*(W//2)`.
+    Factors that both sides share and that are at least 1 are divided out: `C*H*W == 64*H*W` is `C == 64`.
+    A product that dominates another factor by factor equals it only if every factor does, so of
+    `H*W == 4*(H//2)*(W//2)` the parts are `H == 2*(H//2)` and `W == 2*(W//2)`.
     """
     left, right = separated(condition.left), separated(condition.right)
-    if left is not None and right is not None:
-        shared = [
-            name for name in left if left[name] == right.get(name) and _is_positive(left[name], numbers)
+    if left is None or right is None:
+        return _without_common_factor(condition, numbers)
+    names = [name for name in left if name and left[name] == right.get(name)]
+    shared = {name for name in names if _is_positive(left[name], numbers)}
+    if shared:
+        sides = [
+            product(factor for name, factor in side.items() if name not in shared) for side in (left, right)
         ]
-        for name in shared:
-            if name:
-                del left[name], right[name]
-        if any(shared):
-            return [Condition(condition.relation, _multiplied(left), _multiplied(right))]
-        if condition.relation == "==":
-            return _split_dominated(left, right, numbers) or _without_common_factor(condition, numbers)
-    return _without_common_factor(condition, numbers)
+        return [Condition(condition.relation, *sides)]
+    dominated = _split_dominated(left, right, numbers) if condition.relation == "==" else None
+    return dominated or _without_common_factor(condition, numbers)
 
 
 def separated(size: Dim) -> dict[str, Dim] | None:
-    """A size as a product of a number (under "") and of a factor in each open size; None if it is no such
-    product."""
+    """A size as a product of a number (under "") and of a factor for each open size; None if it is none."""
     factors: dict[str, Dim] = {}
     rest = size
     for name in sorted(symbols_of(size)):
@@ -123,11 +121,9 @@ def verdict_by_classes(
 def class_count(condition: Condition, numbers: Numbers) -> int:
     """How many classes a proof by classes looks at."""
     found = None if isinstance(condition.difference, int) else periods(condition.difference)
-    return (
-        RUN_LIMIT + 1
-        if found is None
-        else prod(_run_count(name, period, numbers) for name, period in found.items())
-    )
+    if found is None:
+        return RUN_LIMIT + 1
+    return prod(_run_count(name, period, numbers) for name, period in found.items())
 
 
 def witness(conditions: Sequence[Condition], numbers: Numbers) -> dict[str, int] | None:
@@ -194,8 +190,7 @@ def _holds_at(condition: Condition, name: str, value: int) -> bool:
 
 
 def _factor_in(size: Size, name: str) -> Dim | None:
-    """What multiplies one product of the other sizes, less its common factor; None if a floor ties this
-    size."""
+    """What multiplies one product of the other sizes, in lowest terms; None if a floor ties this size."""
     coefficients: dict[tuple[Atom, ...], Dim] = {}
     for atoms, term in [*size.terms.items(), ((), size.constant)]:
         mine = [atom for atom in atoms if _depends(atom, name)]
@@ -221,13 +216,6 @@ def _is_positive(size: Dim, numbers: Numbers) -> bool:
     return is_always(Condition(">=", size, 1), numbers)
 
 
-def _multiplied(factors: Mapping[str, Dim]) -> Dim:
-    total: Dim = 1
-    for factor in factors.values():
-        total = total * factor
-    return total
-
-
 def _split_dominated(left: dict[str, Dim], right: dict[str, Dim], numbers: Numbers) -> list[Condition] | None:
     if left.keys() != right.keys() or len(left) < 3:
         return None
@@ -250,13 +238,10 @@ def _split_dominated(left: dict[str, Dim], right: dict[str, Dim], numbers: Numbe
 
 
 def _growths(left: Dim, right: Dim) -> tuple[int, int] | None:
-    """By how much two sizes in one open size grow over a common period, in lowest terms; None if not
-    steadily."""
-    if (
-        isinstance(left, int)
-        or isinstance(right, int)
-        or not (left.is_quasi_affine and right.is_quasi_affine)
-    ):
+    """By how much two sizes grow over a common period, in lowest terms; None if not steadily."""
+    if isinstance(left, int) or isinstance(right, int):
+        return None
+    if not (left.is_quasi_affine and right.is_quasi_affine):
         return None
     (name,) = left.symbols
     found = [periods(left), periods(right)]
@@ -286,8 +271,7 @@ def _run_count(name: str, period: int, numbers: Numbers) -> int:
 
 
 def _runs(difference: Size, numbers: Numbers) -> dict[str, Progressions] | None:
-    """Each size's values at a modulus along which the difference is a polynomial; None if that is too many
-    classes."""
+    """Each size's values, in steps along which the difference is a polynomial; None if they are too many."""
     found = periods(difference)
     if found is None or prod(_run_count(name, period, numbers) for name, period in found.items()) > RUN_LIMIT:
         return None

@@ -90,8 +90,7 @@ class Window:
 
 
 def hull(windows: Iterable[Window]) -> Window | None:
-    """The smallest window that holds all of them where branches join; None if their steps differ, or for
-    none.
+    """The smallest window that holds all of them where branches join; None if their steps differ or of none.
 
     It starts where the first of them starts and ends where the last ends, and has as many positions as the
     one that has most.

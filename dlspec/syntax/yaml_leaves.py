@@ -114,10 +114,9 @@ def written(node: Scalar, text: str) -> tuple[int, int]:
     return begin, end
 
 
-_PIECE = re.compile(
+_PIECE = (
     r"(?P<fold>[ \t]*\r?\n(?:[ \t]*\r?\n)*[ \t]*)|\\(?P<skip>\r?\n[ \t]*)"
-    r"|\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[^\n])|''|.",
-    re.DOTALL,
+    r"|\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[^\n])|''|[ \t]+|(?s:.)"
 )
 
 
@@ -126,10 +125,11 @@ def _places(node: Scalar, text: str) -> list[int] | None:
 
     None where this reading of escapes and folds gives another number of characters than YAML's.
     """
+    piece_of = re.compile(_PIECE)
     at, end = written(node, text)
     places: list[int] = []
     while at < end:
-        match = _PIECE.match(text, at, end)
+        match = piece_of.match(text, at, end)
         assert match is not None  # `.` takes whatever is left
         piece = match.group()
         if match.group("fold") and node.style != "|":

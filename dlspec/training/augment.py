@@ -64,7 +64,7 @@ class Augmenter:
         for change, number in zip(self.changes, numbers, strict=True):
             if change.geometric:
                 turn, shift = GEOMETRY[type(change)](change, number, size)
-                offset = offset + (matrix @ shift[:, :, None])[:, :, 0]
+                offset = offset + (matrix @ shift[:, :, None]).squeeze(2)
                 matrix = matrix @ turn
         return matrix, offset
 
@@ -75,7 +75,8 @@ def moved(images: Tensor, matrix: Tensor, offset: Tensor) -> Tensor:
     half = torch.tensor([width / 2, height / 2], dtype=matrix.dtype, device=matrix.device)
     scaled = torch.cat([matrix * half / half[:, None], (offset / half)[:, :, None]], dim=2)
     grid = F.affine_grid(scaled, list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    sampled: Tensor = F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return sampled
 
 
 def rotation(angle: Tensor) -> Tensor:

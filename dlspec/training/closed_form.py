@@ -56,7 +56,7 @@ def compare(module: nn.Module, train: Samples, features: tuple[str, ...]) -> Com
         raise RunError(message, "leave `closed_form` out of the plan")
     layer, exact = layers[0], least_squares(train)[:, 0]
     names = features or tuple(f"x{number}" for number in range(layer.in_features))
-    trained = [*layer.weight[0].tolist(), float(layer.bias[0])]
+    trained = [*layer.weight[0].tolist(), *layer.bias.tolist()]
     return Comparison((*names, "intercept"), tuple(trained), tuple(exact.tolist()))
 
 

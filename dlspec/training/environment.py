@@ -38,16 +38,14 @@ def describe(plan: ResolvedPlan, device: torch.device) -> dict[str, Any]:
 
 
 def choose_device(wanted: str) -> torch.device:
-    """The plan's device; `auto` takes an accelerator where there is one. Raises RunError where it is missing."""
+    """The plan's device, an accelerator for `auto` where there is one; raises RunError without it."""
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if wanted == "auto":
         wanted = next((name for name in ("cuda", "mps") if there[name]), "cpu")
     if not there[wanted]:
         listed = " and ".join(f"`{name}`" for name, found in there.items() if found)
-        raise RunError(
-            f"this machine has no device `{wanted}` that torch can use",
-            f"it has {listed}: `--set device=cpu`",
-        )
+        hint = f"it has {listed}: `--set device=cpu`"
+        raise RunError(f"this machine has no device `{wanted}` that torch can use", hint)
     return torch.device(wanted)
 
 

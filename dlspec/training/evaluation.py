@@ -5,32 +5,37 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dlspec.record import Record
 from dlspec.training.data import Samples
-from dlspec.training.job import Job
+from dlspec.training.job import Setting
 from dlspec.training.metrics import Scores
+from dlspec.training.objective import objective
 
 EVALUATED_AT_ONCE = 512
 """Samples of a batch."""
 
 
-@torch.no_grad()
-def evaluate(job: Job, samples: Samples) -> dict[str, float]:
-    """Loss and metrics over prepared samples, in evaluation mode."""
-    return judge(job, samples)[0]
+class Judgement(Record):
+    """Loss and metrics by name, the sums behind them, and the score of every sample."""
+
+    values: dict[str, float]
+    sums: Scores
+    scores: Tensor
 
 
 @torch.no_grad()
-def judge(job: Job, samples: Samples) -> tuple[dict[str, float], Scores, Tensor]:
-    """Loss and metrics, the sums behind them, and the score of every sample."""
-    job.module.eval()
-    sums, total, all_scores = Scores(job.plan, job.classes, job.fitted), 0.0, []
+def judge(setting: Setting, samples: Samples) -> Judgement:
+    """What the network makes of prepared samples, in evaluation mode."""
+    setting.module.eval()
+    judged = objective(setting.plan)
+    sums, total, all_scores = Scores(setting.plan, setting.classes, setting.fitted), 0.0, []
     for start in range(0, len(samples), EVALUATED_AT_ONCE):
         rows = slice(start, start + EVALUATED_AT_ONCE)
         inputs, targets = samples.inputs[rows], samples.targets[rows]
-        with torch.autocast(job.device.type, dtype=torch.bfloat16, enabled=job.plan.precision == "bf16"):
-            outputs = job.module(inputs)
-        total += float(job.objective(outputs, targets)) * len(targets)
-        scores = job.objective.scores(outputs)
+        with setting.autocast():
+            outputs = setting.module(inputs)
+        total += float(judged(outputs, targets)) * len(targets)
+        scores = judged.scores(outputs)
         sums.add(scores, targets)
         all_scores.append(scores.cpu())
-    return {"loss": total / len(samples), **sums.values()}, sums, torch.cat(all_scores)
+    return Judgement({"loss": total / len(samples), **sums.values()}, sums, torch.cat(all_scores))

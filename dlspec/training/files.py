@@ -125,6 +125,15 @@ def read_arrays(path: Path, *names: str) -> list[Array]:
     return arrays
 
 
+def array_names(path: Path) -> list[str]:
+    """The names of the arrays in an NPZ file."""
+    try:
+        with np.load(_existing(path), allow_pickle=False) as archive:
+            return list(archive.files)
+    except (ValueError, OSError, EOFError, AttributeError) as error:
+        raise RunError(f"`{path}` is not an NPZ file", "write it with `numpy.savez`") from error
+
+
 def _existing(path: Path) -> Path:
     if not path.exists():
         beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []

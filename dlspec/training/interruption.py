@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def stop_requests() -> Iterator[threading.Event]:
-    """An event that Ctrl-C or SIGTERM sets, so that a run ends between two steps; a second Ctrl-C ends at once."""
+    """An event that Ctrl-C or SIGTERM sets, to end a run between two steps; a second one ends it at once."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop

@@ -6,11 +6,13 @@ import torch
 from torch import nn
 
 from dlspec.plan.keys import ResolvedPlan
+from dlspec.plan.writing import to_data
 from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training.checkpoints import Checkpoints
-from dlspec.training.data import Samples
+from dlspec.training.data import Dataset, Samples
 from dlspec.training.fitted import Fitted
 from dlspec.training.objective import Objective
+from dlspec.training.splits import Splits
 
 if TYPE_CHECKING:
     from typing import Any
@@ -19,18 +21,41 @@ if TYPE_CHECKING:
     from dlspec.training.record import Recorder
 
 
-class Job(Record):
-    """What a run works with."""
+class Setting(Record):
+    """What a plan comes to before the first step; training, evaluation and pictures share it."""
 
-    module: nn.Module
     plan: ResolvedPlan
-    objective: Objective
+    module: nn.Module
+    dataset: Dataset
+    splits: Splits
     fitted: Fitted
-    train: Samples
-    """Training samples; inputs as the data has them where they are augmented, else prepared."""
-    val: Samples
     classes: int
+    """How many classes the network scores; 0 where it predicts numbers."""
     device: torch.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of weights and inputs; `bf16` converts inside the forward pass only."""
+        return torch.float64 if self.plan.precision == "float64" else torch.float32
+
+    def prepared(self, samples: Samples) -> Samples:
+        """Samples as network and loss get them, on the device."""
+        return self.fitted.applied(samples).to(self.device, self.dtype)
+
+    def autocast(self) -> torch.autocast:
+        """The context of a forward pass."""
+        enabled = self.plan.precision == "bf16"
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
+
+
+class Job(Record):
+    """A setting with what the loop writes to, and the samples that it reads."""
+
+    setting: Setting
+    objective: Objective
+    train: Samples
+    """Inputs as the data has them where they are augmented, else prepared."""
+    val: Samples
     recorder: Recorder
     checkpoints: Checkpoints
     progress: Progress
@@ -51,6 +76,19 @@ class State(Record):
     since_best: int = 0
     watched: float | None = None
     stopped: str = ""
+
+
+def about_run(setting: Setting) -> dict[str, Any]:
+    """What a checkpoint says of itself, so that predicting needs neither the spec nor the data."""
+    dataset, inputs = setting.dataset, setting.splits.train.inputs
+    return {
+        "plan": to_data(setting.plan),
+        "fitted": setting.fitted.as_data(),
+        "classes": list(dataset.classes),
+        "features": list(dataset.features),
+        "sample": list(inputs.shape[1:]),
+        "brightness": float(inputs.mean()) if dataset.has_images else None,
+    }
 
 
 def random_state(device: torch.device) -> dict[str, Any]:

@@ -22,9 +22,9 @@ from dlspec.training import draws
 from dlspec.training.augment import Augmenter
 from dlspec.training.checkpoints import Checkpoint
 from dlspec.training.errors import Interrupted, RunError
-from dlspec.training.evaluation import evaluate
+from dlspec.training.evaluation import judge
 from dlspec.training.interruption import stop_requests
-from dlspec.training.job import Job, State, random_state, restore_random_state
+from dlspec.training.job import Job, State, about_run, random_state, restore_random_state
 from dlspec.training.metrics import Scores, better
 from dlspec.training.optimization import Rate, build_optimizer
 
@@ -45,26 +45,32 @@ def batch_ends(count: int, length: int) -> list[int]:
 
 
 def fit(job: Job, resumed: Checkpoint | None = None) -> State:
-    """Train to the end of the plan, from the start or from a checkpoint; the module is left as of the last step.
+    """Train to the end of the plan, from the start or a checkpoint; the module is left as of the last step.
 
     Raises Interrupted after saving on Ctrl-C or SIGTERM, RunError where the loss is no number.
     """
-    plan, module, count = job.plan, job.module, len(job.train)
+    setting, count = job.setting, len(job.train)
+    plan, module = setting.plan, setting.module
     ends = batch_ends(count, batch_length(plan, count))
     total = plan.steps if plan.steps is not None else (plan.epochs or 1) * len(ends)
     optimizer, rate = build_optimizer(plan.optimizer, module), Rate(plan, len(ends), total)
-    augmenter, epoch_scores = Augmenter(plan.augment, plan.seed), Scores(plan, job.classes, job.fitted)
+    augmenter, epoch_scores = (
+        Augmenter(plan.augment, plan.seed),
+        Scores(plan, setting.classes, setting.fitted),
+    )
     run = Run(job, State(), optimizer, rate, epoch_scores, total)
     torch.manual_seed(plan.seed)  # of dropout; the first weights have drawn theirs
     if resumed is not None:
         run.restore(resumed)
     state = run.state
-    samples = torch.arange(count, device=job.device)
+    samples = torch.arange(count, device=setting.device)
 
     with stop_requests() as stop, job.progress:
         while state.step < total and not state.stopped:
             order = (
-                samples if len(ends) == 1 else draws.permutation(plan.seed, state.epoch, count).to(job.device)
+                samples
+                if len(ends) == 1
+                else draws.permutation(plan.seed, state.epoch, count).to(setting.device)
             )
             module.train()
             while state.position < count and state.step < total:
@@ -74,12 +80,12 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
                 inputs = job.train.inputs if len(ends) == 1 else job.train.inputs[rows]
                 targets = job.train.targets if len(ends) == 1 else job.train.targets[rows]
                 if plan.augment:
-                    inputs = job.fitted.prepared(augmenter(inputs, rows, state.epoch))
+                    inputs = setting.fitted.prepared(augmenter(inputs, rows, state.epoch))
 
                 rate.set(optimizer, state.step)
-                loss = optimizer.step(partial(run.gradients, inputs, targets))
+                optimizer.step(partial(run.gradients, inputs, targets))
 
-                run.kept.append((loss.detach(), run.scores.detach(), targets))
+                run.kept.append((run.loss, run.scores, targets))
                 state.step, state.position = state.step + 1, end
                 state.seconds += time.perf_counter() - began
                 if len(run.kept) >= FLUSH:
@@ -100,27 +106,25 @@ class Run:
     def __init__(
         self, job: Job, state: State, optimizer: torch.optim.Optimizer, rate: Rate, scores: Scores, total: int
     ) -> None:
-        self.job, self.state, self.optimizer, self.rate = job, state, optimizer, rate
+        self.job, self.setting, self.plan = job, job.setting, job.setting.plan
+        self.state, self.optimizer, self.rate = state, optimizer, rate
         self.epoch_scores, self.total = scores, total
         self.kept: list[tuple[Tensor, Tensor, Tensor]] = []
-        self.scores = torch.empty(0)
+        self.loss = self.scores = torch.empty(0)
         self.best_weights: dict[str, Tensor] | None = None
         self.saved_at = time.monotonic()
-        self.autocast = partial(
-            torch.autocast, job.device.type, dtype=torch.bfloat16, enabled=job.plan.precision == "bf16"
-        )
 
-    def gradients(self, inputs: Tensor, targets: Tensor) -> Tensor:
+    def gradients(self, inputs: Tensor, targets: Tensor) -> float:
         """Forward and backward of one batch; an optimizer may ask for it several times a step."""
         self.optimizer.zero_grad()
-        with self.autocast():
-            outputs = self.job.module(inputs)
+        with self.setting.autocast():
+            outputs = self.setting.module(inputs)
         loss = self.job.objective(outputs, targets)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without types
-        if self.job.plan.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.job.module.parameters(), self.job.plan.clip_norm)
-        self.scores = self.job.objective.scores(outputs)
-        return loss
+        loss.backward()
+        if self.plan.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.setting.module.parameters(), self.plan.clip_norm)
+        self.loss, self.scores = loss.detach(), self.job.objective.scores(outputs).detach()
+        return loss  # type: ignore[return-value]  # torch's own type asks for a float and means a tensor
 
     def sum_up(self) -> None:
         """Add the kept batches to the sums of the epoch; stop where a loss is no number."""
@@ -130,11 +134,11 @@ class Run:
         values = torch.stack(losses).double().cpu()
         if not values.isfinite().all():
             bad = int((~values.isfinite()).nonzero()[0])
-            raise _diverged(self.job.plan, self.state.step - len(losses) + bad + 1, float(values[bad]))
+            raise _diverged(self.plan, self.state.step - len(losses) + bad + 1, float(values[bad]))
         for value, batch in zip(values.tolist(), targets, strict=True):
             self.state.loss_sum += value * len(batch)
             self.state.seen += len(batch)
-        if self.job.classes:
+        if self.setting.classes:
             scores, targets = (torch.cat(scores),), (torch.cat(targets),)  # counts do not mind the order
         for batch_scores, batch_targets in zip(scores, targets, strict=True):
             self.epoch_scores.add(batch_scores, batch_targets)
@@ -147,13 +151,13 @@ class Run:
         values = {"loss": state.loss_sum / state.seen, **self.epoch_scores.values()}
         state.loss_sum, state.seen, state.position, state.epoch = 0.0, 0, 0, state.epoch + 1
         self.epoch_scores.reset()
-        due = state.epoch % job.plan.evaluate_every == 0 or state.step >= self.total
+        due = state.epoch % self.plan.evaluate_every == 0 or state.step >= self.total
         if due:
             rate = self.rate.at(state.step - 1)
             job.recorder.write(state, "train", values, learning_rate=rate, seconds=state.seconds)
             scores = {f"train.{name}": value for name, value in values.items()}
             if len(job.val):
-                judged = evaluate(job, job.val)
+                judged = judge(self.setting, job.val).values
                 job.recorder.write(state, "val", judged)
                 scores |= {f"val.{name}": value for name, value in judged.items()}
             self.rate.watch(scores)
@@ -162,13 +166,13 @@ class Run:
 
     def choose(self, scores: dict[str, float]) -> None:
         """Keep the weights if they score best so far (of equals the later), and count towards stopping."""
-        plan, state = self.job.plan, self.state
+        plan, state = self.plan, self.state
         by = plan.keep.best_by
         if by is not None:
             value, metric = scores[by], by.partition(".")[2]
             if value == state.best or better(metric, value, state.best):
                 state.best, state.best_step, state.best_epoch = value, state.step, state.epoch
-                weights = self.job.module.state_dict()
+                weights = self.setting.module.state_dict()
                 self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
         stopping = plan.early_stopping
         if stopping is not None and stopping.by is not None:
@@ -186,38 +190,36 @@ class Run:
             path = self.save()
             message = f"stopped at step {self.state.step:,} of {self.total:,}; the run is saved in `{path}`"
             raise Interrupted(message, "go on with `--resume`")
-        if time.monotonic() - self.saved_at >= self.job.plan.keep.every_seconds:
+        if time.monotonic() - self.saved_at >= self.plan.keep.every_seconds:
             self.save()
 
     def save(self) -> str:
         """Write the best weights if they are new, then the run as it is; gives the folder."""
         self.sum_up()
         job, state = self.job, self.state
-        about = {
-            "fitted": job.fitted.as_data(),
-            "run": {name: getattr(state, name) for name in State._fields},
-        }
+        run = {name: getattr(state, name) for name in State._fields}
+        about = about_run(self.setting) | {"run": run}
         if self.best_weights is not None:
             job.checkpoints.save_best(state.best_step, self.best_weights, about)
             self.best_weights = None
         training = {
             "optimizer": self.optimizer.state_dict(),
             "scores": self.epoch_scores.state(),
-            "random": random_state(job.device),
+            "random": random_state(self.setting.device),
         }
         saved = about | {"rate": self.rate.state()}
-        path = job.checkpoints.save(state.step, job.module.state_dict(), training, saved)
+        path = job.checkpoints.save(state.step, self.setting.module.state_dict(), training, saved)
         self.saved_at = time.monotonic()
         return str(path)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Put everything back as it was when the checkpoint was written."""
-        self.job.module.load_state_dict(checkpoint.weights)
+        self.setting.module.load_state_dict(checkpoint.weights)
         self.optimizer.load_state_dict(checkpoint.training["optimizer"])
         self.epoch_scores.restore(checkpoint.training["scores"])
         self.rate.restore(checkpoint.state["rate"])
         self.state = State(**checkpoint.state["run"])
-        restore_random_state(checkpoint.training["random"], self.job.device)
+        restore_random_state(checkpoint.training["random"], self.setting.device)
 
 
 def _diverged(plan: ResolvedPlan, step: int, value: float) -> RunError:

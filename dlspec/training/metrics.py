@@ -80,7 +80,7 @@ class Scores:
 
 
 def averaged(metric: named.Precision | named.Recall | named.F1, confusion: Tensor) -> float:
-    """Precision, recall or F1 from a matrix with a row for each true class and a column for each predicted."""
+    """Precision, recall or F1 from a matrix: a row for each true class, a column for each predicted."""
     table = confusion.double()
     right, true, predicted = table.diag(), table.sum(1), table.sum(0)
     if metric.average == "micro":

@@ -27,7 +27,7 @@ class Recorder:
         if tensorboard:
             from torch.utils.tensorboard import SummaryWriter
 
-            self.writer = SummaryWriter(  # type: ignore[no-untyped-call]
+            self.writer = SummaryWriter(
                 str(folder / "tensorboard"), purge_step=from_step + 1 if from_step else None
             )
 

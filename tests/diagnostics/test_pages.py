@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from dlspec.diagnostics.codes import CODES
-from dlspec.diagnostics.explain import PAGES, code_of, near_codes, page, styled
+from dlspec.diagnostics.explain import PAGES, code_of, near_codes, page, terminal
 from dlspec.diagnostics.record import Diagnostic
 
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -37,13 +37,12 @@ def blocks(code: str) -> list[Block]:
 
 def check(folder: Path, files: list[Block]) -> list[Diagnostic]:
     """What is found in the last spec among the files."""
-    from dlspec.front import check_source
-    from dlspec.source import Source
+    from dlspec.checking import check_spec, open_spec
 
     for file in files:
         (folder / file.name).write_bytes(file.content)
     spec = folder / next(file.name for file in reversed(files) if file.is_spec)
-    return check_source(Source.read(spec), spec)
+    return check_spec(open_spec(spec))
 
 
 def failing(code: str) -> list[Block]:
@@ -87,7 +86,8 @@ def test_an_unknown_code_has_no_page_and_brings_up_the_near_ones() -> None:
     assert "E0302" in near_codes("E302")
 
 
-def test_a_styled_page_says_the_same() -> None:
-    coloured = styled(page("E0302") or "")
+def test_a_page_in_colour_says_the_same() -> None:
+    assert terminal(page("E0302") or "") == page("E0302")
+    coloured = terminal(page("E0302") or "", colour=True)
     assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == page("E0302")
     assert coloured.startswith("\x1b[1m# E0302: shapes-differ\x1b[0m")

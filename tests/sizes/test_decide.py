@@ -61,6 +61,13 @@ def test_what_is_declared_is_neither_forgotten_nor_asked_again(
 
 
 @settings(max_examples=120)
+@given(stated(polynomial("H")))
+def test_a_product_of_one_size_with_itself_agrees_with_every_length(condition: Stated) -> None:
+    answer = solve([condition.condition], FREE)
+    check_against(answer, {(length,): condition.holds({"H": length}) for length in LENGTHS}, "H")
+
+
+@settings(max_examples=120)
 @given(st.lists(TWO, min_size=1, max_size=3))
 def test_two_open_sizes_agree_with_every_pair(conditions: list[Stated]) -> None:
     answer = solve([each.condition for each in conditions], FREE)
@@ -190,6 +197,9 @@ def test_sets_of_numbers_keep_their_members(
         ([compare(C * H * W, "==", 2 * C * W * (H // 2))], ["H % 2 == 0"]),
         ([compare(H * W, "==", 16 * (H // 4) * (W // 4))], ["H % 4 == 0", "W % 4 == 0"]),
         ([compare(N * H * W, ">=", N)], []),
+        ([compare(H % 2 + W % 2, "==", 0), compare(H, ">=", 33)], ["H % 2 == 0", "H >= 34", "W % 2 == 0"]),
+        ([compare(C * R * H, "==", R * H), compare(R, ">=", 1)], ["C == 1"]),
+        ([compare((R - 4) * H, "==", (R - 4) * W), compare(R, ">=", 5)], ["R >= 5", "H == W"]),
         ([compare(H, "==", W)], ["H == W"]),
         ([compare((H + 1) // 2, "==", W)], ["W == (H + 1)//2"]),
         ([compare((H + 1) // 2, "==", (W + 1) // 2)], ["(H + 1)//2 == (W + 1)//2"]),

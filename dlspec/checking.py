@@ -1,0 +1,315 @@
+"""Everything that can be said of a spec before anything runs: a source in, its networks, plans and problems out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dlspec.diagnostics.record import Diagnostic, SpecError, problem
+from dlspec.elaborate.files import Files, FileScope, zoo_file, zoo_names
+from dlspec.elaborate.network import elaborate
+from dlspec.record import TYPE_CHECKING
+from dlspec.source import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dlspec.graph import Graph
+    from dlspec.plan.keys import ResolvedPlan
+    from dlspec.plan.network_facts import NetworkFacts
+    from dlspec.sizes import Dim
+    from dlspec.syntax import tree
+
+    Settings = Mapping[str, tree.Expr]
+    Closed = Mapping[str, tuple[str, tuple[Dim, ...]]]
+
+SUFFIXES = (".dls", ".yaml", ".yml")
+
+
+class Spec:
+    """A spec that was read: its networks are made on demand, once for each setting."""
+
+    def __init__(self, source: Source, path: Path | None, *, network: str | None = None) -> None:
+        self.source = source
+        self.path = path
+        self.chosen = network
+        """The network that the name of a zoo entry means, `resnet50` in `resnet.dls`."""
+        self.files = Files(path.parent.resolve() if path is not None else None)
+        self.scope: FileScope = self.files.load(source, path.resolve() if path is not None else None)
+
+    @property
+    def problems(self) -> list[Diagnostic]:
+        """What was wrong with reading it."""
+        return self.files.problems
+
+    @property
+    def networks(self) -> list[str]:
+        """The networks that can be made as they stand."""
+        return self.scope.networks
+
+    @property
+    def plans(self) -> dict[str, tree.Plan]:
+        return self.scope.plans
+
+    def default_network(self) -> str:
+        """The network meant where none is named: the only one, or the last. Raises SpecError where there is none."""
+        if self.chosen is not None:
+            return self.chosen
+        if self.networks:
+            return self.networks[-1]
+        raise SpecError(
+            [*self.problems]
+            or [problem("E0218", f"`{self.source.name}` defines no network that can be made as it stands",
+                        self.source.span(0, 0), "no network", notes=_templates(self.scope))]
+        )  # fmt: skip
+
+    def make(
+        self, network: str | None = None, *, settings: Settings | None = None, inputs: Closed | None = None,
+        application: tree.Expr | None = None,
+    ) -> tuple[Graph | None, list[Diagnostic]]:  # fmt: skip
+        """The graph of a network and what is wrong with it; raises SpecError where there is no such network."""
+        name = network if network is not None else self.default_network()
+        if application is None:
+            self._must_be_known(name)
+        return elaborate(self.scope, name, settings=settings, inputs=inputs, application=application)
+
+    def graph(self, network: str | None = None, *, settings: Settings | None = None, inputs: Closed | None = None) -> Graph:
+        """The graph of a network without a mistake; raises SpecError with the diagnostics otherwise."""
+        made, problems = self.make(network, settings=settings, inputs=inputs)
+        errors = [p for p in (*self.problems, *problems) if p.severity == "error"]
+        if made is None or errors:
+            raise SpecError(errors or problems)
+        return made
+
+    def _must_be_known(self, name: str) -> None:
+        from dlspec.diagnostics.near_names import near
+        from dlspec.elaborate.values import NetworkStage
+        from dlspec.syntax import tree
+
+        found = self.scope.names.get(name)
+        while isinstance(found, tuple):
+            found = found[0].names.get(found[1])
+        if isinstance(found, (NetworkStage, tree.Alias)):
+            return
+        if self.problems and self.scope.broken:
+            raise SpecError(self.problems)
+        close = near(name, self.networks)
+        raise SpecError(
+            [problem("E0118", f"`{self.source.name}` defines no network `{name}`",
+                     notes=[f"there is {' and '.join(f'`{n}`' for n in close)}" if close else
+                            f"it defines {', '.join(f'`{n}`' for n in self.networks) or 'none'}"])]
+        )  # fmt: skip
+
+
+def _templates(scope: FileScope) -> list[str]:
+    from dlspec.syntax import tree
+
+    names = [item.name for item in scope.tree.items if isinstance(item, tree.Network)]
+    if not names:
+        return ["write `network name { input … output … }`"]
+    return [f"`{names[0]}` has parameters without a default; apply it: `network mine = {names[0]}(…)`"]
+
+
+def open_spec(name: str | Path) -> Spec:
+    """A spec by its file, by the name of a zoo network, or `-` for standard input; raises SpecError."""
+    text = str(name)
+    if text == "-":
+        import sys
+
+        return Spec(Source("<stdin>", sys.stdin.read()), None)
+    path = Path(text)
+    if not path.is_file():
+        found = zoo_file(text)
+        if found is None:
+            raise SpecError([_no_such_spec(text, path)])
+        source = _read(found, str(_shown(found)))
+        return Spec(source, found, network=text if found.name.partition(".")[0] != text else None)
+    return Spec(_read(path, text), path)
+
+
+def _shown(path: Path) -> Path:
+    """A path as short as it can be said from here."""
+    try:
+        return path.relative_to(Path.cwd())
+    except ValueError:
+        return path
+
+
+def _read(path: Path, shown: str) -> Source:
+    try:
+        return Source.read(path, shown)
+    except OSError as error:
+        raise SpecError([problem("E0101", f"`{shown}` cannot be read: {error.strerror or error}")]) from None
+    except UnicodeDecodeError as error:
+        raise SpecError(
+            [problem("E0101", f"`{shown}` is not UTF-8 text: byte {error.start} does not belong",
+                     notes=["save the file as UTF-8"])]
+        ) from None  # fmt: skip
+
+
+def _no_such_spec(text: str, path: Path) -> Diagnostic:
+    from dlspec.diagnostics.near_names import near
+
+    if path.is_dir():
+        return problem("E0101", f"`{text}` is a folder", notes=["name the spec in it"])
+    names = zoo_names()
+    folder = path.parent
+    if folder.is_dir():
+        names += [str(folder / p.name) if str(folder) != "." else p.name for p in folder.iterdir() if p.suffix in SUFFIXES]
+    close = near(text, names)
+    notes = [f"there is {' and '.join(f'`{n}`' for n in close)}"] if close else [f"the zoo has {', '.join(zoo_names())}"]
+    return problem("E0101", f"there is no file `{text}` and no zoo network of that name", notes=notes)
+
+
+# Checking a whole spec
+
+
+def check_spec(spec: Spec, network: str | None = None, *, settings: Settings | None = None) -> list[Diagnostic]:
+    """Every problem of a spec: syntax, names, every network that can be made, every plan, lints; each once, in order."""
+    from dlspec.diagnostics.listing import sort, unique
+
+    found = list(spec.problems)
+    wanted = network if network is not None else spec.chosen
+    names = [wanted] if wanted is not None else spec.networks
+    graphs: dict[str, Graph | None] = {}
+    for name in names:
+        graph, problems = spec.make(name, settings=settings)
+        graphs[name] = graph
+        found += problems
+        if graph is not None:
+            found += network_lints(graph)
+    plans, problems = check_plans(spec, graphs, wanted, settings)
+    found += problems
+    if wanted is None:
+        from dlspec.elaborate.unused import unused_definitions
+
+        found += unused_definitions(spec.scope)
+        if not names and not plans and not found and not spec.scope.names:
+            found.append(problem("E0218", f"`{spec.source.name}` defines nothing", spec.source.span(0, 0), "no network, no block"))
+    return sort(unique(_merged(found)))
+
+
+def _merged(found: list[Diagnostic]) -> list[Diagnostic]:
+    """One mistake of a block that several networks use is one diagnostic: the first one said at that place."""
+    seen = set()
+    kept = []
+    for diagnostic in found:
+        primary = diagnostic.primary
+        key = (diagnostic.code, diagnostic.message if primary is None else None, primary and primary.span)
+        if key not in seen:
+            seen.add(key)
+            kept.append(diagnostic)
+    return kept
+
+
+def network_lints(graph: Graph) -> list[Diagnostic]:
+    """What builds, but is almost surely not meant."""
+    from dlspec.analyses.lints import lint
+
+    return lint(graph)
+
+
+def check_plans(
+    spec: Spec, graphs: dict[str, Graph | None], wanted: str | None, settings: Settings | None = None
+) -> tuple[dict[str, ResolvedPlan], list[Diagnostic]]:
+    """The plans of a spec resolved against their networks, and their problems."""
+    resolved: dict[str, ResolvedPlan] = {}
+    found: list[Diagnostic] = []
+    for name, plan in spec.plans.items():
+        made, problems = resolve_plan(spec, plan, graphs, settings)
+        found += problems
+        if made is not None:
+            resolved[name] = made[0]
+    return resolved, found
+
+
+def resolve_plan(
+    spec: Spec, plan: tree.Plan, graphs: dict[str, Graph | None] | None = None, settings: Settings | None = None
+) -> tuple[tuple[ResolvedPlan, Graph] | None, list[Diagnostic]]:
+    """A plan with every default, and the network it trains; None where a mistake of either prevents it."""
+    from dlspec.plan.read import read_plan
+
+    graph, problems = _plan_network(spec, plan, graphs if graphs is not None else {}, settings)
+    facts = None if graph is None else network_facts(graph)
+    folder = spec.path.parent if spec.path is not None else Path()
+    made, more = read_plan(plan, facts, folder=folder)
+    if made is None or graph is None:
+        return None, problems + more
+    return (made, graph), problems + more
+
+
+def _plan_network(
+    spec: Spec, plan: tree.Plan, graphs: dict[str, Graph | None], settings: Settings | None
+) -> tuple[Graph | None, list[Diagnostic]]:
+    from dlspec.syntax import tree
+
+    entry = plan.section.get("network")
+    if entry is None:
+        if not spec.networks:
+            return None, []
+        name = spec.networks[-1]
+    elif isinstance(entry.value, tree.Name):
+        name = entry.value.name
+    elif isinstance(entry.value, tree.Section):
+        return None, []
+    else:
+        return spec.make(application=entry.value, settings=settings)
+    if name in graphs:
+        return graphs[name], []
+    try:
+        return spec.make(name, settings=settings)
+    except SpecError as error:
+        if entry is None:
+            raise
+        return None, [_at(diagnostic, entry.value) for diagnostic in error.diagnostics]
+
+
+def _at(diagnostic: Diagnostic, value: tree.Expr | tree.Section) -> Diagnostic:
+    if diagnostic.labels:
+        return diagnostic
+    return problem(diagnostic.code, diagnostic.message, value.span, "named here", notes=diagnostic.notes)
+
+
+def network_facts(graph: Graph) -> NetworkFacts:
+    """What a plan's checks need to know of a network."""
+    from dlspec.plan.network_facts import NetworkFacts, TensorFacts
+
+    inputs = {
+        name: TensorFacts(dtype=t.dtype, shape=list(t.shape), op=None, span=t.node.span) for name, t in graph.inputs.items()
+    }
+    outputs = {
+        name: TensorFacts(dtype=t.dtype, shape=list(t.shape), op=t.node.op.name, span=t.node.span)
+        for name, t in graph.outputs.items()
+    }
+    parameters = tuple(param.name for param in graph.definition.params) if graph.definition is not None else ()
+    return NetworkFacts(name=graph.name, inputs=inputs, outputs=outputs, parameters=parameters)
+
+
+def check_text(text: str, suffix: str = ".dls") -> list[Diagnostic]:
+    """Every problem of a spec given as text."""
+    return check_spec(Spec(Source(f"spec{suffix}", text), None))
+
+
+def parsed_setting(text: str) -> tuple[str, tree.Expr]:
+    """`key=value` of a `--set`, the value as an expression of the language; raises SpecError."""
+    from dlspec.syntax.parser import parse
+
+    key, equals, _ = text.partition("=")
+    source = Source("--set", text)
+    if not equals or not key.strip():
+        raise SpecError([problem("E0106", f"`{text}` is not `key=value`", source.span(0, len(text)), "no `=`")])
+    value, problems, _ = parse(source, "expression", len(key) + 1, len(text))
+    if value is None or problems:
+        raise SpecError(problems or [problem("E0106", "a value is missing", source.span(len(key), len(text)), "here")])
+    return key.strip(), value
+
+
+def parsed_input(text: str) -> tuple[str, tuple[str, tuple[int, ...]]]:
+    """`image=1x3x224x224` as a name and its sizes; raises SpecError."""
+    name, equals, sizes = text.partition("=")
+    parts = sizes.split("x")
+    if not equals or not all(part.isdigit() and 0 < int(part) < 10**9 for part in parts):
+        source = Source("--input", text)
+        raise SpecError(
+            [problem("E0106", f"`{text}` does not give sizes", source.span(0, len(text)), "write `image=1x3x224x224`")]
+        )
+    return name.strip(), (text, tuple(map(int, parts)))

@@ -1,0 +1,23 @@
+"""Write a spec in the other spelling: .dls to .dlspec.yaml, or back."""
+
+from __future__ import annotations
+
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a spec")
+    parser.add_argument("-o", "--out", metavar="OTHER", required=True, help="other.dlspec.yaml or other.dls")
+
+
+def run(options: Namespace) -> int:
+    from dlspec.checking import open_spec
+    from dlspec.cli.printing import write_text
+    from dlspec.syntax.formatting import converted
+
+    spec = open_spec(options.file)
+    write_text(options.out, converted(spec.source, options.out))
+    return 0

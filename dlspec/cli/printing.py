@@ -1,0 +1,55 @@
+"""What every command prints alike: diagnostics, and whether colour is wanted."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import IO
+
+    from dlspec.diagnostics.record import Diagnostic
+
+
+def colour(stream: IO[str]) -> bool:
+    """Whether to colour a stream: a terminal, unless NO_COLOR or a dumb one; always with FORCE_COLOR."""
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return stream.isatty()
+
+
+def print_diagnostics(diagnostics: Sequence[Diagnostic], *, stream: IO[str] | None = None) -> None:
+    """Diagnostics in full, to standard error by default."""
+    from dlspec.diagnostics.listing import sort, unique
+    from dlspec.diagnostics.render import render
+
+    out = stream or sys.stderr
+    print(render(sort(unique(diagnostics)), "full", colour=colour(out)).rstrip("\n"), file=out)
+
+
+def width() -> int:
+    """Columns to write for: the terminal's, at most 100; 100 where there is none."""
+    if not sys.stdout.isatty():
+        return 100
+    import shutil
+
+    return min(shutil.get_terminal_size((100, 24)).columns, 100)
+
+
+def write_text(path: str, text: str) -> None:
+    """Write a file whole; `-` is standard output. Raises SpecError where it cannot be written."""
+    if path == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        from dlspec.diagnostics.record import SpecError, problem
+
+        raise SpecError([problem("E0101", f"`{path}` cannot be written: {error.strerror or error}")]) from None

@@ -1,0 +1,188 @@
+"""Predictions for files: images, folders of images, arrays and tables in, a table or JSON out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dlspec.record import TYPE_CHECKING, Record
+from dlspec.training import files
+from dlspec.training.data import inputs_of, resized
+from dlspec.training.errors import RunError
+from dlspec.training.trained import Predictions, Trained
+from dlspec.training.whole_file import write_whole
+
+if TYPE_CHECKING:
+    from typing import Any
+
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+
+
+class Inputs(Record):
+    """Inputs (N, ...) with a name for each: the file, and the row where a file holds several."""
+
+    names: list[str]
+    values: Tensor
+
+
+def predict(
+    folder: Path, inputs: Sequence[Path], out: Path, *, invert: bool = False, device: str | None = None
+) -> tuple[int, list[str]]:
+    """Predict for each input with a run's best weights and write `out`, by its suffix CSV or JSON.
+
+    `invert` swaps dark and bright in images. Gives the number of predictions, and notes for the
+    user. Raises RunError for files that cannot be read and for an unknown suffix.
+    """
+    if out.suffix not in (".csv", ".json"):
+        raise RunError(f"`{out}` ends in neither `.csv` nor `.json`", "the suffix chooses the format")
+    run = Trained(folder, device=device)
+    read = [read_inputs(path, run, invert=invert) for path in expanded(inputs)]
+    if not read:
+        raise RunError(
+            "there is nothing to predict for", f"name images ({', '.join(IMAGES[:3])}), a CSV or an NPZ file"
+        )
+    names, values = [name for one in read for name in one.names], torch.cat([one.values for one in read])
+    rows = table(names, run.predict(values), run)
+    write_whole(out, json.dumps(rows, indent=1) + "\n" if out.suffix == ".json" else _as_csv(rows))
+    return len(rows), run.notes + _brightness_note(values, run, inverted=invert)
+
+
+def expanded(paths: Sequence[Path]) -> list[Path]:
+    """The files named, and in place of a folder the images in it, by name."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(one for one in path.iterdir() if one.suffix.lower() in IMAGES)
+            if not inside:
+                raise RunError(
+                    f"the folder `{path}` holds no images", f"images end in {', '.join(IMAGES[:4])}, ..."
+                )
+            found += inside
+        else:
+            found.append(path)
+    return found
+
+
+def read_inputs(path: Path, run: Trained, *, invert: bool = False) -> Inputs:
+    """What a file holds, in the form in which the run's data source gives it."""
+    suffix = path.suffix.lower()
+    if suffix in IMAGES:
+        return Inputs([str(path)], _image(path, run, invert=invert))
+    if suffix == ".npz":
+        values = _array(path, run)
+    elif suffix == ".csv":
+        values = _columns(path, run)
+    else:
+        raise RunError(
+            f"`{path}` is neither an image nor a CSV or NPZ file", "the suffix says what a file holds"
+        )
+    return Inputs([f"{path}:{row + 1}" for row in range(len(values))], values)
+
+
+def _image(path: Path, run: Trained, *, invert: bool) -> Tensor:
+    from PIL import Image, UnidentifiedImageError
+
+    if len(run.sample) != 3:
+        raise RunError(f"`{path}` is an image, and the network was trained on tables", "give a CSV file")
+    mode = "L" if run.sample[0] == 1 else "RGB"
+    try:
+        with Image.open(path) as image:
+            pixels = np.asarray(_on_white(image).convert(mode), dtype=np.float32) / 255
+    except FileNotFoundError:
+        raise RunError(f"there is no file `{path}`") from None
+    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+        raise RunError(f"`{path}` cannot be read as an image: {error}", "write it anew, as PNG") from error
+    tensor = torch.from_numpy(pixels.copy())
+    tensor = tensor[None, None] if mode == "L" else tensor.permute(2, 0, 1)[None]
+    return resized(1 - tensor if invert else tensor, (run.sample[1], run.sample[2]))
+
+
+def _on_white(image: Any) -> Any:
+    """What is transparent shows white paper."""
+    from PIL import Image
+
+    if "A" not in image.getbands() and "transparency" not in image.info:
+        return image
+    layered = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered)
+
+
+def _array(path: Path, run: Trained) -> Tensor:
+    """The array that training read by name, or the file's only one."""
+    named = getattr(run.plan.data.source, "x", None)
+    held = files.array_names(path)
+    name = named if named in held else held[0] if len(held) == 1 else None
+    if name is None:
+        wanted = f"`{named}`" if named else "one array"
+        raise RunError(
+            f"`{path}` does not hold {wanted}", f"its arrays are {', '.join(f'`{one}`' for one in held)}"
+        )
+    (array,) = files.read_arrays(path, name)
+    values = inputs_of(array, f"`{name}` of `{path}`")
+    if len(run.sample) == 3:
+        if values.dim() == 3 and run.sample[0] == 1:
+            values = values[:, None]
+        if values.dim() == 4 and run.plan.data.resize is not None:
+            values = resized(values, (run.sample[1], run.sample[2]))
+    return values
+
+
+def _columns(path: Path, run: Trained) -> Tensor:
+    """The columns that were trained on, by name; other columns do not matter."""
+    source = run.plan.data.source
+    found = files.read_table(path, getattr(source, "delimiter", ","))
+    names = run.features or tuple(found)
+    columns = [files.numbers(files.column(found, name, path), name, path) for name in names]
+    values = torch.from_numpy(np.stack(columns, axis=1)).to(torch.float32)
+    return values.view(-1, *run.sample) if values[0].numel() == np.prod(run.sample) else values
+
+
+def table(names: Sequence[str], predicted: Predictions, run: Trained) -> list[dict[str, Any]]:
+    """A row for each input: its name, then the label with its probabilities, or the number."""
+    if predicted.numbers is not None:
+        target = run.plan.data.source.target_name
+        keys = (
+            [target]
+            if predicted.numbers.shape[1] == 1
+            else [f"{target}_{n}" for n in range(predicted.numbers.shape[1])]
+        )
+        rows = predicted.numbers.tolist()
+        return [
+            {"input": name} | dict(zip(keys, row, strict=True)) for name, row in zip(names, rows, strict=True)
+        ]
+    result = []
+    for place, (name, label) in enumerate(zip(names, predicted.labels, strict=True)):
+        row: dict[str, Any] = {"input": name, "label": label}
+        if predicted.probabilities is not None:
+            shares = [round(share, 6) for share in predicted.probabilities[place].tolist()]
+            row["probability"] = max(shares)
+            row |= {f"p_{one}": share for one, share in zip(run.classes, shares, strict=True)}
+        result.append(row)
+    return result
+
+
+def _as_csv(rows: list[dict[str, Any]]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _brightness_note(values: Tensor, run: Trained, *, inverted: bool) -> list[str]:
+    """A hint where pictures are as bright as training's were dark, or the reverse: ink on the wrong side."""
+    trained_on = run.about["brightness"]
+    if trained_on is None or values.dim() != 4 or inverted:
+        return []
+    mean = float(values.mean())
+    if (mean - 0.5) * (trained_on - 0.5) >= 0 or abs(mean - trained_on) < 0.3:
+        return []
+    says = f"the images are {mean:.0%} bright on average, those of training were {trained_on:.0%}"
+    return [f"{says}; if ink and paper are swapped, predict with `--invert`"]

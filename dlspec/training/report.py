@@ -1,0 +1,163 @@
+"""The report of a run: the chosen weights judged, the test split read once, numbers and pictures written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from dlspec.record import TYPE_CHECKING, Record
+from dlspec.training import closed_form
+from dlspec.training.checkpoints import Checkpoints
+from dlspec.training.data import Samples
+from dlspec.training.errors import RunError
+from dlspec.training.evaluation import Judgement, judge
+from dlspec.training.job import Setting, State
+from dlspec.training.whole_file import write_whole
+
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Report(Record):
+    """What `report.json` holds, the files of the run, and what was noted on the way."""
+
+    folder: Path
+    data: dict[str, Any]
+    files: list[str]
+    notes: list[str]
+
+    @property
+    def test(self) -> dict[str, float]:
+        """Scores on the test split, empty where there is none."""
+        return dict(self.data["test"])
+
+    @property
+    def val(self) -> dict[str, float]:
+        return dict(self.data["val"])
+
+
+def report(
+    setting: Setting,
+    checkpoints: Checkpoints,
+    state: State,
+    out: Path,
+    *,
+    parameters: int,
+    resumed: bool,
+    notes: list[str],
+) -> Report:
+    """Judge the chosen weights, read the test split, write `report.json` and the pictures."""
+    chosen, more = checkpoints.chosen()
+    setting.module.load_state_dict(chosen.weights)
+    val = judge(setting, setting.prepared(setting.splits.val)) if len(setting.splits.val) else None
+    held_out = setting.splits.test
+    samples = held_out.read() if len(held_out) else None
+    test = judge(setting, setting.prepared(samples)) if samples is not None else None
+    data: dict[str, Any] = {
+        "schema_version": 1,
+        "plan": setting.plan.title,
+        "network": setting.plan.network,
+        "test": test.values if test else {},
+        "val": val.values if val else {},
+        "train_seconds": round(state.seconds, 3),
+        "parameters": parameters,
+        "steps": state.step,
+        "epochs": state.epoch,
+        "resumed": resumed,
+        "stopped": state.stopped,
+        "test_reads": held_out.reads,
+        "samples": {role: len(rows) for role, rows in setting.splits.rows.items()},
+    }
+    if state.best is not None:
+        by = setting.plan.keep.best_by
+        data["best"] = {"by": by, "value": state.best, "epoch": state.best_epoch, "step": state.best_step}
+    if setting.plan.allow:
+        data["allowed"] = setting.plan.allow
+    if setting.classes:
+        data["confusion_matrix"] = _confusion(setting, test, val)
+    compared = _compared(setting, samples) if setting.plan.closed_form else None
+    if compared is not None:
+        data["closed_form"] = compared[1] | compared[0].as_data()
+    write_whole(out / "report.json", json.dumps(data, indent=2) + "\n")
+    _draw(setting, state, out, test, val, samples, compared[0] if compared else None)
+    return Report(out, data, listed(out), notes + more)
+
+
+def read_report(out: Path) -> Report:
+    """The report of a run that was finished before; raises RunError where there is none."""
+    try:
+        data = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise RunError(f"`{out}` holds no report", "the run is not finished: go on with `--resume`") from None
+    return Report(out, data, listed(out), [])
+
+
+def listed(out: Path) -> list[str]:
+    """What a run folder holds, by name, in the order of reading it."""
+    first = ("spec.dlspec.yaml", "model.py", "figure.svg", "report.json", "metrics.jsonl", "environment.json")
+    pictures = sorted(path.name for path in out.glob("*.png"))
+    rest = [name for name in ("checkpoints", "tensorboard") if (out / name).is_dir()]
+    return [name for name in first if (out / name).exists()] + pictures + [f"{name}/" for name in rest]
+
+
+def _confusion(setting: Setting, test: Judgement | None, val: Judgement | None) -> dict[str, Any] | None:
+    split, judged = ("test", test) if test else ("val", val)
+    if judged is None:
+        return None
+    return {
+        "split": split,
+        "classes": list(setting.dataset.classes),
+        "counts": judged.sums.confusion.tolist(),
+    }
+
+
+def _compared(setting: Setting, test: Samples | None) -> tuple[closed_form.Comparison, dict[str, Any]]:
+    """Coefficients side by side, and the scores of the exact solution on every split."""
+    train = setting.prepared(setting.splits.train)
+    comparison = closed_form.compare(setting.module, train, setting.dataset.features)
+    trained, exact = setting.module, closed_form.solved(setting.module, train)
+    shares = {"train": setting.splits.train, "val": setting.splits.val, "test": test}
+    scores: dict[str, Any] = {"trained": {}, "least_squares": {}}
+    for key, module in (("trained", trained), ("least_squares", exact)):
+        scores[key] = {role: _scores(setting, module, part) for role, part in shares.items() if part}
+    return comparison, {"scores": scores}
+
+
+def _scores(setting: Setting, module: nn.Module, samples: Samples) -> dict[str, float]:
+    judged_by = Setting(
+        setting.plan, module, setting.dataset, setting.splits, setting.fitted, setting.classes, setting.device
+    )
+    return judge(judged_by, setting.prepared(samples)).values
+
+
+def _draw(
+    setting: Setting,
+    state: State,
+    out: Path,
+    test: Judgement | None,
+    val: Judgement | None,
+    samples: Samples | None,
+    comparison: closed_form.Comparison | None,
+) -> None:
+    from dlspec.training import gallery, pictures
+    from dlspec.training.record import read_rows
+
+    rows = read_rows(out / "metrics.jsonl")
+    if rows:
+        best = state.best_epoch if state.best is not None and setting.plan.keep.best_by else None
+        pictures.curves(rows, out / "curves.png", best_epoch=best)
+    confusion = _confusion(setting, test, val) if setting.classes else None
+    if confusion is not None:
+        pictures.confusion_matrix(
+            confusion["counts"], confusion["classes"], out / "confusion_matrix.png", split=confusion["split"]
+        )
+    if comparison is not None:
+        pictures.coefficients(comparison, out / "coefficients.png")
+    if test is not None and samples is not None:
+        gallery.draw_predictions(setting, samples, test, out / "predictions.png")
+    with torch.no_grad():
+        gallery.draw_templates(setting, out / "templates.png")
+        gallery.draw_augmentation(setting, out / "augmentation.png")

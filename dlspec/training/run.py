@@ -1,0 +1,176 @@
+"""A run from its plan to its folder: what the command line, and a library user, call.
+
+The folder holds the resolved spec, the generated module, its figure, the record, the report, the
+environment, checkpoints and pictures; nothing else is needed to evaluate, predict or resume.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from dlspec.plan.keys import ResolvedPlan
+from dlspec.plan.writing import from_data, to_data
+from dlspec.record import TYPE_CHECKING
+from dlspec.training import environment, module_file, splits
+from dlspec.training.checkpoints import Checkpoint, Checkpoints
+from dlspec.training.data import check_classes, load
+from dlspec.training.errors import RunError
+from dlspec.training.fitted import Fitted
+from dlspec.training.job import Job, Setting, State
+from dlspec.training.loop import fit
+from dlspec.training.objective import objective
+from dlspec.training.progress import Progress, progress
+from dlspec.training.record import Recorder
+from dlspec.training.report import Report, read_report, report
+from dlspec.training.whole_file import write_whole
+
+if TYPE_CHECKING:
+    from typing import Any
+
+MAY_CHANGE = ("keep", "log", "early_stopping", "device", "allow", "evaluate_every", "title", "folder")
+"""Keys of a plan that a resumed run may change; its length may too, where the schedule does not follow it."""
+
+
+def train(
+    module: nn.Module | None,
+    plan: ResolvedPlan,
+    out: Path,
+    *,
+    files: dict[str, str],
+    resume: bool = False,
+    parameters: int = 0,
+    quiet: bool = False,
+) -> Report:
+    """Run the plan and write the run folder; gives the report, whose `files` names what was written.
+
+    Without a `module` it is built from `files["model.py"]`, its first weights drawn with the plan's
+    seed. Raises RunError for what the user can change, Interrupted after Ctrl-C once all is saved.
+    """
+    checkpoints = Checkpoints(out / "checkpoints", plan.keep.last)
+    found, notes = _prepare_folder(out, checkpoints, resume=resume)
+    if found is not None:
+        _refuse_other_plan(from_data(found.state["plan"]), plan, out)
+        if found.state["run"]["stopped"] and not _goes_on(found, plan):
+            return _finished(out, notes)
+    for name, text in files.items():
+        write_whole(out / name, text)
+    setting = set_up(module, plan, out)
+    described = environment.describe(plan, setting.device)
+    write_whole(out / "environment.json", json.dumps(described, indent=2) + "\n")
+    started = State(**found.state["run"]) if found is not None else State()
+    recorder = Recorder(out, tensorboard=plan.log.tensorboard, from_step=started.step)
+    try:
+        state = fit(job(setting, checkpoints, recorder, progress(quiet=quiet)), found)
+    finally:
+        recorder.close()
+    count = parameters or sum(parameter.numel() for parameter in setting.module.parameters())
+    return report(setting, checkpoints, state, out, parameters=count, resumed=found is not None, notes=notes)
+
+
+def set_up(module: nn.Module | None, plan: ResolvedPlan, out: Path) -> Setting:
+    """Data loaded, split and fitted; the module built and tried on one sample."""
+    device = environment.choose_device(plan.device)
+    dataset = load(plan)
+    shares = splits.split(dataset, plan)
+    fitted = Fitted.to_train(shares.train, plan)
+    if module is None:
+        torch.manual_seed(plan.seed)
+        module = module_file.build(out / "model.py")
+    setting = Setting(plan, module, dataset, shares, fitted, 0, device)
+    module.to(device, setting.dtype)
+    setting.classes = _tried(setting)
+    return setting
+
+
+def _tried(setting: Setting) -> int:
+    """How many classes the network scores, 0 for numbers; found by one forward pass that leaves no trace."""
+    plan = setting.plan
+    inputs = setting.prepared(setting.splits.train.at(torch.arange(2))).inputs
+    setting.module.eval()
+    try:
+        with torch.no_grad():
+            scores = objective(plan).scores(setting.module(inputs))
+    except RuntimeError as error:
+        shape = " ".join(str(size) for size in inputs.shape[1:])
+        raise RunError(f"the network does not take samples of {shape}", str(error).splitlines()[0]) from error
+    if plan.task == "numbers":
+        wanted = setting.splits.train.targets.shape[1]
+        if scores.shape[1:] != (wanted,):
+            raise RunError(f"the network gives {scores.shape[1]} numbers a sample, and the data has {wanted}")
+        return 0
+    classes = 2 if plan.task == "two_classes" else scores.shape[1]
+    check_classes(setting.dataset, classes)
+    if len(setting.dataset.classes) < classes:
+        setting.dataset.classes = tuple(str(number) for number in range(classes))
+    return classes
+
+
+def job(setting: Setting, checkpoints: Checkpoints, recorder: Recorder, shown: Progress) -> Job:
+    """The samples on the device: prepared, unless augmentation comes before."""
+    train, val = setting.prepared(setting.splits.train), setting.prepared(setting.splits.val)
+    if setting.plan.augment:
+        train.inputs = setting.splits.train.inputs.to(setting.device, setting.dtype)
+    return Job(setting, objective(setting.plan), train, val, recorder, checkpoints, shown)
+
+
+def _prepare_folder(
+    out: Path, checkpoints: Checkpoints, *, resume: bool
+) -> tuple[Checkpoint | None, list[str]]:
+    """The checkpoint to go on from; a folder that holds another run is left alone."""
+    if out.exists() and not out.is_dir():
+        raise RunError(f"`{out}` is a file", "name a folder with `--out`")
+    held = (out / "checkpoints").exists() or (out / "report.json").exists()
+    if held and not resume:
+        raise RunError(
+            f"`{out}` already holds a run", "go on with `--resume`, or name another folder with `--out`"
+        )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"the folder `{out}` cannot be made: {error.strerror}") from error
+    found, notes = checkpoints.latest() if resume else (None, [])
+    if resume and found is None and notes:
+        raise RunError(f"no checkpoint of `{out}` is whole", "; ".join(notes))
+    return found, notes
+
+
+def _refuse_other_plan(before: ResolvedPlan, plan: ResolvedPlan, out: Path) -> None:
+    """Raise RunError with the keys that differ and may not."""
+    old, new = to_data(before), to_data(plan)
+    length = () if plan.schedule.follows_length else ("epochs", "steps")
+    differing = list(_differences(old, new, (*MAY_CHANGE, *length)))
+    if not differing:
+        return
+    listed = "; ".join(f"`{key}` was {was}, is {now}" for key, was, now in differing)
+    allowed = ", ".join(f"`{key}`" for key in (*MAY_CHANGE[:5], *length))
+    hint = f"a resumed run may change {allowed}; for others start anew with another `--out`"
+    raise RunError(f"the run in `{out}` follows another plan: {listed}", hint)
+
+
+def _differences(old: Any, new: Any, skipped: tuple[str, ...] = (), path: str = "") -> Any:
+    if isinstance(old, dict) and isinstance(new, dict) and old.get("op") == new.get("op"):
+        for key in dict.fromkeys((*old, *new)):
+            if key not in skipped:
+                yield from _differences(old.get(key), new.get(key), (), f"{path}.{key}".lstrip("."))
+    elif old != new:
+        said = [value["op"] if isinstance(value, dict) and "op" in value else value for value in (old, new)]
+        yield (path, *(json.dumps(value) for value in said))
+
+
+def _goes_on(found: Checkpoint, plan: ResolvedPlan) -> bool:
+    """Whether a finished run has more to do, since its plan was made longer."""
+    before = from_data(found.state["plan"])
+    longer = (plan.epochs or 0) > (before.epochs or 0) or (plan.steps or 0) > (before.steps or 0)
+    if longer:
+        found.state["run"]["stopped"] = ""
+    return longer
+
+
+def _finished(out: Path, notes: list[str]) -> Report:
+    done = read_report(out)
+    done.notes = [*notes, f"the run in `{out}` is already finished"]
+    return done

@@ -1,0 +1,125 @@
+"""A finished run, loaded from its folder to be used: scores on a split, predictions for inputs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dlspec.plan.keys import ResolvedPlan
+from dlspec.plan.writing import from_data
+from dlspec.record import TYPE_CHECKING, Record
+from dlspec.training import environment, module_file
+from dlspec.training.checkpoints import Checkpoints
+from dlspec.training.data import load
+from dlspec.training.errors import RunError
+from dlspec.training.evaluation import judge
+from dlspec.training.fitted import Fitted
+from dlspec.training.job import Setting
+from dlspec.training.objective import classes_of, objective, probabilities
+from dlspec.training.report import read_report
+from dlspec.training.splits import split
+from dlspec.training.whole_file import write_whole
+
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Predictions(Record):
+    """For each input a class with the probability of every class, or numbers in the data's units."""
+
+    labels: list[str]
+    probabilities: Tensor | None
+    numbers: Tensor | None
+
+
+class Trained:
+    """A network with its best weights, and all that its inputs and outputs need."""
+
+    def __init__(self, folder: Path, *, device: str | None = None) -> None:
+        """Raises RunError where the folder holds no run or no whole checkpoint."""
+        if not (folder / "checkpoints").is_dir():
+            raise RunError(
+                f"`{folder}` is not the folder of a run", "it should hold `model.py` and `checkpoints/`"
+            )
+        checkpoint, self.notes = Checkpoints(folder / "checkpoints", keep=1).chosen()
+        self.folder = folder
+        self.about: dict[str, Any] = checkpoint.state
+        self.plan: ResolvedPlan = from_data(self.about["plan"])
+        self.fitted = Fitted.from_data(self.about["fitted"])
+        self.classes: tuple[str, ...] = tuple(self.about["classes"])
+        self.features: tuple[str, ...] = tuple(self.about["features"])
+        self.sample: tuple[int, ...] = tuple(self.about["sample"])
+        self.device = environment.choose_device(device or self.plan.device)
+        self.module = module_file.build(folder / "model.py")
+        try:
+            self.module.load_state_dict(checkpoint.weights)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[-1].strip()
+            raise RunError(f"the weights of `{folder}` are not those of its `model.py`", reason) from error
+        self.module.to(self.device, self.dtype).eval()
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return torch.float64 if self.plan.precision == "float64" else torch.float32
+
+    @torch.no_grad()
+    def predict(self, inputs: Tensor, *, at_once: int = 512) -> Predictions:
+        """Predictions for inputs (N, ...) as the data source gives them; what was fitted to `train` is applied."""
+        if tuple(inputs.shape[1:]) != self.sample:
+            given, wanted = (" ".join(map(str, shape)) for shape in (inputs.shape[1:], self.sample))
+            raise RunError(f"the inputs are {given}, and the network was trained on {wanted}")
+        judged = objective(self.plan)
+        parts = []
+        for start in range(0, len(inputs), at_once):
+            batch = inputs[start : start + at_once].to(self.device, self.dtype)
+            parts.append(judged.scores(self.module(self.fitted.prepared(batch))).cpu())
+        scores = torch.cat(parts)
+        if self.plan.task == "numbers":
+            return Predictions([], None, self.fitted.in_units(scores.double()))
+        names = self.classes or ("0", "1")
+        labels = [names[number] for number in classes_of(judged.judged, scores).tolist()]
+        return Predictions(labels, probabilities(judged.judged, scores), None)
+
+
+def load_run(folder: Path | str, *, device: str | None = None) -> Trained:
+    """A run to predict with: `load_run("runs/lenet").predict(images)`."""
+    return Trained(Path(folder), device=device)
+
+
+def evaluate(folder: Path, *, test: bool = False, device: str | None = None) -> dict[str, Any]:
+    """The scores of a run's best weights on `val`, or once more on `test`, which the report counts.
+
+    Raises RunError where that split is empty or the data is no longer what it was.
+    """
+    run = Trained(folder, device=device)
+    dataset = load(run.plan)
+    if not dataset.classes:
+        dataset.classes = run.classes
+    shares = split(dataset, run.plan)
+    setting = Setting(run.plan, run.module, dataset, shares, run.fitted, _classes(run), run.device)
+    role, count = ("test", len(shares.test)) if test else ("val", len(shares.val))
+    if count == 0:
+        other = "`--test` reads the test split" if not test else "leave out `--test`"
+        raise RunError(f"the split of this run holds no `{role}`", other)
+    samples = shares.test.read() if test else shares.val
+    scores: dict[str, Any] = {"split": role, **judge(setting, setting.prepared(samples)).values}
+    if test:
+        scores["test_reads"] = _counted(folder)
+    return scores
+
+
+def _classes(run: Trained) -> int:
+    if run.plan.task == "numbers":
+        return 0
+    return 2 if run.plan.task == "two_classes" else len(run.classes)
+
+
+def _counted(folder: Path) -> int:
+    """One more reading of the test split in the report; gives how many there were."""
+    data = read_report(folder).data
+    data["test_reads"] += 1
+    write_whole(folder / "report.json", json.dumps(data, indent=2) + "\n")
+    return int(data["test_reads"])
