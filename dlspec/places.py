@@ -14,4 +14,4 @@ def _place(name: str, mark: str) -> Path:
 
 
 GRAMMAR = _place("grammar", "dlspec.lark")
-ZOO = _place("specs", "lenet.dlspec.yaml")
+ZOO = _place("specs", "resnet.dls")

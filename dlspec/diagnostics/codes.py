@@ -63,6 +63,7 @@ CODES: dict[str, str] = {
     "W0414": "unused-parameter",
     "W0415": "unused-input",
     "W0416": "undecided-sizes",
+    "W0417": "sizes-fit-only-once",
     # E06: plans
     "E0601": "unknown-loss",
     "E0602": "loss-does-not-fit-output",

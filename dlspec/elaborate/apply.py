@@ -345,7 +345,6 @@ def _bind(
             ok = False
         else:
             values[name], places[name] = value, span
-    values = {k: v for k, v in values.items()}
     ok = _read_values(run, frame, op, values, places) and ok
     return (tensors, values, places) if _complete(run, frame, op, values, spans) and ok else None
 
@@ -357,8 +356,10 @@ def check_arguments(run: Run, frame: Frame, stage: OpStage, call: tree.Call) -> 
     for name, span in spans.named.items():
         if name not in op.fields and not holds_tensor(named[name]) and not is_unknown(named[name]):
             _unknown_parameter(run, frame, op, name, span)
-    values = {n: v for n, v in named.items() if n in op.fields and not is_unknown(v) and not holds_tensor(v)}
-    _read_values(run, frame, op, values, spans.named)
+    values = dict(zip(op.fields, args)) | {n: v for n, v in named.items() if n in op.fields}
+    places = dict(zip(op.fields, spans.positional)) | spans.named
+    values = {n: v for n, v in values.items() if not is_unknown(v) and not holds_tensor(v)}
+    _read_values(run, frame, op, values, places)
 
 
 def _right_count(run: Run, frame: Frame, op: type[Op], tensors: list[Tensor], spans: ArgumentSpans) -> bool:

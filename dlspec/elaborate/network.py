@@ -161,10 +161,23 @@ def _solve(run: Run, graph: Graph) -> None:
                 also=[(r.node_span, f"asks {_words(r)}") for r in others[:4]],
             )  # fmt: skip
         )
+    for text, causes in zip(answer.texts, answer.causes):
+        asked_by = next((by_condition[c] for c in causes if c in by_condition and c.relation == "=="), None)
+        if text.endswith(" == 1") and asked_by is not None and answer.verdict is not Verdict.NEVER:
+            run.problems.append(_only_one(asked_by, text))
     for condition in answer.undecided:
         asked_by = by_condition.get(condition)
         if asked_by is not None:
             run.problems.append(_undecided(asked_by))
+
+
+def _only_one(requirement: Any, text: str) -> Diagnostic:
+    """Sizes that meet in a single position only, and so almost never."""
+    mistake: Mistake = requirement.mistake
+    return problem(
+        "W0417", f"these sizes fit only where {text}", requirement.node_span, f"asks {_words(requirement)}",
+        notes=[mistake.message, *mistake.notes],
+    )  # fmt: skip
 
 
 def _undecided(requirement: Any) -> Diagnostic:

@@ -72,7 +72,7 @@ class Run:
                 known[1].append(frame.uses[-1][0])
             return
         made = problem(code, message, span, label, also=also, notes=notes, fixes=fixes)
-        for use, name in reversed(frame.uses):
+        for use, name in dict.fromkeys(reversed(frame.uses)):
             if len(made.labels) < 6:
                 made.labels.append(Label(use, f"in this use of `{name}`"))
         self._said[key] = (made, [frame.uses[-1][0]] if frame.uses else [])

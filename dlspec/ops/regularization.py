@@ -2,23 +2,89 @@
 
 from __future__ import annotations
 
+from dlspec.ops.fact import At, Fact
 from dlspec.ops.op import Op
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from dlspec.ops.kinds import Fraction
 
 
-class Dropout(Op):
-    """Put each number to zero with probability p and scale the others up, in training only."""
-
+class _Dropout(Op, abstract=True):
     axes = "*S -> *S"
-    torch = "nn.Dropout(p=)"
-    function = "F.dropout({x}, p=, training=self.training)"
     family = "regularization"
     training_only = True
-    samples = ("float32[2, 3, 4] -> dropout", "float32[2, 3, 4] -> dropout(0.2)")
-    mistakes = (("float32[2, 3] -> dropout(1.5)", "E0202"),)
 
     p: Fraction = 0.5
     """The probability of a zero."""
+
+
+class Dropout(_Dropout):
+    """Put each number to zero with probability p and scale the others up, in training only."""
+
+    torch = "nn.Dropout(p=)"
+    function = "F.dropout({x}, p=, training=self.training)"
+    samples = ("float32[2, 3, 4] -> dropout", "float32[2, 3, 4] -> dropout(0.2)")
+    mistakes = (("float32[2, 3] -> dropout(1.5)", "E0202"),)
+
+    def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:
+        """Which numbers were kept."""
+        yield Fact("float32", outputs[0].shape)
+
+
+class Dropout1d(_Dropout):
+    """Put whole channels of a sequence to zero with probability p, in training only."""
+
+    axes = "N C L -> N C L"
+    torch = "nn.Dropout1d(p=)"
+    function = "F.dropout1d({x}, p=, training=self.training)"
+    samples = ("float32[2, 3, 4] -> dropout1d",)
+    mistakes = (("float32[2, 3, 4, 5] -> dropout1d", "E0301"),)
+
+    def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:
+        """Which channels were kept."""
+        yield Fact("float32", (at["N"], at["C"], 1))
+
+
+class Dropout2d(_Dropout):
+    """Put whole channels to zero with probability p, in training only."""
+
+    axes = "N C H W -> N C H W"
+    torch = "nn.Dropout2d(p=)"
+    function = "F.dropout2d({x}, p=, training=self.training)"
+    samples = ("float32[2, 3, 4, 5] -> dropout2d(0.1)",)
+    mistakes = (("float32[2, 3, 4, 5] -> dropout2d(-0.1)", "E0202"),)
+    beyond_torch = (("float32[3, 4, 5] -> dropout2d", "E0301"),)
+
+    def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:
+        """Which channels were kept."""
+        yield Fact("float32", (at["N"], at["C"], 1, 1))
+
+
+class Dropout3d(_Dropout):
+    """Put whole channels of a volume to zero with probability p, in training only."""
+
+    axes = "N C D H W -> N C D H W"
+    torch = "nn.Dropout3d(p=)"
+    function = "F.dropout3d({x}, p=, training=self.training)"
+    samples = ("float32[2, 3, 4, 5, 6] -> dropout3d",)
+    mistakes = (("float32[2, 3, 4] -> dropout3d", "E0301"),)
+    beyond_torch = (("float32[3, 4, 5, 6] -> dropout3d", "E0301"),)
+
+    def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:
+        """Which channels were kept."""
+        yield Fact("float32", (at["N"], at["C"], 1, 1, 1))
+
+
+class AlphaDropout(_Dropout):
+    """A dropout that keeps mean and variance, for stacks of `selu`."""
+
+    torch = "nn.AlphaDropout(p=)"
+    function = "F.alpha_dropout({x}, p=, training=self.training)"
+    samples = ("float32[2, 3, 4] -> alpha_dropout(0.1)",)
+
+    def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:
+        """Which numbers were kept."""
+        yield Fact("float32", outputs[0].shape)

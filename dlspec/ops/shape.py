@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
-from dlspec.ops.axis import checked_axis
-from dlspec.ops.op import ALL, At, Fact, Mistake, Op
+from dlspec.ops.axis import checked_axes, checked_axis, replaced, without
+from dlspec.ops.fact import ALL, At, Fact, Mistake, shown, spaced
+from dlspec.ops.op import Op
 from dlspec.record import TYPE_CHECKING
-from dlspec.sizes.size import product
+from dlspec.sizes import Window, exact_quotient, product
 
 if TYPE_CHECKING:
-    from dlspec.ops.kinds import Whole
+    from collections.abc import Sequence
+
+    from dlspec.ops.fact import Shape
+    from dlspec.ops.kinds import Axes, ElementType, Sizes, Whole, Wholes
+    from dlspec.ops.spread import Seen
+    from dlspec.ops.text import Writer
+    from dlspec.sizes import Dim
 
 
 class _Arrangement(Op, abstract=True):
-    family = "shape"
     axes = "*S -> *S"
+    family = "shape"
     takes = ALL
+
+
+def split_by(op: Op, at: At, fact: Fact, total: Dim, wanted: Shape, parameter: str) -> Shape:
+    """The sizes wanted, whose product must be `total`; a single -1 stands for what is left."""
+    if wanted.count(-1) > 1:
+        raise Mistake("E0202", f"`{op.name}` can work out one size only, and -1 stands twice", "here", parameter=parameter)
+    for size in wanted:
+        if size.__class__ is int and size != -1 and size < 1:  # type: ignore[operator]  # an int by then
+            raise Mistake("E0202", f"a size of {size} in `{op.name}`", "here", parameter=parameter)
+    given = product(size for size in wanted if size != -1)
+    words = f"{total} numbers do not fill {spaced('?' if size == -1 else size for size in wanted)}"
+    mistake = Mistake("E0308", f"`{op.name}`: {words}", "set here", parameter=parameter, notes=[f"the input {shown(fact)}"])
+    if -1 not in wanted:
+        at.equal(given, total, mistake)
+        return wanted
+    rest = exact_quotient(total, given)
+    if rest is None:
+        at.equal(total % given, 0, mistake)
+        rest = total // given
+    return tuple(rest if size == -1 else size for size in wanted)
 
 
 class Flatten(_Arrangement):
@@ -22,11 +49,12 @@ class Flatten(_Arrangement):
 
     torch = "nn.Flatten(start_dim=, end_dim=)"
     function = "{x}.flatten(start_dim, end_dim=)"
-    samples = ("float32[2, 3, 4, 5] -> flatten", "float32[2, 3, 4, 5] -> flatten(2)", "float32[2, 3, 4, 5] -> flatten(0, 1)")
-    mistakes = (
-        ("float32[2, 3, 4] -> flatten(3)", "E0309"),
-        ("float32[2, 3, 4] -> flatten(2, 1)", "E0303"),
+    samples = (
+        "float32[2, 3, 4, 5] -> flatten",
+        "float32[2, 3, 4, 5] -> flatten(2)",
+        "float32[2, 3, 4, 5] -> flatten(0, 1)",
     )
+    mistakes = (("float32[2, 3, 4] -> flatten(3)", "E0309"), ("float32[2, 3, 4] -> flatten(2, 1)", "E0202"))
 
     start_dim: Whole = 1
     """The first axis that is folded."""
@@ -35,9 +63,344 @@ class Flatten(_Arrangement):
 
     def result(self, at: At) -> tuple[Fact, ...]:
         (fact,) = self.bind(at)
-        start = checked_axis(self, fact, self.start_dim, "start_dim")
-        end = checked_axis(self, fact, self.end_dim, "end_dim")
+        start, end = self.ends(fact)
         if start > end:
-            raise Mistake("E0303", f"`flatten` starts at axis {start} and ends before it, at {end}", "set here", parameter="start_dim")
+            raise Mistake(
+                "E0202", f"`flatten` starts at axis {start} and ends before it, at {end}", "set here",
+                parameter="start_dim",
+            )  # fmt: skip
         shape = fact.shape
         return (Fact(fact.dtype, (*shape[:start], product(shape[start : end + 1]), *shape[end + 1 :])),)
+
+    def ends(self, fact: Fact) -> tuple[int, int]:
+        """The first and the last axis that are folded, counted from the left."""
+        return checked_axis(self, fact, self.start_dim, "start_dim"), checked_axis(self, fact, self.end_dim, "end_dim")
+
+    def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
+        """One position of a folded axis, which one the place in the result says; the whole of it, to be plain."""
+        start, end = self.ends(at.inputs[0])
+        folded = end - start
+        return tuple(
+            (None, "whole") if start <= axis <= end and folded else (axis if axis < start else axis - folded, Window())
+            for axis in range(len(at.inputs[0].shape))
+        )
+
+
+class Unflatten(_Arrangement):
+    """Split one axis into several."""
+
+    torch = "nn.Unflatten(dim, unflattened_size)"
+    function = "{x}.unflatten(dim, unflattened_size)"
+    field = "whole"
+    samples = ("float32[2, 12] -> unflatten(1, [3, 4])", "float32[2, 12, 5] -> unflatten(-2, [-1, 4])")
+    mistakes = (
+        ("float32[2, 12] -> unflatten(1, [5, 2])", "E0308"),
+        ("float32[2, 12] -> unflatten(1, [5, -1])", "E0308"),
+        ("float32[2, 12] -> unflatten(2, [3, 4])", "E0309"),
+    )
+
+    dim: Whole
+    """The axis that is split."""
+    unflattened_size: Sizes
+    """What it is split into; one size may be -1."""
+
+    def result(self, at: At) -> tuple[Fact, ...]:
+        (fact,) = self.bind(at)
+        axis = checked_axis(self, fact, self.dim, "dim")
+        if not fact.shape:
+            raise Mistake("E0301", "`unflatten` takes at least 1 axis, its input has none", shown(fact), input=0)
+        sizes = split_by(self, at, fact, fact.shape[axis], self.unflattened_size, "unflattened_size")
+        return (Fact(fact.dtype, (*fact.shape[:axis], *sizes, *fact.shape[axis + 1 :])),)
+
+    def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
+        rank = len(at.inputs[0].shape)
+        split, more = self.dim % rank, len(self.unflattened_size) - 1
+        return tuple(
+            (None, "whole") if axis == split else (axis if axis < split else axis + more, Window())
+            for axis in range(rank)
+        )
+
+
+class Reshape(_Arrangement):
+    """Read the same numbers, in the same order, as another shape."""
+
+    function = "{x}.reshape(*shape)"
+    samples = ("float32[2, 3, 4] -> reshape([2, 12])", "float32[2, 3, 4] -> reshape([4, -1, 2])")
+    mistakes = (
+        ("float32[2, 3, 4] -> reshape([5, 5])", "E0308"),
+        ("float32[2, 3, 4] -> reshape([5, -1])", "E0308"),
+        ("float32[2, 3, 4] -> reshape([-1, -1])", "E0202"),
+    )
+
+    shape: Sizes
+    """The new shape; one size may be -1, which is what is left."""
+
+    def result(self, at: At) -> tuple[Fact, ...]:
+        (fact,) = self.bind(at)
+        return (Fact(fact.dtype, split_by(self, at, fact, product(fact.shape), self.shape, "shape")),)
+
+    def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
+        """Axes that stay in place at the left or at the right, until the first that changes; the others whole."""
+        before, after = at.inputs[0].shape, outputs[0].shape
+        left = _common(before, after)
+        right = min(_common(before[::-1], after[::-1]), min(len(before), len(after)) - left)
+        shift = len(after) - len(before)
+        return tuple(
+            (axis, Window()) if axis < left else (axis + shift, Window()) if axis >= len(before) - right else (None, "whole")
+            for axis in range(len(before))
+        )
+
+
+def _common(left: Shape, right: Shape) -> int:
+    """How many sizes agree from the start."""
+    return next((i for i, (one, other) in enumerate(zip(left, right)) if one != other), min(len(left), len(right)))
+
+
+class Permute(_Arrangement):
+    """Put the axes in another order."""
+
+    function = "{x}.permute(*dims)"
+    samples = ("float32[2, 3, 4, 5] -> permute([0, 2, 3, 1])", "float32[2, 3] -> permute([-1, 0])")
+    mistakes = (
+        ("float32[2, 3, 4] -> permute([0, 1])", "E0202"),
+        ("float32[2, 3, 4] -> permute([0, 1, 1])", "E0202"),
+        ("float32[2, 3, 4] -> permute([0, 1, 3])", "E0309"),
+    )
+
+    dims: Wholes
+    """The axes of the input in their new order."""
+
+    def result(self, at: At) -> tuple[Fact, ...]:
+        (fact,) = self.bind(at)
+        order = checked_axes(self, fact, self.dims, "dims")
+        if len(order) != len(fact.shape):
+            raise Mistake(
+                "E0202", f"`permute` orders {len(order)} axes, its input has {len(fact.shape)}", "set here",
+                parameter="dims", notes=[f"the input {shown(fact)}"],
+            )  # fmt: skip
+        return (Fact(fact.dtype, tuple(fact.shape[axis] for axis in order)),)
+
+    def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
+        order = [axis % len(self.dims) for axis in self.dims]
+        return tuple((order.index(axis), Window()) for axis in range(len(order)))
+
+
+class Transpose(_Arrangement):
+    """Swap two axes."""
+
+    function = "{x}.transpose(dim0, dim1)"
+    samples = ("float32[2, 3, 4] -> transpose(1, 2)", "float32[2, 3, 4] -> transpose(-1, 0)")
+    mistakes = (("float32[2, 3, 4] -> transpose(1, 3)", "E0309"),)
+
+    dim0: Whole
+    """One axis."""
+    dim1: Whole
+    """The other."""
+
+    def result(self, at: At) -> tuple[Fact, ...]:
+        (fact,) = self.bind(at)
+        first = checked_axis(self, fact, self.dim0, "dim0")
+        second = checked_axis(self, fact, self.dim1, "dim1")
+        shape = list(fact.shape)
+        if shape:
+            shape[first], shape[second] = shape[second], shape[first]
+        return (Fact(fact.dtype, tuple(shape)),)
+
+    def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
+        places = list(range(len(at.inputs[0].shape)))
+        if places:
+            places[self.dim0], places[self.dim1] = places[self.dim1], places[self.dim0]
+        return tuple((place, Window()) for place in places)
+
+
+class Squeeze(_Arrangement):
+    """Leave out axes of size 1."""
+
+    function = "{x}.squeeze(dim)"
+    samples = ("float32[2, 1, 4, 1] -> squeeze", "float32[2, 1, 4, 1] -> squeeze(1)", "float32[2, 1, 4, 1] -> squeeze([1, -1])")
+    mistakes = (("float32[2, 1] -> squeeze(2)", "E0309"), ("float32[2, 1] -> squeeze([1, 1])", "E0202"))
+    beyond_torch = (("float32[2, 3] -> squeeze(1)", "E0312"),)
+
+    dim: Axes | None = None
+    """The axis or axes that are left out; all of size 1 unless said."""
+
+    def result(self, at: At) -> tuple[Fact, ...]:
+        (fact,) = self.bind(at)
+        return (Fact(fact.dtype, without(fact.shape, self.left_out(at, fact))),)
+
+    def left_out(self, at: At, fact: Fact) -> tuple[int, ...]:
+        """The axes that go, counted from the left."""
+        if self.dim is None:
+            for axis, size in enumerate(fact.shape):
+                if size.__class__ is not int:
+                    at.at_least(size, 2, self._unsure(axis, size, fact))
+            return tuple(axis for axis, size in enumerate(fact.shape) if size == 1)
+        axes = checked_axes(self, fact, self.dim, "dim")
+        for axis in axes if fact.shape else ():
+            at.equal(fact.shape[axis], 1, self._longer(axis, fact.shape[axis], fact))
+        return axes
+
+    def _unsure(self, axis: int, size: Dim, fact: Fact) -> Mistake:
+        return Mistake(
+            "E0312", f"`squeeze` would leave out axis {axis} where {size} is 1", shown(fact), input=0,
+            help="name the axes: `squeeze(1)`",
+        )  # fmt: skip
+
+    def _longer(self, axis: int, size: Dim, fact: Fact) -> Mistake:
+        return Mistake(
+            "E0312", f"`squeeze` leaves out axis {axis}, which has {size} positions", "set here", parameter="dim",
+            notes=[f"the input {shown(fact)}"],
+        )  # fmt: skip
+
+    def expression(self, write: Writer) -> str:
+        return write.call("{x}.squeeze()" if self.dim is None else self.function)
+
+    def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
+        fact, place = at.inputs[0], 0
+        gone = [a for a, s in enumerate(fact.shape) if s == 1] if self.dim is None else [a % len(fact.shape) for a in self.dim]
+        seen: list[Seen] = []
+        for axis in range(len(fact.shape)):
+            seen.append((None, "whole") if axis in gone else (place, Window()))
+            place += axis not in gone
+        return tuple(seen)
+
+
+class Unsqueeze(_Arrangement):
+    """Put in an axis of size 1."""
+
+    function = "{x}.unsqueeze(dim)"
+    samples = ("float32[2, 3] -> unsqueeze(1)", "float32[2, 3] -> unsqueeze(-1)")
+    mistakes = (("float32[2, 3] -> unsqueeze(3)", "E0309"),)
+
+    dim: Whole
+    """Where it stands in the result."""
+
+    def result(self, at: At) -> tuple[Fact, ...]:
+        (fact,) = self.bind(at)
+        axis = checked_axis(self, fact, self.dim, "dim", room=1)
+        return (Fact(fact.dtype, (*fact.shape[:axis], 1, *fact.shape[axis:])),)
+
+    def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
+        new = self.dim % len(outputs[0].shape)
+        return tuple((axis + (axis >= new), Window()) for axis in range(len(at.inputs[0].shape)))
+
+
+class Expand(_Arrangement):
+    """Stretch axes of size 1, and put new ones before the first."""
+
+    function = "{x}.expand(*sizes)"
+    samples = ("float32[2, 1, 4] -> expand([2, 3, 4])", "float32[1, 4] -> expand([5, -1, -1])")
+    mistakes = (
+        ("float32[2, 2] -> expand([2, 4])", "E0302"),
+        ("float32[2, 3] -> expand([3])", "E0202"),
+        ("float32[2, 3] -> expand([-1, 2, 3])", "E0202"),
+    )
+
+    sizes: Sizes
+    """Sizes of the result; -1 keeps what the input has."""
+
+    def result(self, at: At) -> tuple[Fact, ...]:
+        (fact,) = self.bind(at)
+        new = len(self.sizes) - len(fact.shape)
+        if new < 0 or -1 in self.sizes[:new] or 0 in self.sizes:
+            raise self._no_size(fact)
+        out = list(self.sizes[:new])
+        for axis, (wanted, size) in enumerate(zip(self.sizes[new:], fact.shape), new):
+            if wanted != -1 and size != 1:
+                at.equal(wanted, size, self._longer(axis, wanted, size, fact))
+            out.append(size if wanted == -1 else wanted)
+        return (Fact(fact.dtype, tuple(out)),)
+
+    def _no_size(self, fact: Fact) -> Mistake:
+        return Mistake(
+            "E0202", f"`expand` to {len(self.sizes)} sizes of a tensor with {len(fact.shape)} axes", "set here",
+            parameter="sizes", notes=["it takes a size for every axis, the new ones first; -1 keeps an axis that is there"],
+        )  # fmt: skip
+
+    def _longer(self, axis: int, wanted: Dim, size: Dim, fact: Fact) -> Mistake:
+        return Mistake(
+            "E0302", f"`expand` stretches axes of size 1, axis {axis} has {size} and is to have {wanted}", shown(fact),
+            input=0,
+        )  # fmt: skip
+
+    def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
+        new = len(outputs[0].shape) - len(at.inputs[0].shape)
+        pairs = zip(at.inputs[0].shape, outputs[0].shape[new:])
+        return tuple(
+            (axis, Window()) if size == wanted else (None, "whole") for axis, (size, wanted) in enumerate(pairs, new)
+        )
+
+
+class Roll(_Arrangement):
+    """Move the numbers along an axis; what leaves at one end comes in at the other."""
+
+    function = "{x}.roll(shifts, dims)"
+    samples = ("float32[2, 3, 4] -> roll(1, 2)", "float32[2, 3, 4] -> roll([1, -1], [1, 2])")
+    mistakes = (("float32[2, 3, 4] -> roll([1, 2], 1)", "E0202"), ("float32[2, 3, 4] -> roll(1, 3)", "E0309"))
+
+    shifts: Wholes
+    """Positions moved along each axis."""
+    dims: Axes
+    """The axis or axes."""
+
+    def result(self, at: At) -> tuple[Fact, ...]:
+        (fact,) = self.bind(at)
+        for axis in self.dims:
+            checked_axis(self, fact, axis, "dims")
+        if len(self.shifts) != len(self.dims) or not fact.shape:
+            words = f"`roll` moves {len(self.dims)} axes by {len(self.shifts)} shifts"
+            raise Mistake("E0202", words, "set here", parameter="shifts")
+        return (Fact(fact.dtype, fact.shape),)
+
+    def expression(self, write: Writer) -> str:
+        if len(self.shifts) == 1:
+            return write.filled(f"{{x}}.roll({self.shifts[0]}, {self.dims[0]})")
+        return write.filled(f"{{x}}.roll({write.tuple(self.shifts)}, {write.tuple(self.dims)})")
+
+    def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
+        """A shifted axis wraps around, so it is seen from afar."""
+        rank = len(outputs[0].shape)
+        moved = [axis % rank for axis in self.dims]
+        return tuple((None, "whole") if axis in moved else (axis, Window()) for axis in range(rank))
+
+
+class Flip(_Arrangement):
+    """Turn axes around."""
+
+    function = "{x}.flip(*dims)"
+    samples = ("float32[2, 3, 4] -> flip(-1)", "float32[2, 3, 4] -> flip([1, 2])")
+    mistakes = (("float32[2, 3] -> flip(2)", "E0309"), ("float32[2, 3] -> flip([1, 1])", "E0202"))
+
+    dims: Axes
+    """The axis or axes."""
+
+    def result(self, at: At) -> tuple[Fact, ...]:
+        (fact,) = self.bind(at)
+        checked_axes(self, fact, self.dims, "dims")
+        return (Fact(fact.dtype, fact.shape),)
+
+    def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
+        rank = len(outputs[0].shape)
+        turned = [axis % rank for axis in self.dims] if rank else []
+        return tuple((None, "whole") if axis in turned else (axis, Window()) for axis in range(rank))
+
+
+class To(_Arrangement):
+    """Turn the numbers into another element type."""
+
+    function = "{x}.to(dtype)"
+    samples = ('uint8[2, 3] -> to("float32")', 'float32[2, 3] -> to("float16")')
+    mistakes = (('float32[2, 3] -> to("float")', "E0202"),)
+
+    dtype_: ElementType
+
+
+class Identity(_Arrangement):
+    """Give back what comes in."""
+
+    torch = "nn.Identity()"
+    function = "{x}"
+    samples = ("float32[2, 3, 4] -> identity",)
+
+    def expression(self, write: Writer) -> str:
+        return write.tensors[0]

@@ -20,30 +20,33 @@ class Window:
     56
     """
 
-    __slots__ = ("after", "before", "span", "step")
+    __slots__ = ("after", "apart", "before", "span", "step")
 
     span: int
     step: int
     before: int
     after: int
+    apart: int
+    """How far the positions that are seen lie apart (the dilation); sizes do not depend on it, nor does `==`."""
 
-    def __init__(self, span: int = 1, step: int = 1, before: int = 0, after: int = 0) -> None:
+    def __init__(self, span: int = 1, step: int = 1, before: int = 0, after: int = 0, apart: int = 1) -> None:
         self.span = span
         self.step = step
         self.before = before
         self.after = after
+        self.apart = apart
 
     @classmethod
     def of(cls, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> Window:
         """The window of a convolution or pooling with `padding` positions on either side."""
-        return cls(dilation * (kernel - 1) + 1, stride, padding, padding)
+        return cls(dilation * (kernel - 1) + 1, stride, padding, padding, dilation)
 
     @classmethod
     def same(cls, kernel: int, dilation: int = 1) -> Window:
         """The window of stride 1 that keeps the size, as `padding="same"` does: an odd position goes to the
         right."""
         total = dilation * (kernel - 1)
-        return cls(total + 1, 1, total // 2, total - total // 2)
+        return cls(total + 1, 1, total // 2, total - total // 2, dilation)
 
     def then(self, outer: Window) -> Window:
         """The window seen through `self` by something that looks at its output through `outer`."""
@@ -61,7 +64,8 @@ class Window:
         padding is dropped, so the padding never reaches the span. That makes `size = (length + min(slack +
         step - 1, before - 1))//step + 1`, one floor as before.
         """
-        return Window(self.span, self.step, self.before, min(self.after + self.step - 1, self.span - 1))
+        after = min(self.after + self.step - 1, self.span - 1)
+        return Window(self.span, self.step, self.before, after, self.apart)
 
     @property
     def slack(self) -> int:

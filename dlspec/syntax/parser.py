@@ -28,7 +28,11 @@ RESERVED = frozenset(("if", "else", "for", "in", "and", "or", "not", "true", "fa
 
 _GAP = re.compile(r"(?:[ \t\r\f]+|\n|#[^\n]*)+")
 _COMMENT = re.compile(r"#[^\n]*")
-_CONTINUES = re.compile(r"->|(?:else|where|when|and|or|in|not)\b|[-+*/%<>=!.,})\]]")
+CONTINUES = re.compile(
+    r"->|(?:else|and|or|in|not)\b|[-+*/%<>=!.,})\]]"
+    r"|(?:where|when|takes|gives)(?=[ \t]+(?!(?:if|else|for|in|and|or|not)\b)[A-Za-z0-9_(\[])"
+)
+"""What at the start of a line makes it go on with the statement before it."""
 _OPEN_ENDED = frozenset(
     ("LPAR", "LSQB", "LBRACE", "COMMA", "__ANON_0", "__ANON_1", "EQUAL", "COLON", "PLUS", "MINUS", "STAR", "SLASH",
      "POWER", "COMPARE", "OR", "AND", "NOT", "IN", "ELSE", "IF", "FOR")
@@ -90,7 +94,7 @@ class Lexer:
             and self.last not in _OPEN_ENDED
             and (not self.brackets or self.brackets[-1] == "LBRACE")
             and self.text.find("\n", start, self.at) >= 0
-            and not _CONTINUES.match(self.text, self.at, self.end)
+            and not CONTINUES.match(self.text, self.at, self.end)
         )
 
     def _word(self, accepted: dict[str, int]) -> Token:

@@ -123,8 +123,10 @@ class _Reader(Bodies):
         rest = Mapping(node.start, node.end, node.flow)
         found: Field | None = None
         for key, value in node.pairs:
-            if found is None and isinstance(key, Scalar) and key.text == name:
-                found = Field(key, value)
+            if isinstance(key, Scalar) and key.text == name:
+                if found is not None:
+                    self._twice(key, found.key)
+                found = found or Field(key, value)
             else:
                 rest.pairs.append((key, value))
         if len(rest.pairs) == 1 and isinstance(rest.pairs[0][0], Scalar) and rest.pairs[0][0].text == "value":

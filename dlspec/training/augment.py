@@ -82,7 +82,8 @@ def moved(images: Tensor, matrix: Tensor, offset: Tensor) -> Tensor:
 def rotation(angle: Tensor) -> Tensor:
     """Matrices (N, 2, 2) that turn by angles in radians, on the screen against the clock."""
     cos, sin = angle.cos(), angle.sin()
-    return torch.stack([cos, -sin, sin, cos], dim=1).unflatten(1, (2, 2))
+    turned: Tensor = torch.stack([cos, -sin, sin, cos], dim=1).unflatten(1, (2, 2))
+    return turned
 
 
 Map = tuple[Tensor, Tensor]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from dlspec.training.errors import RunError
 
 Array = NDArray[np.generic]
 Floats = NDArray[np.float64]
+
+
+NOT_AN_ARCHIVE = (ValueError, OSError, EOFError, TypeError, KeyError, zipfile.BadZipFile)
+"""What numpy raises for a file that is no archive of arrays, or a broken one."""
 
 
 def read_table(path: Path, delimiter: str = ",") -> dict[str, list[str]]:
@@ -110,7 +115,7 @@ def read_arrays(path: Path, *names: str) -> list[Array]:
                         f"`{path}` has no array `{name}`", _known(name, tuple(archive.files), "arrays")
                     )
             arrays: list[Array] = [archive[name] for name in names]
-    except (ValueError, OSError, EOFError, AttributeError, KeyError) as error:
+    except NOT_AN_ARCHIVE as error:
         if "allow_pickle" in str(error):
             raise RunError(
                 f"`{path}` holds Python objects, which are not read", "save plain arrays of numbers"
@@ -130,7 +135,7 @@ def array_names(path: Path) -> list[str]:
     try:
         with np.load(_existing(path), allow_pickle=False) as archive:
             return list(archive.files)
-    except (ValueError, OSError, EOFError, AttributeError) as error:
+    except NOT_AN_ARCHIVE as error:
         raise RunError(f"`{path}` is not an NPZ file", "write it with `numpy.savez`") from error
 
 

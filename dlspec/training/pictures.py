@@ -104,7 +104,7 @@ def _rgb(colour: str) -> NDArray[np.float64]:
 
 
 def templates(weights: Tensor, shape: Sequence[int], names: Sequence[str], file: Path) -> None:
-    """The weights of a linear classifier as images, one for each class: blue speaks for it, red against it."""
+    """The weights of a linear classifier as images, one a class: blue speaks for it, red against it."""
     images = weights.detach().float().cpu().view(len(weights), *shape).mean(1).numpy()
     limit = float(np.abs(images).max()) or 1.0
     side = 1.5 if len(images) > 1 else 3.6
@@ -179,7 +179,7 @@ def coefficients(comparison: Comparison, file: Path) -> None:
 def _panels(
     count: int, *, width: float, height: float, columns: int | None = None
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with `count` panels in rows, each of a size in inches; what is left of the last row is empty."""
+    """A figure with `count` panels in rows, each of a size in inches."""
     columns = columns or count
     rows = -(-count // columns)
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained", facecolor="white")

@@ -67,7 +67,7 @@ class Trained:
 
     @torch.no_grad()
     def predict(self, inputs: Tensor, *, at_once: int = 512) -> Predictions:
-        """Predictions for inputs (N, ...) as the data source gives them; what was fitted to `train` is applied."""
+        """Predictions for inputs (N, ...) as the data source gives them, before any scaling."""
         if tuple(inputs.shape[1:]) != self.sample:
             given, wanted = (" ".join(map(str, shape)) for shape in (inputs.shape[1:], self.sample))
             raise RunError(f"the inputs are {given}, and the network was trained on {wanted}")

@@ -1,0 +1,23 @@
+"""Apply what a run trained to pictures, .npz or .csv files; labels and probabilities as .csv or .json."""
+
+from __future__ import annotations
+
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="RUN", help="a run folder")
+    parser.add_argument("inputs", metavar="INPUT", nargs="+", help="pictures, .npz or .csv files, or folders of them")
+    parser.add_argument("-o", "--out", metavar="OUT", required=True, help="out.csv or out.json")
+
+
+def run(options: Namespace) -> int:
+    from pathlib import Path
+
+    from dlspec.cli.runs import reporting, training
+
+    predict = training("run").predict
+    return reporting(lambda: predict(Path(options.folder), [Path(name) for name in options.inputs], Path(options.out)))

@@ -1,0 +1,48 @@
+"""What the commands that run share: torch where it is there, mistakes of a run in words."""
+
+from __future__ import annotations
+
+import sys
+
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+def training(part: str) -> Any:
+    """A module of the training room; raises SpecError with what to install where torch is missing."""
+    from importlib import import_module
+
+    from dlspec.diagnostics.record import SpecError, problem
+
+    try:
+        return import_module(f"dlspec.training.{part}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("dlspec"):
+            raise
+        raise SpecError(
+            [problem("E0101", f"training needs `{error.name}`, which is not installed",
+                     notes=["`pip install 'dlspec[train]'` installs what runs need"])]
+        ) from None  # fmt: skip
+
+
+def reporting(job: Callable[[], Any]) -> int:
+    """Do the job and print what it reports; 0, or 1 for what a user can change, 130 after an interruption."""
+    training("errors")
+    from dlspec.training.errors import Interrupted, RunError
+
+    try:
+        result = job()
+    except Interrupted as stopped:
+        print(stopped, file=sys.stderr)
+        return 130
+    except RunError as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"help: {error.hint}", file=sys.stderr)
+        return 1
+    if result is not None:
+        print(result)
+    return 0

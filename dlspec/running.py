@@ -1,0 +1,147 @@
+"""A plan of a spec to a run: everything checked, the module written, the run folder filled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dlspec.checking import Spec, resolve_plan
+from dlspec.diagnostics.record import Diagnostic, SpecError, problem
+from dlspec.record import TYPE_CHECKING
+from dlspec.source import Source
+from dlspec.syntax import tree
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from dlspec.graph import Graph
+    from dlspec.plan.keys import ResolvedPlan
+
+RUNS = Path("runs")
+
+
+def run_plan(
+    spec: Spec, *, plan: str | None = None, out: Path | None = None, resume: bool = False,
+    overrides: Mapping[str, tree.Expr] | None = None, settings: Mapping[str, tree.Expr] | None = None,
+    allow_code: bool = False,
+) -> Any:  # fmt: skip
+    """Run a plan; its report. Raises SpecError where spec or plan have mistakes, and RunError for what a run meets."""
+    chosen, resolved, graph, warnings = checked_plan(spec, plan, overrides or {}, settings or {})
+    files = run_files(spec, resolved, graph, allow_code=allow_code)
+    from dlspec.training.run import train
+
+    folder = out if out is not None else default_folder(spec, chosen, resume=resume)
+    return train(None, resolved, folder, files=files, resume=resume, parameters=parameter_count(graph))
+
+
+def checked_plan(
+    spec: Spec, name: str | None, overrides: Mapping[str, tree.Expr], settings: Mapping[str, tree.Expr]
+) -> tuple[str, ResolvedPlan, Graph, list[Diagnostic]]:
+    """The plan chosen, with its overrides, and its network; raises SpecError with everything that is wrong."""
+    from dlspec.plan.overrides import override
+
+    plan = _chosen(spec, name)
+    section = plan.section
+    for key, value in overrides.items():
+        section = override(section, key, value)
+    section = _with_settings(spec, section, settings)
+    made, problems = resolve_plan(spec, tree.Plan(plan.span, plan.name, plan.name_span, section))
+    problems = [*spec.problems, *problems]
+    errors = [p for p in problems if p.severity == "error"]
+    if made is None or errors:
+        raise SpecError(errors or problems)
+    return plan.name, made[0], made[1], [p for p in problems if p.severity == "warning"]
+
+
+def _chosen(spec: Spec, name: str | None) -> tree.Plan:
+    """The plan asked for, or the last of the file."""
+    from dlspec.diagnostics.near_names import near
+
+    if name is None and spec.plans:
+        return list(spec.plans.values())[-1]
+    if name in spec.plans:
+        return spec.plans[name]
+    if spec.problems and not spec.plans:
+        raise SpecError(spec.problems)
+    known = ", ".join(f"`{n}`" for n in spec.plans)
+    if name is None:
+        raise SpecError([problem("E0609", f"`{spec.source.name}` has no plan", notes=["a plan says data, loss, optimizer and epochs"])])
+    close = near(name, list(spec.plans))
+    raise SpecError(
+        [problem("E0609", f"`{spec.source.name}` has no plan `{name}`",
+                 notes=[f"there is `{close[0]}`" if close else f"it has {known or 'none'}"])]
+    )  # fmt: skip
+
+
+def _with_settings(spec: Spec, section: tree.Section, settings: Mapping[str, tree.Expr]) -> tree.Section:
+    """The plan with its network applied to the parameters that are set, so that the resolved spec tells of them."""
+    if not settings:
+        return section
+    entry = section.get("network")
+    first = next(iter(settings.values()))
+    value = entry.value if entry is not None else tree.Name(first.span, spec.default_network())
+    args = [tree.Arg(expr.span, name, expr) for name, expr in settings.items()]
+    if isinstance(value, tree.Call):
+        args = [arg for arg in value.args if arg.name not in settings] + args
+        value = value.function
+    assert not isinstance(value, tree.Section)
+    call = tree.Call(value.span, value, tuple(args))
+    made = tree.Entry(call.span, "network", call.span, call)
+    others = tuple(e for e in section.entries if e.key != "network")
+    return tree.Section(section.span, (made, *others))
+
+
+def run_files(spec: Spec, plan: ResolvedPlan, graph: Graph, *, allow_code: bool) -> dict[str, str]:
+    """The files that a run folder begins with: the resolved spec, the module, the figure."""
+    from dlspec.drawing import svg_or_none
+    from dlspec.front import lowered
+
+    files = {"spec.dlspec.yaml": resolved_spec(spec, plan), "model.py": lowered(graph, allow_code=allow_code).source}
+    figure = svg_or_none(graph)
+    if figure is not None:
+        files["figure.svg"] = figure
+    return files
+
+
+def resolved_spec(spec: Spec, plan: ResolvedPlan) -> str:
+    """One YAML file that trains again: the network with all that it is made of, the plan with every default."""
+    from dlspec.elaborate.gather import gathered
+    from dlspec.plan.writing import to_yaml
+    from dlspec.syntax.yaml_writer import write_yaml
+
+    name = _network_name(spec, plan)
+    items, found = gathered(spec.scope, name)
+    if found != name:
+        raise AssertionError(f"the network {name} was renamed to {found}")
+    source = Source("spec.dlspec.yaml", "")
+    text = write_yaml(tree.File(source.span(0, 0), tuple(items), ()))
+    return f"{text.rstrip()}\n\n{to_yaml(plan)}"
+
+
+def _network_name(spec: Spec, plan: ResolvedPlan) -> str:
+    value = plan.network
+    while isinstance(value, (tree.Call, tree.Attribute)):
+        value = value.function if isinstance(value, tree.Call) else value.value
+    if isinstance(value, tree.Name):
+        return value.name
+    return str(value).partition("(")[0] if value is not None else spec.default_network()
+
+
+def parameter_count(graph: Graph) -> int:
+    """Learned numbers of a network."""
+    from dlspec.analyses.summary import summarize
+
+    return int(summarize(graph).to_json()["totals"]["parameters"])
+
+
+def default_folder(spec: Spec, plan: str, *, resume: bool) -> Path:
+    """`runs/NAME`, then `runs/NAME-2` …; the last one that is there, where a run is resumed."""
+    stem = Path(spec.source.name).name.partition(".")[0]
+    stem = stem if plan in ("plan", stem) else f"{stem}-{plan}"
+    number, folder = 1, RUNS / stem
+    last = folder
+    while folder.exists():
+        last = folder
+        number += 1
+        folder = RUNS / f"{stem}-{number}"
+    return last if resume else folder

@@ -1,0 +1,175 @@
+"""Which comment belongs to which part of the tree, so that writers can carry it along; none is lost.
+
+A comment at the end of a line belongs to what ends before it on that line, one on lines of its own to what
+follows, or at the end of a body to what stands before.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from dlspec.record import TYPE_CHECKING
+from dlspec.syntax import tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+HOLDERS: dict[type, tuple[str, ...]] = {
+    tree.File: ("items",),
+    tree.Block: ("params", "body"),
+    tree.Network: ("params", "body"),
+    tree.Foreign: ("params",),
+    tree.If: ("body", "orelse"),
+    tree.For: ("body",),
+    tree.Section: ("entries",),
+    tree.Pipe: ("steps",),
+    tree.Group: ("steps",),
+    tree.ListExpr: ("items",),
+    tree.Call: ("args",),
+    tree.RecordExpr: ("fields",),
+}
+"""The parts of a node that a comment can belong to: what is written one after another."""
+
+
+class Comments:
+    """The comments of one part of the tree."""
+
+    __slots__ = ("after", "leading", "trailing")
+
+    def __init__(self) -> None:
+        self.leading: list[tree.Comment] = []
+        """Before it; those that are not `alone` stand behind what opens its list or body."""
+        self.trailing: list[tree.Comment] = []
+        """At the end of its line."""
+        self.after: list[tree.Comment] = []
+        """On lines of their own after it, where nothing more follows."""
+
+    def all(self) -> list[tree.Comment]:
+        return [*self.leading, *self.trailing, *self.after]
+
+
+Attached = dict[int, Comments]
+NONE = Comments()
+
+
+class _Anchor:
+    """A part that comments can belong to, with such parts inside it in the order of the text."""
+
+    __slots__ = ("children", "node", "starts")
+
+    def __init__(self, node: tree.Node) -> None:
+        self.node = node
+        self.children: list[_Anchor] = []
+        self.starts: list[int] = []
+
+    def add(self, child: _Anchor) -> None:
+        """Put a part in, if it stands inside; a name that a reader put in stands elsewhere."""
+        inner, outer = child.node.span, self.node.span
+        if outer.start <= inner.start and inner.end <= outer.end:
+            self.children.append(child)
+
+    def sort(self) -> None:
+        self.children.sort(key=lambda child: child.node.span.start)
+        self.starts = [child.node.span.start for child in self.children]
+
+
+def attach(file: tree.File) -> Attached:
+    """The comments of a file by the `id` of the node that each belongs to."""
+    attached: Attached = {}
+    if not file.comments:
+        return attached
+    root = _anchored(file)
+    for comment in file.comments:
+        _place(attached, root, comment)
+    return attached
+
+
+def gathered(attached: Attached, node: Any) -> list[tree.Comment]:
+    """Every comment of a part of the tree and of what it holds, in order."""
+    found = []
+    if attached:
+        waiting = [node]
+        while waiting:
+            part = waiting.pop()
+            if isinstance(part, tree.Node):
+                found += attached.get(id(part), NONE).all()
+                waiting += [getattr(part, field) for field in part._fields]
+            elif isinstance(part, tuple):
+                waiting += part
+    return sorted(found, key=lambda comment: comment.span.start)
+
+
+def _anchored(file: tree.File) -> _Anchor:
+    root = _Anchor(file)
+    waiting: list[tuple[_Anchor, tree.Node]] = [(root, file)]
+    made = [root]
+    while waiting:
+        holder, node = waiting.pop()
+        own = HOLDERS.get(type(node), ())
+        for field in node._fields:
+            for part in _nodes(getattr(node, field)):
+                anchor = holder
+                if field in own:
+                    anchor = _Anchor(part)
+                    holder.add(anchor)
+                    made.append(anchor)
+                waiting.append((anchor, part))
+    for anchor in made:
+        anchor.sort()
+    return root
+
+
+def _nodes(value: Any) -> Iterator[tree.Node]:
+    """The nodes of a field: itself, or those of a tuple, of a tuple of tuples, of pairs of a name and a node."""
+    if isinstance(value, tree.Comment):
+        return
+    if isinstance(value, tree.Node):
+        yield value
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from _nodes(part)
+
+
+def _place(attached: Attached, root: _Anchor, comment: tree.Comment) -> None:
+    at = comment.span.start
+    holder = root
+    while True:
+        index = bisect_right(holder.starts, at)
+        before = holder.children[index - 1] if index else None
+        if before is None or at >= before.node.span.end:
+            break
+        holder = before
+    following = holder.children[index] if index < len(holder.children) else None
+    if not comment.alone and before is not None and _ends_on_line(before.node, comment):
+        attached.setdefault(id(before.node), Comments()).trailing.append(comment)
+    elif following is not None:
+        attached.setdefault(id(following.node), Comments()).leading.append(comment)
+    elif before is not None:
+        attached.setdefault(id(before.node), Comments()).after.append(comment)
+    elif holder is not root:
+        attached.setdefault(id(holder.node), Comments()).leading.append(comment)
+    else:
+        attached.setdefault(id(root.node), Comments()).leading.append(comment)
+
+
+def _ends_on_line(node: tree.Node, comment: tree.Comment) -> bool:
+    """Whether a part ends on the line of a comment, with nothing opened between them."""
+    between = comment.span.source.text[node.span.end : comment.span.start]
+    return "\n" not in between and "{" not in between
+
+
+def spelling(comment: tree.Comment) -> str:
+    """A comment as it is written."""
+    if not comment.text or comment.text[0] in "#!:":
+        return "#" + comment.text
+    return "# " + comment.text
+
+
+def blank_before(node: tree.Node) -> bool:
+    """Whether an empty line stands in the text before the line on which a node or comment begins."""
+    text, start = node.span.source.text, node.span.start
+    line = text.rfind("\n", 0, start)
+    if line < 0 or text[line + 1 : start].strip(" \t-").rstrip(" \"'{[").rstrip("abcdefghijklmnopqrstuvwxyz_: "):
+        return False
+    return not text[text.rfind("\n", 0, line) + 1 : line].strip()

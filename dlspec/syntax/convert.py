@@ -1,0 +1,41 @@
+"""From text to text: the formatter keeps the spelling, the converter changes it; neither touches a broken file."""
+
+from __future__ import annotations
+
+from dlspec.diagnostics.record import SpecError
+from dlspec.record import TYPE_CHECKING
+from dlspec.syntax.read import YAML_SUFFIXES, read
+
+if TYPE_CHECKING:
+    from dlspec.source import Source
+    from dlspec.syntax.tree import File
+
+
+def fmt(source: Source) -> str:
+    """The text of a source as it should stand.
+
+    Raises SpecError with the diagnostics of a source that cannot be read whole.
+    """
+    return convert(source, source.name)
+
+
+def convert(source: Source, suffix: str) -> str:
+    """The text of a source in the spelling of another suffix (or file name), with all its comments.
+
+    Raises SpecError with the diagnostics of a source that cannot be read whole.
+    """
+    file, problems = read(source)
+    if problems:
+        raise SpecError(problems)
+    return written(file, suffix)
+
+
+def written(file: File, suffix: str) -> str:
+    """The text of a tree in the spelling of a suffix or file name."""
+    if suffix.endswith(YAML_SUFFIXES):
+        from dlspec.syntax.yaml_writer import write_yaml
+
+        return write_yaml(file)
+    from dlspec.syntax.dsl_writer import write_dsl
+
+    return write_dsl(file)
