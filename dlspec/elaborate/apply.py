@@ -665,7 +665,8 @@ def _shared(
 ) -> Any:  # fmt: skip
     """The same modules at every use; from the second on they are found by their paths."""
     home = stage.frame
-    own = Frame(home.file, frame.application, Scope(home.scope.path, home.scope.round + stage.uses), frame.uses, home)
+    uses = (*frame.uses, (call.span, stage.label))
+    own = Frame(home.file, frame.application, Scope(home.scope.path, home.scope.round + stage.uses), uses, home)
     if not stage.uses:
         own.scope = home.scope
     stage.uses += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from dlspec.diagnostics.record import Diagnostic, problem
 from dlspec.elaborate import apply, body
 from dlspec.elaborate.files import FileScope
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
     from dlspec.sizes import Dim
     from dlspec.source import Span
+
+FRAMES = 20_000
+"""Python frames that an elaboration may use: blocks 100 deep, expressions nested in each."""
 
 
 def elaborate(
@@ -58,11 +63,18 @@ def _make(
     run = Run(graph, training=training)
     run.inputs_given = dict(inputs or {})
     frame = Frame(file, root, Scope(""))
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, FRAMES))
     try:
         stage = _stage(run, frame, name, application)
         made = stage is not None and _fill(run, frame, stage, settings or {}, where)
     except Stop:
         made = False
+    except RecursionError:
+        run.report(frame, "E0209", "the spec nests deeper than can be followed", where, "in this network")
+        made = False
+    finally:
+        sys.setrecursionlimit(limit)
     run.finish()
     if made:
         _solve(run, graph)
@@ -161,21 +173,24 @@ def _solve(run: Run, graph: Graph) -> None:
                 also=[(r.node_span, f"asks {_words(r)}") for r in others[:4]],
             )  # fmt: skip
         )
-    for text, causes in zip(answer.texts, answer.causes):
-        asked_by = next((by_condition[c] for c in causes if c in by_condition and c.relation == "=="), None)
-        if text.endswith(" == 1") and asked_by is not None and answer.verdict is not Verdict.NEVER:
-            run.problems.append(_only_one(asked_by, text))
+    if answer.verdict is not Verdict.NEVER:
+        once: dict[Span, tuple[Any, list[str]]] = {}
+        for text, causes in zip(answer.texts, answer.causes):
+            asked_by = next((by_condition[c] for c in causes if c in by_condition and c.relation == "=="), None)
+            if text.endswith(" == 1") and asked_by is not None:
+                once.setdefault(asked_by.node_span, (asked_by, []))[1].append(text)
+        run.problems += [_only_one(requirement, texts) for requirement, texts in once.values()]
     for condition in answer.undecided:
         asked_by = by_condition.get(condition)
         if asked_by is not None:
             run.problems.append(_undecided(asked_by))
 
 
-def _only_one(requirement: Any, text: str) -> Diagnostic:
+def _only_one(requirement: Any, texts: list[str]) -> Diagnostic:
     """Sizes that meet in a single position only, and so almost never."""
     mistake: Mistake = requirement.mistake
     return problem(
-        "W0417", f"these sizes fit only where {text}", requirement.node_span, f"asks {_words(requirement)}",
+        "W0417", f"these sizes fit only where {' and '.join(texts)}", requirement.node_span, f"asks {_words(requirement)}",
         notes=[mistake.message, *mistake.notes],
     )  # fmt: skip
 

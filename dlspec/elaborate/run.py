@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NODES = 1_000_000
 """Nodes that a network may have."""
-STEPS = 10_000_000
+STEPS = 5_000_000
 """Expressions that an elaboration may evaluate."""
 DEPTH = 100
 """How deep blocks may stand in blocks."""

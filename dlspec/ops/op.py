@@ -82,6 +82,9 @@ class Op:
     """What the backward pass keeps: any of `x` (the inputs) and `y` (the output); `saved` has what it keeps beside."""
     field: ClassVar[str] = "same"
     """What an output position sees along axes that the pattern does not carry through: `same`, `whole` or `data`."""
+    shares: ClassVar[str] = ""
+    """Whether the result lies in the memory of the input: `same` where it lies as the input does, `moved` where in another
+    order or only in part, `packed` where the input lies in plain order, with a copy made of one that does not."""
     training_only: ClassVar[bool] = False
     """Whether it does nothing in evaluation, as dropout."""
     gives: ClassVar[str] = ""
@@ -126,7 +129,7 @@ class Op:
         """The outputs where it is applied; binds the axes of `at`. Raises `Mistake`."""
         self.bind(at)
         windows = iter(self.windows())
-        dtype = self.dtype(at)
+        dtype = self.result_type(at)
         return tuple(Fact(dtype, self._shape(at, axes, windows)) for axes in pattern(self.axes).outputs)
 
     def bind(self, at: At) -> Sequence[Fact]:
@@ -157,7 +160,7 @@ class Op:
             f"is {fact.dtype}", input=position, insert=f'to("{first.dtype}")',
         )  # fmt: skip
 
-    def dtype(self, at: At) -> str:
+    def result_type(self, at: At) -> str:
         """The element type of the result: the first input's."""
         return at.inputs[0].dtype
 

@@ -49,6 +49,7 @@ class Flatten(_Arrangement):
 
     torch = "nn.Flatten(start_dim=, end_dim=)"
     function = "{x}.flatten(start_dim, end_dim=)"
+    shares = "packed"
     samples = (
         "float32[2, 3, 4, 5] -> flatten",
         "float32[2, 3, 4, 5] -> flatten(2)",
@@ -91,6 +92,7 @@ class Unflatten(_Arrangement):
 
     torch = "nn.Unflatten(dim, unflattened_size)"
     function = "{x}.unflatten(dim, unflattened_size)"
+    shares = "same"
     field = "whole"
     samples = ("float32[2, 12] -> unflatten(1, [3, 4])", "float32[2, 12, 5] -> unflatten(-2, [-1, 4])")
     mistakes = (
@@ -125,6 +127,7 @@ class Reshape(_Arrangement):
     """Read the same numbers, in the same order, as another shape."""
 
     function = "{x}.reshape(*shape)"
+    shares = "packed"
     samples = ("float32[2, 3, 4] -> reshape([2, 12])", "float32[2, 3, 4] -> reshape([4, -1, 2])")
     mistakes = (
         ("float32[2, 3, 4] -> reshape([5, 5])", "E0308"),
@@ -160,6 +163,7 @@ class Permute(_Arrangement):
     """Put the axes in another order."""
 
     function = "{x}.permute(*dims)"
+    shares = "moved"
     samples = ("float32[2, 3, 4, 5] -> permute([0, 2, 3, 1])", "float32[2, 3] -> permute([-1, 0])")
     mistakes = (
         ("float32[2, 3, 4] -> permute([0, 1])", "E0202"),
@@ -189,6 +193,7 @@ class Transpose(_Arrangement):
     """Swap two axes."""
 
     function = "{x}.transpose(dim0, dim1)"
+    shares = "moved"
     samples = ("float32[2, 3, 4] -> transpose(1, 2)", "float32[2, 3, 4] -> transpose(-1, 0)")
     mistakes = (("float32[2, 3, 4] -> transpose(1, 3)", "E0309"),)
 
@@ -217,6 +222,7 @@ class Squeeze(_Arrangement):
     """Leave out axes of size 1."""
 
     function = "{x}.squeeze(dim)"
+    shares = "same"
     samples = ("float32[2, 1, 4, 1] -> squeeze", "float32[2, 1, 4, 1] -> squeeze(1)", "float32[2, 1, 4, 1] -> squeeze([1, -1])")
     mistakes = (("float32[2, 1] -> squeeze(2)", "E0309"), ("float32[2, 1] -> squeeze([1, 1])", "E0202"))
     beyond_torch = (("float32[2, 3] -> squeeze(1)", "E0312"),)
@@ -269,6 +275,7 @@ class Unsqueeze(_Arrangement):
     """Put in an axis of size 1."""
 
     function = "{x}.unsqueeze(dim)"
+    shares = "same"
     samples = ("float32[2, 3] -> unsqueeze(1)", "float32[2, 3] -> unsqueeze(-1)")
     mistakes = (("float32[2, 3] -> unsqueeze(3)", "E0309"),)
 
@@ -289,6 +296,7 @@ class Expand(_Arrangement):
     """Stretch axes of size 1, and put new ones before the first."""
 
     function = "{x}.expand(*sizes)"
+    shares = "moved"
     samples = ("float32[2, 1, 4] -> expand([2, 3, 4])", "float32[1, 4] -> expand([5, -1, -1])")
     mistakes = (
         ("float32[2, 2] -> expand([2, 4])", "E0302"),
@@ -392,7 +400,14 @@ class To(_Arrangement):
     samples = ('uint8[2, 3] -> to("float32")', 'float32[2, 3] -> to("float16")')
     mistakes = (('float32[2, 3] -> to("float")', "E0202"),)
 
-    dtype_: ElementType
+    dtype: ElementType
+    """The element type of the result."""
+
+    def result_type(self, at: At) -> str:
+        return self.dtype
+
+    def expression(self, write: Writer) -> str:
+        return write.filled(f"{{x}}.to(torch.{self.dtype})")
 
 
 class Identity(_Arrangement):
@@ -400,6 +415,7 @@ class Identity(_Arrangement):
 
     torch = "nn.Identity()"
     function = "{x}"
+    shares = "same"
     samples = ("float32[2, 3, 4] -> identity",)
 
     def expression(self, write: Writer) -> str:

@@ -7,7 +7,7 @@ from math import gcd
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dlspec.sizes import Window
+    from dlspec.sizes import Dim, Window
 
     Seen = tuple[int | None, "Window | Stretch | str"]
     """The output axis that moves the view, None where none does, and how much is seen."""
@@ -51,3 +51,19 @@ class Stretch:
 
     def __repr__(self) -> str:
         return "Stretch(span={}, numerator={}, denominator={}, twice_centre={})".format(*self._fields())
+
+
+def ratio(before: Dim, after: Dim) -> tuple[int, int] | None:
+    """The ratio of two sizes in lowest terms, of open ones as they grow; None where they do not grow together."""
+    if not (isinstance(before, int) and isinstance(after, int)):
+        from dlspec.sizes import evaluated, symbols_of
+
+        # Divisible by all that networks divide by: what is rounded off or added is the same in both, and cancels.
+        names = symbols_of(before) | symbols_of(after)
+        once, twice = dict.fromkeys(names, 5040 << 20), dict.fromkeys(names, 5040 << 21)
+        before = evaluated(before, twice) - evaluated(before, once)
+        after = evaluated(after, twice) - evaluated(after, once)
+    if before < 1 or after < 1:
+        return None
+    common = gcd(before, after)
+    return before // common, after // common

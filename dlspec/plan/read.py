@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from os.path import abspath
+
 from dlspec.diagnostics.record import Diagnostic
 from dlspec.plan import keys
 from dlspec.plan.checks import CHECKS
@@ -31,7 +33,7 @@ def read_plan(
         keys.ResolvedPlan, plan.section, f"the plan `{plan.name}`", owner_span=plan.name_span
     )
     assert isinstance(read, keys.ResolvedPlan)
-    read.title, read.title_span, read.folder = plan.name, plan.name_span, str(folder)
+    read.title, read.title_span, read.folder = plan.name, plan.name_span, abspath(folder)
     _resolve(read, network)
     found = [diagnostic for check in CHECKS for diagnostic in check(read, network)]
     allowed = read.allow or {}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from os.path import join
 
 from dlspec.plan import keys
 from dlspec.plan.facts import Facts, Family, annotation, fields
 from dlspec.plan.reading import CATALOGUES, SECTIONS
+from dlspec.plan.sources import Csv, Npz
 from dlspec.plan.values import quoted, text_of
 from dlspec.record import TYPE_CHECKING
 
@@ -58,8 +60,17 @@ def _argument(member: Facts, field: str, value: Any) -> str:
 
 
 def to_yaml(plan: keys.ResolvedPlan, *, key: str = "plan") -> str:
-    """The plan as a section of a YAML spec: `plan:` and its keys."""
-    return "\n".join((f"{key}:", *_yaml_lines(written(plan), "  "))) + "\n"
+    """The plan as a section of a YAML spec, with the whole paths of files, so that it trains anywhere."""
+    section = written(_anchored(plan))
+    return "\n".join((f"{key}:", *_yaml_lines(section, "  "))) + "\n"
+
+
+def _anchored(plan: keys.ResolvedPlan) -> keys.ResolvedPlan:
+    """The plan with the whole path of its data file, where it has one."""
+    copy = from_data(to_data(plan))
+    if isinstance(copy.data.source, Csv | Npz):
+        copy.data.source.path = join(plan.folder, copy.data.source.path)
+    return copy
 
 
 def _yaml_lines(section: Written, indent: str) -> Iterator[str]:

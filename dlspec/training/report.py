@@ -21,6 +21,25 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+CONTENTS = {
+    "spec.dlspec.yaml": "the spec with every default and override; it trains again",
+    "model.py": "the generated PyTorch module",
+    "figure.svg": "the network drawn",
+    "report.json": "the scores, and how they came about",
+    "metrics.jsonl": "every epoch's loss and metrics",
+    "environment.json": "versions, hardware, seeds",
+    "augmentation.png": "training samples as they were changed",
+    "coefficients.png": "the trained coefficients beside the exact ones",
+    "confusion_matrix.png": "which class was taken for which",
+    "curves.png": "loss and metrics over the epochs",
+    "predictions.png": "test samples and what they were taken for",
+    "templates.png": "the weights as pictures",
+    "checkpoints/": "the best weights, and the last to resume from",
+    "tensorboard/": "curves for TensorBoard",
+}
+"""What a run folder may hold, in the order of reading it."""
+
+
 class Report(Record):
     """What `report.json` holds, the files of the run, and what was noted on the way."""
 
@@ -37,6 +56,28 @@ class Report(Record):
     @property
     def val(self) -> dict[str, float]:
         return dict(self.data["val"])
+
+    def __str__(self) -> str:
+        """The scores, what they cost, and everything that was written."""
+        data = self.data
+        lines = [f"{role:<5} {_said(data[role])}" for role in ("test", "val") if data[role]]
+        if "best" in data:
+            best = data["best"]
+            lines.append(f"kept  epoch {best['epoch']} of {data['epochs']}, the best by {best['by']}")
+        if "closed_form" in data:
+            difference = data["closed_form"]["largest_difference"]
+            lines.append(f"coefficients differ from least squares by at most {difference:.1e}")
+        seconds = f"{data['train_seconds']:.1f} s of training"
+        lines.append(f"{data['parameters']:,} parameters, {data['steps']:,} steps in {seconds}")
+        lines.append(f"{self.folder}/")
+        lines += [f"  {name:<20}  {CONTENTS[name]}" for name in self.files]
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+
+
+def _said(values: dict[str, float]) -> str:
+    """Metrics first, the loss last."""
+    named = [(name, value) for name, value in values.items() if name != "loss"]
+    return "  ".join(f"{name} {value:.4f}" for name, value in (*named, ("loss", values["loss"])))
 
 
 def report(
@@ -97,10 +138,7 @@ def read_report(out: Path) -> Report:
 
 def listed(out: Path) -> list[str]:
     """What a run folder holds, by name, in the order of reading it."""
-    first = ("spec.dlspec.yaml", "model.py", "figure.svg", "report.json", "metrics.jsonl", "environment.json")
-    pictures = sorted(path.name for path in out.glob("*.png"))
-    rest = [name for name in ("checkpoints", "tensorboard") if (out / name).is_dir()]
-    return [name for name in first if (out / name).exists()] + pictures + [f"{name}/" for name in rest]
+    return [name for name in CONTENTS if (out / name).exists()]
 
 
 def _confusion(setting: Setting, test: Judgement | None, val: Judgement | None) -> dict[str, Any] | None:

@@ -23,13 +23,17 @@ from dlspec.training.fitted import Fitted
 from dlspec.training.job import Job, Setting, State
 from dlspec.training.loop import fit
 from dlspec.training.objective import objective
+from dlspec.training.predicting import load_run, predict
 from dlspec.training.progress import Progress, progress
 from dlspec.training.record import Recorder
 from dlspec.training.report import Report, read_report, report
+from dlspec.training.trained import evaluate
 from dlspec.training.whole_file import write_whole
 
 if TYPE_CHECKING:
     from typing import Any
+
+__all__ = ["evaluate", "load_run", "predict", "train"]
 
 MAY_CHANGE = ("keep", "log", "early_stopping", "device", "allow", "evaluate_every", "title", "folder")
 """Keys of a plan that a resumed run may change; its length may too, where the schedule does not follow it."""

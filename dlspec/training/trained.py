@@ -84,12 +84,19 @@ class Trained:
         return Predictions(labels, probabilities(judged.judged, scores), None)
 
 
-def load_run(folder: Path | str, *, device: str | None = None) -> Trained:
-    """A run to predict with: `load_run("runs/lenet").predict(images)`."""
-    return Trained(Path(folder), device=device)
+class Evaluation(Record):
+    """Scores on a split; for `test`, how often it has been read."""
+
+    split: str
+    values: dict[str, float]
+    test_reads: int | None = None
+
+    def __str__(self) -> str:
+        line = f"{self.split:<6}" + "  ".join(f"{name} {value:.4f}" for name, value in self.values.items())
+        return line if self.test_reads is None else f"{line}  (read {self.test_reads} times in all)"
 
 
-def evaluate(folder: Path, *, test: bool = False, device: str | None = None) -> dict[str, Any]:
+def evaluate(folder: Path, *, test: bool = False, device: str | None = None) -> Evaluation:
     """The scores of a run's best weights on `val`, or once more on `test`, which the report counts.
 
     Raises RunError where that split is empty or the data is no longer what it was.
@@ -105,10 +112,8 @@ def evaluate(folder: Path, *, test: bool = False, device: str | None = None) -> 
         other = "`--test` reads the test split" if not test else "leave out `--test`"
         raise RunError(f"the split of this run holds no `{role}`", other)
     samples = shares.test.read() if test else shares.val
-    scores: dict[str, Any] = {"split": role, **judge(setting, setting.prepared(samples)).values}
-    if test:
-        scores["test_reads"] = _counted(folder)
-    return scores
+    values = judge(setting, setting.prepared(samples)).values
+    return Evaluation(role, values, _counted(folder) if test else None)
 
 
 def _classes(run: Trained) -> int:

@@ -2,13 +2,17 @@
 
 A fenced block whose info string has `file=NAME` is a file that lies beside the spec (in another encoding
 with `encoding=NAME`). The first block without one is the failing spec, called `spec.dls` or
-`spec.dlspec.yaml`; the last is the repaired one. A file that comes after the failing spec replaces an
+`spec.dlspec.yaml`; the last is the repaired one. Where `command="train --plan long"` stands, it is that
+command which fails, not the check. A file that comes after the failing spec replaces an
 earlier one, and where no spec follows it is itself the repair.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,9 +29,10 @@ class Block:
     """A fenced block of a page as a file."""
 
     def __init__(self, language: str, settings: str, text: str) -> None:
-        chosen = dict(setting.split("=", 1) for setting in settings.split())
+        chosen = dict(setting.split("=", 1) for setting in shlex.split(settings))
         self.is_spec = "file" not in chosen
         self.name = chosen.get("file", SPECS[language])
+        self.command = shlex.split(chosen.get("command", ""))
         self.content = text.encode(chosen.get("encoding", "utf-8"))
 
 
@@ -37,12 +42,12 @@ def blocks(code: str) -> list[Block]:
 
 def check(folder: Path, files: list[Block]) -> list[Diagnostic]:
     """What is found in the last spec among the files."""
-    from dlspec.checking import check_spec, open_spec
+    import dlspec
 
     for file in files:
         (folder / file.name).write_bytes(file.content)
     spec = folder / next(file.name for file in reversed(files) if file.is_spec)
-    return check_spec(open_spec(spec))
+    return list(dlspec.check(spec))
 
 
 def failing(code: str) -> list[Block]:
@@ -51,9 +56,24 @@ def failing(code: str) -> list[Block]:
     return found[: first + 1]
 
 
-@pytest.mark.parametrize("code", CODES)
+COMMANDS = sorted(path.stem for path in PAGES.glob("*.md") if " command=" in path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("code", [code for code in CODES if code not in COMMANDS])
 def test_the_first_example_triggers_just_its_code(code: str, tmp_path: Path) -> None:
     assert {diagnostic.code for diagnostic in check(tmp_path, failing(code))} == {code}
+
+
+@pytest.mark.parametrize("code", COMMANDS)
+def test_the_command_of_the_first_example_ends_with_its_code(code: str, tmp_path: Path) -> None:
+    spec = failing(code)[-1]
+    assert check(tmp_path, failing(code)) == []
+    name, *options = spec.command
+    program = "import sys; from dlspec.cli import main; sys.exit(main())"
+    words = [sys.executable, "-c", program, name, str(tmp_path / spec.name), *options]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert re.findall(r"^(?:error|warning)\[(\w+)\]", ended.stderr, re.MULTILINE) == [code]
 
 
 @pytest.mark.parametrize("code", CODES)

@@ -175,6 +175,27 @@ def test_a_fix_in_a_file_that_is_not_the_last_one_shown_names_it() -> None:
     )
 
 
+def test_two_sources_of_one_name_are_not_mixed() -> None:
+    one, other = Source("--set", "epochs=5"), Source("--set", "a longer argument, epochs=6")
+    diagnostic = problem(
+        "E0113", "message", at(other, "epochs"), "again", also=[(at(one, "epochs"), "first")]
+    )
+    assert shown(diagnostic) == expected(
+        """
+        error[E0113]: message
+         --> --set:1:20
+          |
+        1 | a longer argument, epochs=6
+          |                    ^^^^^^ again
+          |
+         ::: --set:1:1
+          |
+        1 | epochs=5
+          | ------ first
+        """
+    )
+
+
 def test_three_labels_on_one_line_hang_in_steps() -> None:
     source = Source("a.dls", "y = add(left, right, more)\n")
     diagnostic = problem(

@@ -48,9 +48,10 @@ def _rows(diagnostic: Diagnostic, ink: Ink) -> Iterator[str]:
 
 def _snippets(diagnostic: Diagnostic) -> list[tuple[Span, Snippet]]:
     """A snippet for each source with labels, that of the primary label first, each with its first span."""
-    by_source: dict[str, list[Label]] = {}
+    by_source: dict[tuple[str, str], list[Label]] = {}
     for label in sorted(diagnostic.labels, key=lambda label: not label.primary):
-        by_source.setdefault(label.span.source.name, []).append(label)
+        source = label.span.source  # the arguments of two `--set` have the same name
+        by_source.setdefault((source.name, source.text), []).append(label)
     return [
         (labels[0].span, Snippet(labels[0].span.source, labels, severity=diagnostic.severity))
         for labels in by_source.values()

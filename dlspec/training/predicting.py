@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
+ARRAYS = ("x", "inputs", "images", "image", "features", "data")
+"""Names under which an NPZ file may hold inputs, where training read no array by name."""
+
 
 class Inputs(Record):
     """Inputs (N, ...) with a name for each: the file, and the row where a file holds several."""
@@ -32,13 +35,30 @@ class Inputs(Record):
     values: Tensor
 
 
+def load_run(folder: Path | str, *, device: str | None = None) -> Trained:
+    """A run to predict with: `load_run("runs/lenet").predict(images)`."""
+    return Trained(Path(folder), device=device)
+
+
+class Written(Record):
+    """What was predicted and where it was written."""
+
+    out: Path
+    rows: list[dict[str, Any]]
+    notes: list[str]
+
+    def __str__(self) -> str:
+        count = "1 prediction" if len(self.rows) == 1 else f"{len(self.rows):,} predictions"
+        return "\n".join([f"{count} written to {self.out}", *(f"note: {note}" for note in self.notes)])
+
+
 def predict(
     folder: Path, inputs: Sequence[Path], out: Path, *, invert: bool = False, device: str | None = None
-) -> tuple[int, list[str]]:
+) -> Written:
     """Predict for each input with a run's best weights and write `out`, by its suffix CSV or JSON.
 
-    `invert` swaps dark and bright in images. Gives the number of predictions, and notes for the
-    user. Raises RunError for files that cannot be read and for an unknown suffix.
+    `invert` swaps dark and bright in images. Raises RunError for files that cannot be read and for
+    an unknown suffix.
     """
     if out.suffix not in (".csv", ".json"):
         raise RunError(f"`{out}` ends in neither `.csv` nor `.json`", "the suffix chooses the format")
@@ -51,7 +71,7 @@ def predict(
     names, values = [name for one in read for name in one.names], torch.cat([one.values for one in read])
     rows = table(names, run.predict(values), run)
     write_whole(out, json.dumps(rows, indent=1) + "\n" if out.suffix == ".json" else _as_csv(rows))
-    return len(rows), run.notes + _brightness_note(values, run, inverted=invert)
+    return Written(out, rows, run.notes + _brightness_note(values, run, inverted=invert))
 
 
 def expanded(paths: Sequence[Path]) -> list[Path]:
@@ -115,14 +135,14 @@ def _on_white(image: Any) -> Any:
 
 
 def _array(path: Path, run: Trained) -> Tensor:
-    """The array that training read by name, or the file's only one."""
-    named = getattr(run.plan.data.source, "x", None)
-    held = files.array_names(path)
-    name = named if named in held else held[0] if len(held) == 1 else None
+    """The array that training read by name, one of a usual name, or the file's only one."""
+    source, held = run.plan.data.source, files.array_names(path)
+    known = (getattr(source, "x", source.input), *ARRAYS)
+    name = next((name for name in known if name in held), held[0] if len(held) == 1 else None)
     if name is None:
-        wanted = f"`{named}`" if named else "one array"
+        arrays = ", ".join(f"`{one}`" for one in held)
         raise RunError(
-            f"`{path}` does not hold {wanted}", f"its arrays are {', '.join(f'`{one}`' for one in held)}"
+            f"`{path}` does not say which of its arrays is the input", f"name it `x`; it holds {arrays}"
         )
     (array,) = files.read_arrays(path, name)
     values = inputs_of(array, f"`{name}` of `{path}`")

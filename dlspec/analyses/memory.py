@@ -1,0 +1,293 @@
+"""Bytes of activations: what training keeps for the backward pass, and the most that inference holds at once.
+
+Tensors are counted, not a kernel's scratch space, and bytes of weights are counted apart (see `cost`). Views share the
+memory of what they look at. What depends on an open size is an expression of it.
+"""
+
+from __future__ import annotations
+
+from dlspec.graph import Application, Node
+from dlspec.ops.fact import BYTES, FLOATS
+from dlspec.record import TYPE_CHECKING
+from dlspec.sizes import Size, evaluated, product, symbols_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from dlspec.graph import Graph, Tensor
+    from dlspec.ops.fact import Fact
+    from dlspec.sizes import Dim
+    from dlspec.sizes.size import Atom
+
+
+class Memory:
+    """Bytes that a network holds beside its weights."""
+
+    __slots__ = ("activation_bytes", "peak_bytes", "peak_node")
+
+    def __init__(self, activation_bytes: Dim, peak_bytes: Dim | Largest, peak_node: Node | None) -> None:
+        self.activation_bytes = activation_bytes
+        """What a training step keeps between the forward and the backward pass."""
+        self.peak_bytes = peak_bytes
+        """The most that inference holds at once: inputs, results, and what is still needed of what lies between."""
+        self.peak_node = peak_node
+        """Where that is reached; for open sizes, where they are large."""
+
+
+class Largest:
+    """The largest of several sizes, where the open sizes decide which that is."""
+
+    __slots__ = ("sizes",)
+
+    def __init__(self, sizes: tuple[Dim, ...]) -> None:
+        self.sizes = sizes
+
+    def evaluate(self, values: Mapping[str, int]) -> int:
+        return max(evaluated(size, values) for size in self.sizes)
+
+    def __str__(self) -> str:
+        return f"max({', '.join(map(str, self.sizes))})"
+
+    __repr__ = __str__
+
+
+def memory(graph: Graph) -> Memory:
+    """Activation and peak bytes; the graph of training decides the former where it differs."""
+    peak, node = _peak(graph)
+    return Memory(_kept(graph.training or graph), peak, node)
+
+
+def tensor_bytes(fact: Fact) -> Dim:
+    """Bytes of the numbers of a tensor."""
+    return product(fact.shape) * BYTES[fact.dtype]
+
+
+class _Storages:
+    """In whose memory each tensor lies: its own, or that of the tensor of which it is a view."""
+
+    __slots__ = ("_moved", "_owner", "is_training")
+
+    def __init__(self, is_training: bool) -> None:
+        self._owner: dict[Tensor, Tensor] = {}
+        self._moved: set[Tensor] = set()
+        self.is_training = is_training
+
+    def add(self, node: Node) -> None:
+        """Enter the results of a node; its inputs are entered before."""
+        shares = node.op.shares
+        if node.op.training_only and not self.is_training:
+            shares = "same"
+        if not shares or not node.inputs:
+            return
+        source = node.inputs[0]
+        lies_moved = source in self._moved
+        if shares == "packed" and lies_moved:
+            return
+        for tensor in node.outputs:
+            self._owner[tensor] = self.owner(source)
+            if lies_moved or shares == "moved":
+                self._moved.add(tensor)
+
+    def owner(self, tensor: Tensor) -> Tensor:
+        return self._owner.get(tensor, tensor)
+
+
+# What the backward pass keeps
+
+
+def _kept(graph: Graph) -> Dim:
+    """Bytes of everything that some operator keeps, each tensor once."""
+    storages = _Storages(is_training=True)
+    differentiable: set[Node] = set()
+    kept: dict[Tensor, None] = {}
+    total: Dim = 0
+    for node in graph.nodes:
+        storages.add(node)
+        if not _needs_gradient(node, differentiable):
+            continue
+        differentiable.add(node)
+        keeps = node.op.keeps
+        tensors = (*(node.inputs if "x" in keeps else ()), *(node.outputs if "y" in keeps else ()))
+        kept.update(dict.fromkeys(map(storages.owner, tensors)))
+        for fact in node.op.saved(node.at, node.outputs):
+            total = total + tensor_bytes(fact)
+    for tensor in kept:
+        if tensor.node.module is None or tensor.node.inputs:  # a learned tensor is a weight
+            total = total + tensor_bytes(tensor)
+    return total
+
+
+def _needs_gradient(node: Node, differentiable: set[Node]) -> bool:
+    """Whether weights that are trained stand in a node or before it, and a gradient can flow through it."""
+    if not any(tensor.dtype in FLOATS for tensor in node.outputs):
+        return False
+    module = node.module
+    trained = module is not None and not module.frozen and bool(module.weights)
+    return trained or any(tensor.node in differentiable for tensor in node.inputs)
+
+
+# The most that inference holds
+
+
+def _peak(graph: Graph) -> tuple[Dim | Largest, Node | None]:
+    """The largest sum of live bytes over the schedule, and the node where it is reached."""
+    storages = _Storages(is_training=False)
+    for node in graph.nodes:
+        storages.add(node)
+    freed = _freed_after(graph, storages)
+    live: Dim = 0
+    moments: dict[Dim, Node] = {}
+    for node in graph.nodes:
+        for tensor in node.outputs:
+            if storages.owner(tensor) is tensor and not _is_weight(node):
+                live = live + tensor_bytes(tensor)
+        scratch: Dim = 0
+        if not node.op.training_only:
+            # What an operator of several steps makes on its way is what its backward pass would keep.
+            for fact in node.op.saved(node.at, node.outputs):
+                scratch = scratch + tensor_bytes(fact)
+        moments.setdefault(live + scratch, node)
+        for tensor in freed.get(node, ()):
+            live = live - tensor_bytes(tensor)
+    return _largest(moments)
+
+
+def _is_weight(node: Node) -> bool:
+    return not node.inputs and node.module is not None
+
+
+def _freed_after(graph: Graph, storages: _Storages) -> dict[Node, list[Tensor]]:
+    """The tensors whose memory is free once a node has run; inputs and results of the network never are."""
+    last: dict[Tensor, Node] = {}
+    ends = _Ends(graph)
+    for node in graph.nodes:
+        for tensor in node.outputs:
+            last[storages.owner(tensor)] = node
+        for tensor in node.inputs:
+            owner, until = storages.owner(tensor), ends.held_until(tensor, node)
+            if until.index > last[owner].index:
+                last[owner] = until
+    stay = {storages.owner(tensor) for tensor in (*graph.inputs.values(), *graph.outputs.values())}
+    freed: dict[Node, list[Tensor]] = {}
+    for tensor, node in last.items():
+        if tensor not in stay and not _is_weight(tensor.node):
+            freed.setdefault(node, []).append(tensor)
+    return freed
+
+
+class _Ends:
+    """How long a caller holds what it passes to the module of a block: until the block has run."""
+
+    __slots__ = ("_depth", "_last")
+
+    def __init__(self, graph: Graph) -> None:
+        self._depth: dict[Application, int] = {}
+        self._last: dict[Application, Node | None] = {}
+        self._visit(graph.root, 0)
+
+    def _visit(self, application: Application, depth: int) -> Node | None:
+        self._depth[application] = depth
+        last: Node | None = None
+        for step in application.steps:
+            found = step if isinstance(step, Node) else self._visit(step, depth + 1)
+            if found is not None and (last is None or found.index > last.index):
+                last = found
+        self._last[application] = last
+        return last
+
+    def held_until(self, tensor: Tensor, node: Node) -> Node:
+        """The last node of the outermost block that got the tensor from outside, else the node itself."""
+        inside: Application | None = node.application
+        outside: Application | None = tensor.node.application
+        until = node
+        while inside is not outside and inside is not None and outside is not None:
+            if self._depth[inside] >= self._depth[outside]:
+                until = self._last[inside] or until
+                inside = inside.parent
+            else:
+                outside = outside.parent
+        return until
+
+
+# The largest of sizes that may be open
+
+
+def _largest(moments: dict[Dim, Node]) -> tuple[Dim | Largest, Node | None]:
+    """The size that is never below another, or all that may be the largest, with the node of the first."""
+    if not moments:
+        return 0, None
+    values = dict.fromkeys(sorted({name for size in moments for name in symbols_of(size)}), 960)
+    ranked = sorted(moments, key=lambda size: evaluated(size, values), reverse=True)
+    kept: list[Dim] = []
+    for size in ranked:
+        if not any(is_at_least(larger, size) for larger in kept):
+            kept.append(size)
+    return (kept[0] if len(kept) == 1 else Largest(tuple(kept))), moments[kept[0]]
+
+
+def is_at_least(larger: Dim, smaller: Dim) -> bool:
+    """Whether it is seen at once that one size is never below another, for open sizes of 1 and more.
+
+    Every term that is taken away must be covered by terms that are added, factor by factor.
+    """
+    difference = larger - smaller
+    if isinstance(difference, int):
+        return difference >= 0
+    terms = [((), difference.constant), *difference.terms.items()]
+    spare = {atoms: count for atoms, count in terms if count > 0}
+    for atoms, count in terms:
+        owed = -count
+        for cover in spare if owed > 0 else ():
+            if owed > 0 and spare[cover] and _covers(cover, atoms):
+                paid = min(owed, spare[cover])
+                spare[cover] -= paid
+                owed -= paid
+        if owed > 0:
+            return False
+    return True
+
+
+def _covers(larger: tuple[Atom, ...], smaller: tuple[Atom, ...]) -> bool:
+    """Whether a product is never below another: each factor has one above it, and what is left over is at least 1."""
+    rest = list(larger)
+    for atom in smaller:
+        above = next((other for other in rest if _is_above(other, atom)), None)
+        if above is None:
+            return False
+        rest.remove(above)
+    return all(_line(atom) is not None and _is_above(atom, None) for atom in rest)
+
+
+def _is_above(larger: Atom, smaller: Atom | None) -> bool:
+    """Whether `(x + a)//s >= (x + b)//t` for every x of 1 and more; None stands for the number 1."""
+    one, other = _line(larger), None if smaller is None else _line(smaller)
+    if larger == smaller:
+        return True
+    if one is None or (other is None and smaller is not None):
+        return False
+    name, offset, divisor = one
+    if other is None:
+        return 1 + offset >= divisor
+    # Both sides of t·(x + a) >= s·(x + b) are lines: it holds from 1 on if it does at 1 and the left one is as steep.
+    return name == other[0] and other[2] >= divisor and other[2] * (1 + offset) >= divisor * (1 + other[1])
+
+
+def _line(atom: Atom) -> tuple[str, int, int] | None:
+    """The name, offset and divisor of an atom `(x + a)//s`; None where it is another expression."""
+    if isinstance(atom, str):
+        return atom, 0, 1
+    numerator, divisor = atom.numerator, atom.divisor
+    if not isinstance(numerator, Size) or not isinstance(divisor, int) or len(numerator.terms) != 1:
+        return None
+    ((atoms, count),) = numerator.terms.items()
+    if count != 1 or len(atoms) != 1 or not isinstance(atoms[0], str):
+        return None
+    return atoms[0], numerator.constant, divisor
+
+
+def total_bytes(facts: Iterable[Fact]) -> Dim:
+    """Bytes of several tensors together."""
+    total: Dim = 0
+    for fact in facts:
+        total = total + tensor_bytes(fact)
+    return total
