@@ -72,7 +72,9 @@ class Spec:
             self._must_be_known(name)
         return elaborate(self.scope, name, settings=settings, inputs=inputs, application=application)
 
-    def graph(self, network: str | None = None, *, settings: Settings | None = None, inputs: Closed | None = None) -> Graph:
+    def graph(
+        self, network: str | None = None, *, settings: Settings | None = None, inputs: Closed | None = None
+    ) -> Graph:
         """The graph of a network without a mistake; raises SpecError with the diagnostics otherwise."""
         made, problems = self.make(network, settings=settings, inputs=inputs)
         errors = [p for p in (*self.problems, *problems) if p.severity == "error"]
@@ -154,16 +156,26 @@ def _no_such_spec(text: str, path: Path) -> Diagnostic:
     names = zoo_names()
     folder = path.parent
     if folder.is_dir():
-        names += [str(folder / p.name) if str(folder) != "." else p.name for p in folder.iterdir() if p.suffix in SUFFIXES]
+        names += [
+            str(folder / p.name) if str(folder) != "." else p.name
+            for p in folder.iterdir()
+            if p.suffix in SUFFIXES
+        ]
     close = near(text, names)
-    notes = [f"there is {' and '.join(f'`{n}`' for n in close)}"] if close else [f"the zoo has {', '.join(zoo_names())}"]
+    notes = (
+        [f"there is {' and '.join(f'`{n}`' for n in close)}"]
+        if close
+        else [f"the zoo has {', '.join(zoo_names())}"]
+    )
     return problem("E0101", f"there is no file `{text}` and no zoo network of that name", notes=notes)
 
 
 # Checking a whole spec
 
 
-def check_spec(spec: Spec, network: str | None = None, *, settings: Settings | None = None) -> list[Diagnostic]:
+def check_spec(
+    spec: Spec, network: str | None = None, *, settings: Settings | None = None
+) -> list[Diagnostic]:
     """Every problem of a spec: syntax, names, every network that can be made, every plan, lints; each once, in order."""
     from dlspec.diagnostics.listing import sort, unique
 
@@ -184,7 +196,14 @@ def check_spec(spec: Spec, network: str | None = None, *, settings: Settings | N
 
         found += unused_definitions(spec.scope)
         if not names and not plans and not found and not spec.scope.names:
-            found.append(problem("E0218", f"`{spec.source.name}` defines nothing", spec.source.span(0, 0), "no network, no block"))
+            found.append(
+                problem(
+                    "E0218",
+                    f"`{spec.source.name}` defines nothing",
+                    spec.source.span(0, 0),
+                    "no network, no block",
+                )
+            )
     return sort(unique(_merged(found)))
 
 
@@ -223,7 +242,10 @@ def check_plans(
 
 
 def resolve_plan(
-    spec: Spec, plan: tree.Plan, graphs: dict[str, Graph | None] | None = None, settings: Settings | None = None
+    spec: Spec,
+    plan: tree.Plan,
+    graphs: dict[str, Graph | None] | None = None,
+    settings: Settings | None = None,
 ) -> tuple[tuple[ResolvedPlan, Graph] | None, list[Diagnostic]]:
     """A plan with every default, and the network it trains; None where a mistake of either prevents it."""
     from dlspec.plan.read import read_plan
@@ -274,13 +296,16 @@ def network_facts(graph: Graph) -> NetworkFacts:
     from dlspec.plan.network_facts import NetworkFacts, TensorFacts
 
     inputs = {
-        name: TensorFacts(dtype=t.dtype, shape=list(t.shape), op=None, span=t.node.span) for name, t in graph.inputs.items()
+        name: TensorFacts(dtype=t.dtype, shape=list(t.shape), op=None, span=t.node.span)
+        for name, t in graph.inputs.items()
     }
     outputs = {
         name: TensorFacts(dtype=t.dtype, shape=list(t.shape), op=t.node.op.name, span=t.node.span)
         for name, t in graph.outputs.items()
     }
-    parameters = tuple(param.name for param in graph.definition.params) if graph.definition is not None else ()
+    parameters = (
+        tuple(param.name for param in graph.definition.params) if graph.definition is not None else ()
+    )
     return NetworkFacts(name=graph.name, inputs=inputs, outputs=outputs, parameters=parameters)
 
 
@@ -296,10 +321,14 @@ def parsed_setting(text: str) -> tuple[str, tree.Expr]:
     key, equals, _ = text.partition("=")
     source = Source("--set", text)
     if not equals or not key.strip():
-        raise SpecError([problem("E0106", f"`{text}` is not `key=value`", source.span(0, len(text)), "no `=`")])
+        raise SpecError(
+            [problem("E0106", f"`{text}` is not `key=value`", source.span(0, len(text)), "no `=`")]
+        )
     value, problems, _ = parse(source, "expression", len(key) + 1, len(text))
     if value is None or problems:
-        raise SpecError(problems or [problem("E0106", "a value is missing", source.span(len(key), len(text)), "here")])
+        raise SpecError(
+            problems or [problem("E0106", "a value is missing", source.span(len(key), len(text)), "here")]
+        )
     return key.strip(), value
 
 
@@ -310,6 +339,13 @@ def parsed_input(text: str) -> tuple[str, tuple[str, tuple[int, ...]]]:
     if not equals or not all(part.isdigit() and 0 < int(part) < 10**9 for part in parts):
         source = Source("--input", text)
         raise SpecError(
-            [problem("E0106", f"`{text}` does not give sizes", source.span(0, len(text)), "write `image=1x3x224x224`")]
+            [
+                problem(
+                    "E0106",
+                    f"`{text}` does not give sizes",
+                    source.span(0, len(text)),
+                    "write `image=1x3x224x224`",
+                )
+            ]
         )
     return name.strip(), (text, tuple(map(int, parts)))

@@ -57,7 +57,12 @@ class Network:
     """A spec with one of its networks chosen, its parameters set and its open sizes closed, perhaps."""
 
     def __init__(
-        self, spec: Spec, name: str | None = None, *, set: Mapping[str, Any] | None = None, inputs: Sizes | None = None
+        self,
+        spec: Spec,
+        name: str | None = None,
+        *,
+        set: Mapping[str, Any] | None = None,
+        inputs: Sizes | None = None,
     ) -> None:
         self.spec = spec
         self.name = name
@@ -87,7 +92,11 @@ class Network:
 
 
 def load(
-    spec: str | Path, *, network: str | None = None, set: Mapping[str, Any] | None = None, inputs: Sizes | None = None
+    spec: str | Path,
+    *,
+    network: str | None = None,
+    set: Mapping[str, Any] | None = None,
+    inputs: Sizes | None = None,
 ) -> Network:
     """A spec by its file or by the name of a zoo network.
 
@@ -111,7 +120,9 @@ def summarize(spec: str | Path | Network) -> Summary:
     return summary(_network(spec).graph)
 
 
-def draw(spec: str | Path | Network, out: str | Path, *, depth: int | None = None, full: bool = False) -> None:
+def draw(
+    spec: str | Path | Network, out: str | Path, *, depth: int | None = None, full: bool = False
+) -> None:
     """Draw a network into a file; its suffix chooses: svg, png, pdf, dot, mmd."""
     from dlspec.drawing import draw as drawn
 

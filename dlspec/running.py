@@ -65,7 +65,15 @@ def _chosen(spec: Spec, name: str | None) -> tree.Plan:
         raise SpecError(spec.problems)
     known = ", ".join(f"`{n}`" for n in spec.plans)
     if name is None:
-        raise SpecError([problem("E0609", f"`{spec.source.name}` has no plan", notes=["a plan says data, loss, optimizer and epochs"])])
+        raise SpecError(
+            [
+                problem(
+                    "E0609",
+                    f"`{spec.source.name}` has no plan",
+                    notes=["a plan says data, loss, optimizer and epochs"],
+                )
+            ]
+        )
     close = near(name, list(spec.plans))
     raise SpecError(
         [problem("E0609", f"`{spec.source.name}` has no plan `{name}`",
@@ -96,7 +104,10 @@ def run_files(spec: Spec, plan: ResolvedPlan, graph: Graph, *, allow_code: bool)
     from dlspec.drawing import svg_or_none
     from dlspec.front import lowered
 
-    files = {"spec.dlspec.yaml": resolved_spec(spec, plan), "model.py": lowered(graph, allow_code=allow_code).source}
+    files = {
+        "spec.dlspec.yaml": resolved_spec(spec, plan),
+        "model.py": lowered(graph, allow_code=allow_code).source,
+    }
     figure = svg_or_none(graph)
     if figure is not None:
         files["figure.svg"] = figure

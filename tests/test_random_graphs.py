@@ -48,7 +48,11 @@ class Draw:
         return self.random.randint(low, high)
 
     def pair(self, low: int = 1, high: int = 4) -> int | list[int]:
-        return self.small(low, high) if self.random.random() < 0.7 else [self.small(low, high), self.small(low, high)]
+        return (
+            self.small(low, high)
+            if self.random.random() < 0.7
+            else [self.small(low, high), self.small(low, high)]
+        )
 
     def flag(self) -> bool:
         return self.random.random() < 0.5
@@ -100,7 +104,12 @@ def transposed(d: Draw) -> Step:
     out, kernel, stride, padding = d.small(1, 4), d.small(1, 4), d.small(1, 3), d.small(0, 2)
     output_padding = d.random.choice((0, 0, 0, 1, 2))
     channels = x[1].shape[1] if x[1].dim() > 1 else 1
-    extra = {"stride": stride, "padding": padding, "output_padding": output_padding, "dilation": d.small(1, 2)}
+    extra = {
+        "stride": stride,
+        "padding": padding,
+        "output_padding": output_padding,
+        "dilation": d.small(1, 2),
+    }
     spec = f"conv_transpose2d({out}, {kernel}, {arguments(**extra)})"
 
     def make() -> nn.Module:
@@ -117,7 +126,12 @@ def max_pool(d: Draw) -> Step:
     extra: dict[str, object] = {"padding": d.small(0, 2), "dilation": d.small(1, 2), "ceil_mode": d.flag()}
     if d.flag():
         extra["stride"] = d.small(1, 3)
-    return module(d, x, f"max_pool2d({written(kernel)}, {arguments(**extra)})", lambda: nn.MaxPool2d(tupled(kernel), **extra))
+    return module(
+        d,
+        x,
+        f"max_pool2d({written(kernel)}, {arguments(**extra)})",
+        lambda: nn.MaxPool2d(tupled(kernel), **extra),
+    )
 
 
 def avg_pool(d: Draw) -> Step:
@@ -126,13 +140,20 @@ def avg_pool(d: Draw) -> Step:
     extra: dict[str, object] = {"padding": d.small(0, 2), "ceil_mode": d.flag()}
     if d.flag():
         extra["stride"] = d.small(1, 3)
-    return module(d, x, f"avg_pool2d({written(kernel)}, {arguments(**extra)})", lambda: nn.AvgPool2d(tupled(kernel), **extra))
+    return module(
+        d,
+        x,
+        f"avg_pool2d({written(kernel)}, {arguments(**extra)})",
+        lambda: nn.AvgPool2d(tupled(kernel), **extra),
+    )
 
 
 def adaptive(d: Draw) -> Step:
     x = d.pick(4)
     size = d.pair(1, 5)
-    kind, name = d.random.choice(((nn.AdaptiveAvgPool2d, "adaptive_avg_pool2d"), (nn.AdaptiveMaxPool2d, "adaptive_max_pool2d")))
+    kind, name = d.random.choice(
+        ((nn.AdaptiveAvgPool2d, "adaptive_avg_pool2d"), (nn.AdaptiveMaxPool2d, "adaptive_max_pool2d"))
+    )
     return module(d, x, f"{name}({written(size)})", lambda: kind(tupled(size)))
 
 
@@ -161,7 +182,12 @@ def layer_norm(d: Draw) -> Step:
 def linear(d: Draw) -> Step:
     x = d.pick(2, 3, 4)
     out, bias = d.small(1, 6), d.flag()
-    return module(d, x, f"linear({out}, bias={written(bias)})", lambda: nn.Linear(x[1].shape[-1], out, bias=bias, **META))
+    return module(
+        d,
+        x,
+        f"linear({out}, bias={written(bias)})",
+        lambda: nn.Linear(x[1].shape[-1], out, bias=bias, **META),
+    )
 
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -261,7 +287,9 @@ def matmul(d: Draw) -> Step:
 
 def join(d: Draw) -> Step:
     first = d.pick(2, 3, 4)
-    alike = [v for v in d.values if v[1].dim() == first[1].dim() and v[1].shape[2:] == first[1].shape[2:]] or [first]
+    alike = [
+        v for v in d.values if v[1].dim() == first[1].dim() and v[1].shape[2:] == first[1].shape[2:]
+    ] or [first]
     several = [first, *(d.random.choice(alike) for _ in range(d.small(1, 2)))]
     if d.random.random() < 0.1:
         several.append(d.pick(2, 3, 4))
@@ -283,9 +311,17 @@ def interpolate(d: Draw) -> Step:
     mode = d.random.choice(("nearest", "bilinear"))
     if d.flag():
         size = d.pair(1, 8)
-        return plain(x, f'interpolate({written(size)}, mode="{mode}")', lambda: F.interpolate(x[1], tupled(size), mode=mode))
+        return plain(
+            x,
+            f'interpolate({written(size)}, mode="{mode}")',
+            lambda: F.interpolate(x[1], tupled(size), mode=mode),
+        )
     scale = d.random.choice((2, 3, 0.5, 1.5))
-    return plain(x, f'interpolate(scale_factor={scale}, mode="{mode}")', lambda: F.interpolate(x[1], scale_factor=scale, mode=mode))
+    return plain(
+        x,
+        f'interpolate(scale_factor={scale}, mode="{mode}")',
+        lambda: F.interpolate(x[1], scale_factor=scale, mode=mode),
+    )
 
 
 def shuffle(d: Draw) -> Step:
@@ -344,13 +380,27 @@ def grow(d: Draw) -> bool:
     spec, made, run = d.random.choice(STEPS)(d)
     name = f"v{len(d.values)}"
     labelled = spec.partition(" -> ")
-    line = f"{labelled[0]} -> m{name}: {labelled[2]}" if labelled[1] else f"(m{name}: {spec})" if _may_be_named(spec) else spec
+    line = (
+        f"{labelled[0]} -> m{name}: {labelled[2]}"
+        if labelled[1]
+        else f"(m{name}: {spec})"
+        if _may_be_named(spec)
+        else spec
+    )
     d.lines.append(f"  {name} = {line}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             result = run()
-    except (RuntimeError, ValueError, IndexError, AssertionError, TypeError, ZeroDivisionError, NotImplementedError):
+    except (
+        RuntimeError,
+        ValueError,
+        IndexError,
+        AssertionError,
+        TypeError,
+        ZeroDivisionError,
+        NotImplementedError,
+    ):
         return False
     assert isinstance(result, Tensor)
     d.parameters += sum(p.numel() for m in made for p in m.parameters())
@@ -364,7 +414,9 @@ def _may_be_named(spec: str) -> bool:
 
 def judged(d: Draw) -> tuple[object, list[str]]:
     inputs = "\n".join(
-        f"  input {name}: float32[{', '.join(map(str, value.shape))}]" for name, value in d.values if name.startswith("x")
+        f"  input {name}: float32[{', '.join(map(str, value.shape))}]"
+        for name, value in d.values
+        if name.startswith("x")
     )
     last = f"v{len(d.values) - 1}" if not d.values[-1][0].startswith("x") else d.values[-1][0]
     text = "network random {\n" + inputs + "\n" + "\n".join(d.lines) + f"\n  output y = {last}\n}}\n"
@@ -378,7 +430,11 @@ def judged(d: Draw) -> tuple[object, list[str]]:
 def start(seed: int) -> Draw:
     d = Draw(seed)
     batch = d.small(1, 3)
-    shapes = [(batch, d.small(1, 6), d.small(1, 12), d.small(1, 12)), (batch, d.small(1, 6), d.small(1, 10)), (batch, d.small(1, 8))]
+    shapes = [
+        (batch, d.small(1, 6), d.small(1, 12), d.small(1, 12)),
+        (batch, d.small(1, 6), d.small(1, 10)),
+        (batch, d.small(1, 8)),
+    ]
     if d.random.random() < 0.2:
         shapes.append((batch, d.small(1, 4), d.small(1, 6), d.small(1, 6), d.small(1, 6)))
     for shape in shapes:
@@ -398,7 +454,10 @@ def check_one(seed: int) -> str | None:
         d.values.pop()  # an empty tensor: the last step is judged as one that does not run
     graph, notes = judged(d)
     if (graph is not None) != runs:
-        return f"seed {seed}: torch {'runs' if runs else 'refuses'} it, the checker does not agree\n" + "\n".join(notes)
+        return (
+            f"seed {seed}: torch {'runs' if runs else 'refuses'} it, the checker does not agree\n"
+            + "\n".join(notes)
+        )
     if graph is None:
         return None
     for name, value in d.values:

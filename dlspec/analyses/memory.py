@@ -100,7 +100,7 @@ def _kept(graph: Graph) -> Dim:
     storages = _Storages(is_training=True)
     differentiable: set[Node] = set()
     kept: dict[Tensor, None] = {}
-    total: Dim = 0
+    saved = _Pile()
     for node in graph.nodes:
         storages.add(node)
         if not _needs_gradient(node, differentiable):
@@ -110,11 +110,11 @@ def _kept(graph: Graph) -> Dim:
         tensors = (*(node.inputs if "x" in keeps else ()), *(node.outputs if "y" in keeps else ()))
         kept.update(dict.fromkeys(map(storages.owner, tensors)))
         for fact in node.op.saved(node.at, node.outputs):
-            total = total + tensor_bytes(fact)
+            saved.add(fact)
     for tensor in kept:
-        if tensor.node.module is None or tensor.node.inputs:  # a learned tensor is a weight
-            total = total + tensor_bytes(tensor)
-    return total
+        if not _is_weight(tensor.node):
+            saved.add(tensor)
+    return saved.bytes
 
 
 def _needs_gradient(node: Node, differentiable: set[Node]) -> bool:
@@ -135,21 +135,60 @@ def _peak(graph: Graph) -> tuple[Dim | Largest, Node | None]:
     for node in graph.nodes:
         storages.add(node)
     freed = _freed_after(graph, storages)
-    live: Dim = 0
-    moments: dict[Dim, Node] = {}
+    live = _Pile()
+    moments: dict[frozenset[tuple[Dim, int]], Node] = {}
     for node in graph.nodes:
         for tensor in node.outputs:
             if storages.owner(tensor) is tensor and not _is_weight(node):
-                live = live + tensor_bytes(tensor)
-        scratch: Dim = 0
-        if not node.op.training_only:
-            # What an operator of several steps makes on its way is what its backward pass would keep.
-            for fact in node.op.saved(node.at, node.outputs):
-                scratch = scratch + tensor_bytes(fact)
-        moments.setdefault(live + scratch, node)
-        for tensor in freed.get(node, ()):
-            live = live - tensor_bytes(tensor)
-    return _largest(moments)
+                live.add(tensor)
+        # What an operator of several steps makes on its way is what its backward pass would keep.
+        scratch = () if node.op.training_only else tuple(node.op.saved(node.at, node.outputs))
+        for fact in scratch:
+            live.add(fact)
+        moments.setdefault(live.moment, node)
+        for fact in (*scratch, *freed.get(node, ())):
+            live.remove(fact)
+    return _largest({_sum(moment): node for moment, node in reversed(moments.items())})
+
+
+class _Pile:
+    """Tensors counted by their bytes: many layers have few sizes, and adding up open sizes costs microseconds."""
+
+    __slots__ = ("_bytes", "_counts")
+
+    def __init__(self) -> None:
+        self._bytes: dict[tuple[object, ...], Dim] = {}
+        self._counts: dict[Dim, int] = {}
+
+    def add(self, fact: Fact, count: int = 1) -> None:
+        key = (fact.dtype, *fact.shape)
+        size = self._bytes.get(key)
+        if size is None:
+            size = self._bytes[key] = tensor_bytes(fact)
+        total = self._counts.get(size, 0) + count
+        if total:
+            self._counts[size] = total
+        else:
+            del self._counts[size]
+
+    def remove(self, fact: Fact) -> None:
+        self.add(fact, -1)
+
+    @property
+    def moment(self) -> frozenset[tuple[Dim, int]]:
+        """What lies on it: bytes, and how many tensors of so many bytes."""
+        return frozenset(self._counts.items())
+
+    @property
+    def bytes(self) -> Dim:
+        return _sum(self.moment)
+
+
+def _sum(moment: Iterable[tuple[Dim, int]]) -> Dim:
+    total: Dim = 0
+    for size, count in moment:
+        total = total + size * count
+    return total
 
 
 def _is_weight(node: Node) -> bool:
@@ -283,11 +322,3 @@ def _line(atom: Atom) -> tuple[str, int, int] | None:
     if count != 1 or len(atoms) != 1 or not isinstance(atoms[0], str):
         return None
     return atoms[0], numerator.constant, divisor
-
-
-def total_bytes(facts: Iterable[Fact]) -> Dim:
-    """Bytes of several tensors together."""
-    total: Dim = 0
-    for fact in facts:
-        total = total + tensor_bytes(fact)
-    return total

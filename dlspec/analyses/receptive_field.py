@@ -78,6 +78,13 @@ class Reach:
         """Whether positions within the span are not seen, as by dilated windows."""
         return self.mask is not None
 
+    def ends(self, unit: int = 0) -> tuple[int, int]:
+        """The first and the last position that a unit sees, before the axis and beyond it too."""
+        below = 2 * self.denominator
+        middle = self.twice_centre + (2 * unit * self.numerator if self.place is not None else 0)
+        half = (self.span - 1) * self.denominator
+        return (middle - half) // below, -((-middle - half) // below)
+
     def __repr__(self) -> str:
         return f"Reach({', '.join(f'{name}={getattr(self, name)}' for name in self.__slots__)})"
 
@@ -226,6 +233,8 @@ def _views(graph: Graph, start: Tensor, spreads: _Spreads) -> dict[Node, View]:
             if inner is None:
                 continue
             spread = spreads.of(node, port)
+            if not _reads(spread):
+                continue
             key = (id(inner), id(spread))
             if key not in known:
                 known[key] = (_through(inner, spread, tensor.shape, start.shape), inner, spread)
@@ -234,6 +243,11 @@ def _views(graph: Graph, start: Tensor, spreads: _Spreads) -> dict[Node, View]:
         if found is not None:
             views[node] = found
     return views
+
+
+def _reads(spread: tuple[Seen, ...]) -> bool:
+    """Whether any number is read; of a tensor that only lends its size none is."""
+    return not spread or any(place is not None or isinstance(much, str) for place, much in spread)
 
 
 def _through(inner: View, spread: tuple[Seen, ...], shape: tuple[Dim, ...], lengths: tuple[Dim, ...]) -> View:

@@ -19,7 +19,9 @@ FORMATS = ("full", "concise", "json", "sarif", "github")
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("files", metavar="FILE", nargs="+", help="specs, names of zoo networks, or - for standard input")
+    parser.add_argument(
+        "files", metavar="FILE", nargs="+", help="specs, names of zoo networks, or - for standard input"
+    )
     parser.add_argument("--network", metavar="NAME", help="only this network of the file")
     parser.add_argument("--format", choices=FORMATS, default="full", help="how findings are written (full)")
     parser.add_argument("--strict", action="store_true", help="warnings are findings too")

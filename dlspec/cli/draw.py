@@ -12,9 +12,15 @@ def arguments(parser: ArgumentParser) -> None:
     from dlspec.cli import common
 
     common(parser)
-    parser.add_argument("-o", "--out", metavar="OUT", required=True, help="out.svg, out.png, out.pdf, out.dot or out.mmd")
     parser.add_argument(
-        "--input", metavar="NAME=SIZES", action="append", default=[], help="close open sizes: image=1x3x224x224"
+        "-o", "--out", metavar="OUT", required=True, help="out.svg, out.png, out.pdf, out.dot or out.mmd"
+    )
+    parser.add_argument(
+        "--input",
+        metavar="NAME=SIZES",
+        action="append",
+        default=[],
+        help="close open sizes: image=1x3x224x224",
     )
     parser.add_argument("--depth", type=int, metavar="N", help="open blocks only this deep")
     parser.add_argument("--full", action="store_true", help="draw every repeat and every node")

@@ -1,8 +1,8 @@
 """Derive a layer's numbers with the formulas of the course, or show the page of a code.
 
-  dlspec explain lenet               the network, part by part
-  dlspec explain lenet:features.0    one layer: size, parameters, receptive field
-  dlspec explain E0302               a code (or its name, `shapes-differ`)
+dlspec explain lenet               the network, part by part
+dlspec explain lenet:features.0    one layer: size, parameters, receptive field
+dlspec explain E0302               a code (or its name, `shapes-differ`)
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--network", metavar="NAME", help="which network of the file (the last, by default)")
     parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="network.classes=10")
     parser.add_argument(
-        "--input", metavar="NAME=SIZES", action="append", default=[], help="close open sizes: image=1x3x224x224"
+        "--input",
+        metavar="NAME=SIZES",
+        action="append",
+        default=[],
+        help="close open sizes: image=1x3x224x224",
     )
 
 
@@ -33,7 +37,10 @@ def run(options: Namespace) -> int:
         print(explain.terminal(found, colour=colour(sys.stdout)).rstrip())
         return 0
     if options.what[:1] in "EWew" and options.what[1:].isdigit():
-        print(f"there is no code `{options.what}`; near: {', '.join(explain.near_codes(options.what))}", file=sys.stderr)
+        print(
+            f"there is no code `{options.what}`; near: {', '.join(explain.near_codes(options.what))}",
+            file=sys.stderr,
+        )
         return 2
     return _layer(options)
 

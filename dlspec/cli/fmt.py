@@ -11,8 +11,12 @@ if TYPE_CHECKING:
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("files", metavar="FILE", nargs="+", help="specs; - reads standard input and writes standard output")
-    parser.add_argument("--check", action="store_true", help="only say which files would change; exit code 1 if any")
+    parser.add_argument(
+        "files", metavar="FILE", nargs="+", help="specs; - reads standard input and writes standard output"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="only say which files would change; exit code 1 if any"
+    )
 
 
 def run(options: Namespace) -> int:

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("folder", metavar="RUN", help="a run folder")
-    parser.add_argument("inputs", metavar="INPUT", nargs="+", help="pictures, .npz or .csv files, or folders of them")
+    parser.add_argument(
+        "inputs", metavar="INPUT", nargs="+", help="pictures, .npz or .csv files, or folders of them"
+    )
     parser.add_argument("-o", "--out", metavar="OUT", required=True, help="out.csv or out.json")
 
 
@@ -20,4 +22,6 @@ def run(options: Namespace) -> int:
     from dlspec.cli.runs import reporting, training
 
     predict = training("run").predict
-    return reporting(lambda: predict(Path(options.folder), [Path(name) for name in options.inputs], Path(options.out)))
+    return reporting(
+        lambda: predict(Path(options.folder), [Path(name) for name in options.inputs], Path(options.out))
+    )

@@ -52,4 +52,6 @@ def write_text(path: str, text: str) -> None:
     except OSError as error:
         from dlspec.diagnostics.record import SpecError, problem
 
-        raise SpecError([problem("E0101", f"`{path}` cannot be written: {error.strerror or error}")]) from None
+        raise SpecError(
+            [problem("E0101", f"`{path}` cannot be written: {error.strerror or error}")]
+        ) from None

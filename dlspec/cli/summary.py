@@ -15,7 +15,11 @@ def arguments(parser: ArgumentParser) -> None:
 
     common(parser)
     parser.add_argument(
-        "--input", metavar="NAME=SIZES", action="append", default=[], help="close open sizes: image=1x3x224x224"
+        "--input",
+        metavar="NAME=SIZES",
+        action="append",
+        default=[],
+        help="close open sizes: image=1x3x224x224",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -47,5 +51,9 @@ def known_inputs(given: dict[str, object], inputs: dict[str, object]) -> None:
     for name in given:
         if name not in inputs:
             raise SpecError(
-                [problem("E0110", f"the network has no input `{name}`", notes=[f"it has {', '.join(inputs)}"])]
+                [
+                    problem(
+                        "E0110", f"the network has no input `{name}`", notes=[f"it has {', '.join(inputs)}"]
+                    )
+                ]
             )

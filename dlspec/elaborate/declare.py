@@ -66,13 +66,13 @@ def _dtype(run: Run, frame: Frame, written: tree.TensorType) -> tuple[str | None
 
 def _axis(run: Run, frame: Frame, axis: tree.Expr) -> Any:
     """The size of an axis: a number, a name that stays open, or arithmetic of both."""
-    from dlspec.elaborate.evaluate import evaluate
-
     seen = _with_sizes(run, frame, axis)
-    value = evaluate(run, seen, axis)
+    value = run.language.evaluate(run, seen, axis)
     if isinstance(value, bool) or not isinstance(value, (int, Size)):
         if value is not UNKNOWN:
-            run.report(frame, "E0201", "an axis is a whole number or a name", axis.span, f"is {kind_of(value)}")
+            run.report(
+                frame, "E0201", "an axis is a whole number or a name", axis.span, f"is {kind_of(value)}"
+            )
         return UNKNOWN
     if isinstance(value, int) and value < 1:
         run.report(frame, "E0202", "an axis has at least one position", axis.span, f"is {value}")
@@ -109,23 +109,29 @@ def _declare(run: Run, frame: Frame, where: tuple[tree.Expr, ...]) -> None:
             run.graph.declared.append((relation, left, right))
             run.domain = run.domain.with_condition(Condition(relation, left, right))
             if run.domain.impossible:
-                run.report(frame, "E0310", "what the inputs declare cannot hold together", expr.span, "leaves no size")
+                run.report(
+                    frame,
+                    "E0310",
+                    "what the inputs declare cannot hold together",
+                    expr.span,
+                    "leaves no size",
+                )
                 return
 
 
 def _facts(run: Run, frame: Frame, expr: tree.Expr) -> list[tuple[str, Dim, Dim]]:
     """What a declaration says, as `==` and `>=` between sizes."""
-    from dlspec.elaborate.evaluate import evaluate
-
     seen = Frame(frame.file, frame.application, frame.scope, frame.uses, frame)
     seen.env.update(run.sizes)
     if isinstance(expr, tree.Binary) and expr.operator == "and":
         return _facts(run, frame, expr.left) + _facts(run, frame, expr.right)
     if isinstance(expr, tree.Binary) and expr.operator == "in" and isinstance(expr.right, tree.RangeExpr):
-        size, low, high = (evaluate(run, seen, e) for e in (expr.left, expr.right.low, expr.right.high))
+        size, low, high = (
+            run.language.evaluate(run, seen, e) for e in (expr.left, expr.right.low, expr.right.high)
+        )
         if all(isinstance(v, (int, Size)) for v in (size, low, high)):
             return [(">=", size, low), (">=", high, size)]
-    value = evaluate(run, seen, expr)
+    value = run.language.evaluate(run, seen, expr)
     if isinstance(value, Open):
         left, right = value.left, value.right
         facts = {

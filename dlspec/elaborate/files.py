@@ -90,7 +90,12 @@ class Files:
                 scope.plans.setdefault(item.name, item)
             case _:
                 self.problems.append(
-                    problem("E0216", "this does not stand at the top of a file", item.span, "belongs in a network or block")
+                    problem(
+                        "E0216",
+                        "this does not stand at the top of a file",
+                        item.span,
+                        "belongs in a network or block",
+                    )
                 )
 
     def _add(self, scope: FileScope, name: str, span: Span, value: Any) -> None:
@@ -107,7 +112,13 @@ class Files:
 
     def _twice(self, what: str, name: str, span: Span, first: Span) -> None:
         self.problems.append(
-            problem("E0113", f"the {what} `{name}` is defined twice", span, "again here", also=[(first, "first here")])
+            problem(
+                "E0113",
+                f"the {what} `{name}` is defined twice",
+                span,
+                "again here",
+                also=[(first, "first here")],
+            )
         )
 
     # Imports
@@ -155,7 +166,12 @@ class Files:
         key = str(path)
         if key in self._loading or (scope.path and path == scope.path.resolve()):
             self.problems.append(
-                problem("E0117", f'"{item.path}" imports this file in turn', item.path_span, "closes a circle of imports")
+                problem(
+                    "E0117",
+                    f'"{item.path}" imports this file in turn',
+                    item.path_span,
+                    "closes a circle of imports",
+                )
             )
             return None
         if key in self.scopes:
@@ -166,9 +182,13 @@ class Files:
             )
             return None
         try:
-            source = Source.read(path, str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else key)
+            source = Source.read(
+                path, str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else key
+            )
         except (OSError, UnicodeDecodeError) as error:
-            self.problems.append(problem("E0101", f'"{item.path}" cannot be read', item.path_span, str(error)))
+            self.problems.append(
+                problem("E0101", f'"{item.path}" cannot be read', item.path_span, str(error))
+            )
             return None
         return self.load(source, path)
 
@@ -201,7 +221,9 @@ def zoo_names() -> list[str]:
     """The files of the zoo by their names."""
     if not ZOO.is_dir():
         return []
-    return sorted(path.name.partition(".")[0] for path in ZOO.iterdir() if path.name.endswith((".dls", ".dlspec.yaml")))
+    return sorted(
+        path.name.partition(".")[0] for path in ZOO.iterdir() if path.name.endswith((".dls", ".dlspec.yaml"))
+    )
 
 
 def _not_there(name: str, span: Span, imported: FileScope) -> Diagnostic:
@@ -219,7 +241,11 @@ def _no_file(item: tree.Import, target: Path) -> Diagnostic:
     from dlspec.diagnostics.near_names import near
 
     folder = target.parent
-    names = [p.name for p in folder.iterdir() if p.name.endswith((".dls", ".yaml", ".yml"))] if folder.is_dir() else []
+    names = (
+        [p.name for p in folder.iterdir() if p.name.endswith((".dls", ".yaml", ".yml"))]
+        if folder.is_dir()
+        else []
+    )
     close = near(target.name, names)
     prefix = item.path[: len(item.path) - len(target.name)]
     return problem(

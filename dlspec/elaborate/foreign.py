@@ -18,7 +18,10 @@ class ForeignOp(Op, abstract=True):
     field = "whole"
 
     def __init__(
-        self, definition: tree.Foreign, values: dict[str, Any], size: Callable[[tree.Expr, dict[str, Any]], Any]
+        self,
+        definition: tree.Foreign,
+        values: dict[str, Any],
+        size: Callable[[tree.Expr, dict[str, Any]], Any],
     ) -> None:
         self.definition = definition
         self.given = values

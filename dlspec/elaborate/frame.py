@@ -49,7 +49,11 @@ class Place:
     __slots__ = ("fallback", "label", "number", "span")
 
     def __init__(
-        self, label: str | None = None, number: int | None = None, span: Span | None = None, fallback: int | None = None
+        self,
+        label: str | None = None,
+        number: int | None = None,
+        span: Span | None = None,
+        fallback: int | None = None,
     ) -> None:
         self.label = label
         self.number = number

@@ -37,7 +37,9 @@ class _Gathering:
         key = (id(scope), name)
         if key in self.names:
             return self.names[key]
-        item = next(i for i in scope.tree.items if getattr(i, "name", None) == name and not isinstance(i, tree.Plan))
+        item = next(
+            i for i in scope.tree.items if getattr(i, "name", None) == name and not isinstance(i, tree.Plan)
+        )
         new = self._free(name)
         self.names[key] = new
         used = sorted(n for n in names(item) if n in scope.names and n != name)

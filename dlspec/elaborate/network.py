@@ -5,11 +5,15 @@ from __future__ import annotations
 import sys
 
 from dlspec.diagnostics.record import Diagnostic, problem
-from dlspec.elaborate import apply, body
+from dlspec.elaborate import evaluate as language
+from dlspec.elaborate.evaluate import evaluate
 from dlspec.elaborate.files import FileScope
 from dlspec.elaborate.frame import Frame, Scope
+from dlspec.elaborate.names import file_value
+from dlspec.elaborate.networks import bind_network, network_arguments, prune
 from dlspec.elaborate.run import Run, Stop
-from dlspec.elaborate.values import ArgumentSpans, Fields, NetworkStage, is_unknown, tensors_in
+from dlspec.elaborate.statements import network_body
+from dlspec.elaborate.values import ArgumentSpans, Fields, NetworkStage, Partial, is_unknown, tensors_in
 from dlspec.graph import Application, Graph
 from dlspec.ops.op import Mistake
 from dlspec.record import TYPE_CHECKING
@@ -60,7 +64,7 @@ def _make(
     root = Application(where, "network", "", None, {}, None, [], decisions=[])
     graph = Graph(name, root)
     graph.source_name = file.source.name
-    run = Run(graph, training=training)
+    run = Run(graph, language, training=training)
     run.inputs_given = dict(inputs or {})
     frame = Frame(file, root, Scope(""))
     limit = sys.getrecursionlimit()
@@ -82,31 +86,30 @@ def _make(
 
 
 def _stage(run: Run, frame: Frame, name: str, application: tree.Expr | None) -> NetworkStage | None:
-    from dlspec.elaborate.evaluate import evaluate, file_value
-    from dlspec.elaborate.values import Partial
-
     if application is not None:
         value = evaluate(run, frame, application)
         if isinstance(value, Partial) and isinstance(value.stage, NetworkStage):
-            return apply.bind_network(run, frame, value)
+            return bind_network(run, frame, value)
     else:
         value = file_value(run, frame, frame.file, name)
     return value if isinstance(value, NetworkStage) else None
 
 
-def _fill(run: Run, frame: Frame, stage: NetworkStage, settings: Mapping[str, tree.Expr], where: Span) -> bool:
+def _fill(
+    run: Run, frame: Frame, stage: NetworkStage, settings: Mapping[str, tree.Expr], where: Span
+) -> bool:
     """Make the nodes; whether every output came to something."""
     graph = run.graph
     definition = stage.definition
     given = _set(run, frame, stage, settings)
-    values = apply.network_arguments(run, frame, stage, given, ArgumentSpans(where, [], {}))
+    values = network_arguments(run, frame, stage, given, ArgumentSpans(where, [], {}))
     if values is None:
         return False
     graph.definition = graph.root.definition = definition
     graph.arguments = graph.root.arguments = values
     own = Frame(stage.file, graph.root, frame.scope)
     own.env.update(values)
-    outputs = body.network_body(run, own, definition, None, None)
+    outputs = network_body(run, own, definition, None, None)
     if stage.upto:
         outputs = _only(run, own, stage)
     if outputs is None:
@@ -125,7 +128,6 @@ def _fill(run: Run, frame: Frame, stage: NetworkStage, settings: Mapping[str, tr
 
 def _set(run: Run, frame: Frame, stage: NetworkStage, settings: Mapping[str, tree.Expr]) -> dict[str, Any]:
     from dlspec.diagnostics.near_names import near
-    from dlspec.elaborate.evaluate import evaluate
 
     given = dict(stage.given)
     names = [param.name for param in stage.definition.params]
@@ -153,7 +155,7 @@ def _only(run: Run, frame: Frame, stage: NetworkStage) -> dict[str, Any] | None:
             return None
         found[name.rpartition(".")[2]] = run.values[name]
     inputs = [tensor.node for tensor in run.graph.inputs.values()]
-    apply.prune(run, run.graph.root, [*inputs, *(tensor.node for tensor in tensors_in(list(found.values())))])
+    prune(run, run.graph.root, [*inputs, *(tensor.node for tensor in tensors_in(list(found.values())))])
     return found
 
 
@@ -169,14 +171,19 @@ def _solve(run: Run, graph: Graph) -> None:
         first, *others = asked
         run.problems.append(
             problem(
-                "E0310", "no input size satisfies all that the network asks", first.node_span, f"asks {_words(first)}",
+                "E0310",
+                "no input size satisfies all that the network asks",
+                first.node_span,
+                f"asks {_words(first)}",
                 also=[(r.node_span, f"asks {_words(r)}") for r in others[:4]],
             )  # fmt: skip
         )
     if answer.verdict is not Verdict.NEVER:
         once: dict[Span, tuple[Any, list[str]]] = {}
         for text, causes in zip(answer.texts, answer.causes):
-            asked_by = next((by_condition[c] for c in causes if c in by_condition and c.relation == "=="), None)
+            asked_by = next(
+                (by_condition[c] for c in causes if c in by_condition and c.relation == "=="), None
+            )
             if text.endswith(" == 1") and asked_by is not None:
                 once.setdefault(asked_by.node_span, (asked_by, []))[1].append(text)
         run.problems += [_only_one(requirement, texts) for requirement, texts in once.values()]

@@ -9,12 +9,16 @@ from dlspec.sizes import Condition, Domain, Verdict, decide
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
+    from typing import Any, Protocol
 
-    from dlspec.elaborate.frame import Frame
+    from dlspec.elaborate.frame import Frame, Place
+    from dlspec.elaborate.values import ArgumentSpans, Stage
     from dlspec.ops.op import At, Mistake
     from dlspec.sizes import Dim
     from dlspec.source import Span
+    from dlspec.syntax import tree
+else:
+    Protocol = object
 
 NODES = 1_000_000
 """Nodes that a network may have."""
@@ -24,6 +28,25 @@ DEPTH = 100
 """How deep blocks may stand in blocks."""
 
 
+class Language(Protocol):
+    """How expressions are evaluated and stages applied: what blocks and statements, which both rest on, call back."""
+
+    def evaluate(self, run: Run, frame: Frame, expr: tree.Expr, place: Place = ...) -> Any: ...
+    def apply(
+        self, run: Run, frame: Frame, stage: Stage, args: list[Any], named: dict[str, Any], spans: ArgumentSpans,
+        call: tree.Expr, place: Place,
+    ) -> Any: ...  # fmt: skip
+    def pipeline(self, run: Run, frame: Frame, expr: tree.Pipe, naming: str) -> Any: ...
+    def steps(
+        self, run: Run, frame: Frame, current: Any, items: tuple[tree.Expr, ...], naming: str
+    ) -> Any: ...
+    def truth(self, run: Run, frame: Frame, expr: tree.Expr) -> bool: ...
+    def rows(
+        self, run: Run, frame: Frame, iterable: tree.Expr, targets: tuple[str, ...], span: Span
+    ) -> list[dict[str, Any]] | None: ...
+    def look_up(self, run: Run, frame: Frame, name: str, span: Span) -> Any: ...
+
+
 class Stop(Exception):
     """The network cannot be made further: a limit is reached, and said."""
 
@@ -31,8 +54,9 @@ class Stop(Exception):
 class Run:
     """What every part of an elaboration shares."""
 
-    def __init__(self, graph: Graph, *, training: bool = False) -> None:
+    def __init__(self, graph: Graph, language: Language, *, training: bool = False) -> None:
         self.graph = graph
+        self.language = language
         self.training = training
         self.asks_training = False
         """Whether anything depended on `training`."""
@@ -83,7 +107,9 @@ class Run:
         for made, uses in self._said.values():
             if len(uses) > 1:
                 more = len(uses) - 1
-                made.notes.append(f"{more} further use{'s' if more > 1 else ''} of the block meet{'' if more > 1 else 's'} the same")
+                made.notes.append(
+                    f"{more} further use{'s' if more > 1 else ''} of the block meet{'' if more > 1 else 's'} the same"
+                )
 
     # Nodes
 
@@ -107,7 +133,11 @@ class Run:
         self.spent += 1
         if self.spent > STEPS:
             self.report(
-                frame, "E0209", f"unfolding this spec takes more than {STEPS:,} steps", span, "still going on here"
+                frame,
+                "E0209",
+                f"unfolding this spec takes more than {STEPS:,} steps",
+                span,
+                "still going on here",
             )
             raise Stop
 

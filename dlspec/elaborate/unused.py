@@ -20,7 +20,9 @@ def unused_definitions(scope: FileScope) -> list[Diagnostic]:
     found = []
     for item in items:
         if isinstance(item, tree.Block) and not _named(item.name, items, item):
-            found.append(problem("W0401", f"the block `{item.name}` is never used", item.name_span, "defined here"))
+            found.append(
+                problem("W0401", f"the block `{item.name}` is never used", item.name_span, "defined here")
+            )
         elif isinstance(item, tree.Import):
             found += [
                 problem("W0403", f"`{name}` is imported and never used", span, "imported here")
@@ -37,11 +39,18 @@ def _named(name: str, items: tuple[tree.Statement, ...], but: tree.Statement) ->
 
 
 def _unused_parameters(definition: tree.Block | tree.Network) -> list[Diagnostic]:
-    used = set().union(*(names(s) for s in definition.body), *(names(p.default) for p in definition.params if p.default))
+    used = set().union(
+        *(names(s) for s in definition.body), *(names(p.default) for p in definition.params if p.default)
+    )
     if any(isinstance(statement, tree.Broken) for statement in definition.body):
         return []
     return [
-        problem("W0414", f"the parameter `{param.name}` of `{definition.name}` is never used", param.span, "not used in the body")
+        problem(
+            "W0414",
+            f"the parameter `{param.name}` of `{definition.name}` is never used",
+            param.span,
+            "not used in the body",
+        )
         for param in definition.params
         if param.name not in used
     ]

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from dlspec.elaborate.frame import Frame
     from dlspec.elaborate.files import FileScope
+    from dlspec.elaborate.frame import Frame
     from dlspec.ops.op import Op
     from dlspec.source import Span
     from dlspec.syntax import tree
@@ -84,7 +84,9 @@ class Partial(Stage):
 
     __slots__ = ("args", "call", "named", "spans", "stage")
 
-    def __init__(self, stage: Stage, args: list[Any], named: dict[str, Any], spans: ArgumentSpans, call: tree.Expr) -> None:
+    def __init__(
+        self, stage: Stage, args: list[Any], named: dict[str, Any], spans: ArgumentSpans, call: tree.Expr
+    ) -> None:
         self.stage = stage
         self.args = args
         self.named = named

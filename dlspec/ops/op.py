@@ -105,6 +105,7 @@ class Op:
         own = {
             name: Field(name, annotation, cls.__dict__.get(name, _MISSING))
             for name, annotation in cls.__dict__.get("__annotations__", {}).items()
+            if not annotation.startswith("ClassVar")
         }
         if own:
             cls.fields = {**cls.fields, **own}
@@ -291,14 +292,23 @@ class Op:
         )  # fmt: skip
 
     def _check_weights(self, at: At) -> None:
-        """Weights are made before any input is seen, so their sizes must be numbers."""
+        """Weights are float32 and made before any input is seen, so their sizes must be numbers."""
         for name, shape in self.weights(at):
+            self._check_precision(at)
             for size in shape:
                 if size.__class__ is not int:
                     raise Mistake(
                         "E0212", f"the {name} of `{self.name}` has a size that only the input knows: {size}",
                         shown(at.inputs[0]), input=0, notes=["the sizes of weights are numbers, known before anything runs"],
                     )  # fmt: skip
+
+    def _check_precision(self, at: At) -> None:
+        for position, fact in enumerate(at.inputs):
+            if fact.dtype in FLOATS and fact.dtype != "float32":
+                raise Mistake(
+                    "E0304", f"the weights of `{self.name}` are float32, its input is {fact.dtype}",
+                    f"is {fact.dtype}", input=position, insert='to("float32")',
+                )  # fmt: skip
 
     def _shape(self, at: At, axes: Axes, windows: Iterator[Window]) -> Shape:
         out: list[Dim] = []

@@ -85,6 +85,13 @@ def annotation(facts: type[Facts], field: str) -> str:
     raise KeyError(field)
 
 
+def listed_in(annotation: str) -> str | None:
+    """What a list holds: `Metric` for `tuple[Metric, ...]`; None where an annotation is no such list."""
+    if annotation.startswith("tuple[") and annotation.endswith(", ...]"):
+        return annotation[6:-6]
+    return None
+
+
 def kind(facts: type[Facts], field: str) -> Kind | None:
     """The kind of a field; None where it is a section or a member of a catalogue."""
     return kind_of(annotation(facts, field))

@@ -100,9 +100,9 @@ class ResolvedPlan(Facts):
     """The network, or an application of one: `lenet(classes=10)`."""
     data: Data
     """What is learned from."""
-    augment: list[Augmentation] = ()  # type: ignore[assignment]  # an empty list that nobody can fill
+    augment: tuple[Augmentation, ...] = ()
     """Random changes of training images."""
-    loss: list[Term]
+    loss: tuple[Term, ...]
     """What is minimised; a sum, with factors, where there are several."""
     optimizer: Optimizer
     """The rule that turns gradients into steps."""
@@ -114,7 +114,7 @@ class ResolvedPlan(Facts):
     """How many steps are taken, in place of `epochs`."""
     batch_size: Count | Literal["full"] = 32
     """Samples of a step; `full` takes all of them: gradient descent."""
-    metrics: list[Metric] | None = None
+    metrics: tuple[Metric, ...] | None = None
     """How predictions are judged; by the loss's task where left out."""
     keep: Keep = Keep()
     """Which checkpoints are kept."""

@@ -55,7 +55,7 @@ def _inside(
         )
         (lint,) = rest
         return tree.Section(span=inner.span, entries=(*inner.entries, _entry(lint, None, value, value.span)))
-    catalogue = CATALOGUES.get("Loss" if wanted == "list[Term]" else wanted)
+    catalogue = CATALOGUES.get("Loss" if wanted == "tuple[Term, ...]" else wanted)
     if catalogue is None or len(rest) != 1:
         message = f"`{key}` has no keys inside it"
         raise SpecError([problem("E0105", message, value.span, f"`{'.'.join((key, *rest))}` is not a key")])

@@ -57,7 +57,7 @@ def _resolve(plan: keys.ResolvedPlan, network: NetworkFacts | None) -> None:
 
 def _resolve_scores(plan: keys.ResolvedPlan) -> None:
     if plan.metrics is None:
-        plan.metrics = [dict(metrics())[name]() for name in METRICS_OF_TASK[plan.task]]
+        plan.metrics = tuple(dict(metrics())[name]() for name in METRICS_OF_TASK[plan.task])
     if plan.known("data") is None:
         return
     if plan.data.stratify is None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dlspec.diagnostics.record import Diagnostic, Edit, Fix, problem
 from dlspec.plan import keys
 from dlspec.plan.augmentations import Augmentation
-from dlspec.plan.facts import Facts, Family, annotation, fields, has_default, kind
+from dlspec.plan.facts import Facts, Family, annotation, fields, has_default, kind, listed_in
 from dlspec.plan.kinds import Kind
 from dlspec.plan.losses import Loss
 from dlspec.plan.metrics import Metric
@@ -90,10 +90,10 @@ class Reader:
             return self._nested(wanted, entry)
         if wanted in CATALOGUES:
             return self.applied(CATALOGUES[wanted], entry.value, entry.key)
-        if wanted.startswith("list[") and wanted[5:-1] in CATALOGUES:
-            return self._list(CATALOGUES[wanted[5:-1]], entry)
+        if listed_in(wanted) in CATALOGUES:
+            return self._list(CATALOGUES[listed_in(wanted) or ""], entry)
         match wanted:
-            case "list[Term]":
+            case "tuple[Term, ...]":
                 return self._sum(entry.value, entry.key)
             case "dict[str, str]":
                 return self._reasons(entry)
@@ -199,9 +199,9 @@ class Reader:
     def _list(self, catalogue: Catalogue, entry: tree.Entry) -> Any:
         if not isinstance(entry.value, tree.ListExpr):
             one = self.applied(catalogue, entry.value, entry.key)
-            return UNREAD if one is UNREAD else [one]
+            return UNREAD if one is UNREAD else (one,)
         read = [self.applied(catalogue, item, entry.key) for item in entry.value.items]
-        return [item for item in read if item is not UNREAD]
+        return tuple(item for item in read if item is not UNREAD)
 
     def _sum(self, expr: tree.Expr | tree.Section, key: str, factor: float = 1.0) -> Any:
         """A loss, or a sum of losses with factors: `cross_entropy(logits) + 0.4 * cross_entropy(aux)`."""
@@ -215,7 +215,7 @@ class Reader:
                         scale = self._value(number, "the factor of a loss is a number", "E0106")
                         return UNREAD if scale is UNREAD else self._sum(loss, key, factor * scale)
         loss = self.applied(CATALOGUES["Loss"], expr, key)
-        return UNREAD if loss is UNREAD else [keys.Term(loss=loss, factor=factor, span=expr.span)]
+        return UNREAD if loss is UNREAD else (keys.Term(loss=loss, factor=factor, span=expr.span),)
 
     def _application(self, entry: tree.Entry) -> Any:
         try:

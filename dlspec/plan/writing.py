@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from os.path import join
 
 from dlspec.plan import keys
-from dlspec.plan.facts import Facts, Family, annotation, fields
+from dlspec.plan.facts import Facts, Family, annotation, fields, kind, listed_in
 from dlspec.plan.reading import CATALOGUES, SECTIONS
 from dlspec.plan.sources import Csv, Npz
 from dlspec.plan.values import quoted, text_of
@@ -31,7 +31,7 @@ def written(facts: Facts) -> Written:
             result[field] = {lint.replace("-", "_"): quoted(reason) for lint, reason in value.items()}
         elif field == "loss":
             result[field] = " + ".join(_term(term) for term in value)
-        elif annotation(type(facts), field).startswith("list["):
+        elif isinstance(value, tuple) and kind(type(facts), field) is None:
             result[field] = [expression(item) for item in value]
         else:
             result[field] = expression(value) if isinstance(value, Family) else text_of(value)
@@ -134,12 +134,12 @@ def _value(wanted: str, value: Any) -> Any:
     wanted = wanted.removesuffix(" | None")
     if value is None or wanted == "dict[str, str]":
         return value
-    if wanted.startswith("list["):
-        return [_value(wanted[5:-1], item) for item in value]
+    if isinstance(value, list):
+        return tuple(_value(listed_in(wanted) or "", item) for item in value)
     if wanted in CATALOGUES:
         return _restored(CATALOGUES[wanted].family.members[value["op"]], value)
     if wanted == "Term":
         return _restored(keys.Term, value)
     if wanted in SECTIONS:
         return _restored(SECTIONS[wanted][0], value)
-    return tuple(value) if isinstance(value, list) else value
+    return value

@@ -287,7 +287,9 @@ def _list_type(b: Builder, axes: tuple[tree.Expr, ...], span: Span) -> tree.Type
 
 
 @builds("declared_type")
-def _declared_type(b: Builder, children: list[Any], span: Span) -> tuple[tree.TypeExpr, tuple[tree.Expr, ...]]:
+def _declared_type(
+    b: Builder, children: list[Any], span: Span
+) -> tuple[tree.TypeExpr, tuple[tree.Expr, ...]]:
     return children[0], _present(children[1:])
 
 
@@ -344,7 +346,9 @@ def _assign(b: Builder, children: list[Any], span: Span) -> tree.Assign:
 
 def _when(b: Builder, token: Token | None) -> bool:
     if token is not None and token.text != "training":
-        b.problems.append(problem("E0106", f"`when {token.text}` is not known", b.span(token), "only `when training` is"))
+        b.problems.append(
+            problem("E0106", f"`when {token.text}` is not known", b.span(token), "only `when training` is")
+        )
     return token is not None
 
 
@@ -426,7 +430,10 @@ def _refuse_repeated(b: Builder, entries: tuple[tree.Entry, ...]) -> None:
         if first is not entry:
             b.problems.append(
                 problem(
-                    "E0104", f"the key `{entry.key}` stands twice", entry.key_span, "again here",
+                    "E0104",
+                    f"the key `{entry.key}` stands twice",
+                    entry.key_span,
+                    "again here",
                     also=[(first.key_span, "first here")],
                 )  # fmt: skip
             )

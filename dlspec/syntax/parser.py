@@ -178,7 +178,13 @@ class _Stack:
         self.heights.append(height)
 
     def drop(self, count: int) -> None:
-        del self.states[-count:], self.values[-count:], self.begins[-count:], self.ends[-count:], self.heights[-count:]
+        del (
+            self.states[-count:],
+            self.values[-count:],
+            self.begins[-count:],
+            self.ends[-count:],
+            self.heights[-count:],
+        )
 
     def braces(self) -> int:
         """How many braces are open."""
@@ -263,7 +269,9 @@ class Parser:
             return None
         self._resumed_at = stop.start
         self.lexer.brackets = ["LBRACE"] * (kept - (stop.kind == "RBRACE" and kept > 0))
-        stack.push(actions[found], Broken(self.source.span(token.start, stop.start)), token.start, token.start)
+        stack.push(
+            actions[found], Broken(self.source.span(token.start, stop.start)), token.start, token.start
+        )
         return stop
 
     def _skip(self, token: Token, depth: int) -> Token:
@@ -291,14 +299,20 @@ class Parser:
             for match in _COMMENT.finditer(text, start, end):
                 line = text.rfind("\n", 0, match.start()) + 1
                 alone = not text[line : match.start()].strip()
-                found.append(Comment(Span(self.source, match.start(), match.end()), match.group()[1:].strip(), alone))
+                found.append(
+                    Comment(Span(self.source, match.start(), match.end()), match.group()[1:].strip(), alone)
+                )
         return tuple(found)
 
 
-_ANY: dict[str, int] = {name: 0 for name, _ in _LEXED if name != "LABEL"} | {name: 0 for name in tables.WORDS.values()}
+_ANY: dict[str, int] = {name: 0 for name, _ in _LEXED if name != "LABEL"} | {
+    name: 0 for name in tables.WORDS.values()
+}
 _Rule = tuple[str, int, "str | None", bool, tuple[int, ...]]
 _RULES: tuple[_Rule, ...] = tables.RULES
-_UNIT = [size == 1 and name is not None and expand and picks == (0,) for _, size, name, expand, picks in _RULES]
+_UNIT = [
+    size == 1 and name is not None and expand and picks == (0,) for _, size, name, expand, picks in _RULES
+]
 """Which rules only pass a value on, as `sum` passes on a `product`."""
 _CLIMBED: dict[tuple[int, int, str], int] = {}
 
@@ -333,7 +347,9 @@ def _children(picks: tuple[int, ...], taken: list[Any]) -> list[Any]:
     return children
 
 
-def parse(source: Source, start: str, begin: int = 0, end: int | None = None) -> tuple[Any, list[Diagnostic], Parser]:
+def parse(
+    source: Source, start: str, begin: int = 0, end: int | None = None
+) -> tuple[Any, list[Diagnostic], Parser]:
     """Read a stretch of a source from a start rule: the tree, what was wrong, and the run itself."""
     parser = Parser(source, begin, end, leaf=start != "start")
     tree = parser.run(start)

@@ -27,7 +27,10 @@ class Literal(Node):
     value: int | float | str | bool | None
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Literal) and (type(self.value), self.value) == (type(other.value), other.value)
+        return isinstance(other, Literal) and (type(self.value), self.value) == (
+            type(other.value),
+            other.value,
+        )
 
     __hash__ = object.__hash__
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dlspec.diagnostics.record import Edit, Fix
 from dlspec.elaborate import declare
-from dlspec.elaborate.frame import NOWHERE, Frame
+from dlspec.elaborate.frame import Frame, Scope
+from dlspec.elaborate.labels import claim
 from dlspec.elaborate.reserved import PYTHON_WORDS
 from dlspec.elaborate.run import Run
 from dlspec.elaborate.values import (
@@ -18,7 +19,7 @@ from dlspec.elaborate.values import (
     tensors_in,
 )
 from dlspec.graph import Module, Node, Source, Tensor
-from dlspec.ops.op import At, spaced
+from dlspec.ops.op import At
 from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
 
@@ -112,9 +113,11 @@ def _only_declares(statement: tree.Statement) -> bool:
         return True
     if isinstance(statement, tree.Output):
         return statement.value is None
-    return isinstance(statement, tree.Assign) and not isinstance(
-        statement.value, (tree.Pipe, tree.Labelled, tree.Group, tree.IfExpr)
-    ) and not _calls_something(statement.value)
+    return (
+        isinstance(statement, tree.Assign)
+        and not isinstance(statement.value, (tree.Pipe, tree.Labelled, tree.Group, tree.IfExpr))
+        and not _calls_something(statement.value)
+    )
 
 
 def _calls_something(expr: Any) -> bool:
@@ -131,11 +134,9 @@ def run_statements(run: Run, frame: Frame, statements: tuple[tree.Statement, ...
 
 
 def _value(run: Run, frame: Frame, expr: tree.Expr, body: Body) -> Any:
-    from dlspec.elaborate.evaluate import evaluate, pipeline
-
     if isinstance(expr, tree.Pipe):
-        return pipeline(run, frame, expr, body.naming)
-    return evaluate(run, frame, expr)
+        return run.language.pipeline(run, frame, expr, body.naming)
+    return run.language.evaluate(run, frame, expr)
 
 
 def _broken(run: Run, frame: Frame, statement: tree.Broken, body: Body) -> None:
@@ -172,11 +173,21 @@ def _input(run: Run, frame: Frame, statement: tree.Input, body: Body) -> None:
         run.asks_training = True
         return
     if statement.name in frame.env:
-        run.report(frame, "E0113", f"the input `{statement.name}` is defined twice", statement.span, "the name is taken")
+        run.report(
+            frame,
+            "E0113",
+            f"the input `{statement.name}` is defined twice",
+            statement.span,
+            "the name is taken",
+        )
         return
     if statement.name in PYTHON_WORDS:
         run.report(
-            frame, "E0114", f"an input cannot be called `{statement.name}`", statement.span, "is a word of Python"
+            frame,
+            "E0114",
+            f"an input cannot be called `{statement.name}`",
+            statement.span,
+            "is a word of Python",
         )
     if body.given is not None:
         value = body.given[body.inputs]
@@ -187,13 +198,11 @@ def _input(run: Run, frame: Frame, statement: tree.Input, body: Body) -> None:
 
 
 def _output(run: Run, frame: Frame, statement: tree.Output, body: Body) -> None:
-    from dlspec.elaborate.evaluate import look_up, truth
-
     if statement.training:
         run.asks_training = True
         if not run.training:
             return
-    if statement.condition is not None and not truth(run, frame, statement.condition):
+    if statement.condition is not None and not run.language.truth(run, frame, statement.condition):
         return
     if statement.name in body.outputs:
         run.report(
@@ -202,7 +211,7 @@ def _output(run: Run, frame: Frame, statement: tree.Output, body: Body) -> None:
         )  # fmt: skip
         return
     if statement.value is None:
-        value = look_up(run, frame, statement.name, statement.span)
+        value = run.language.look_up(run, frame, statement.name, statement.span)
     else:
         value = _value(run, frame, statement.value, body)
         frame.env.setdefault(statement.name, value)
@@ -218,9 +227,7 @@ def _output(run: Run, frame: Frame, statement: tree.Output, body: Body) -> None:
 
 
 def _module(run: Run, frame: Frame, statement: tree.Module, body: Body) -> None:
-    from dlspec.elaborate.evaluate import evaluate
-
-    value = evaluate(run, frame, statement.value)
+    value = run.language.evaluate(run, frame, statement.value)
     if isinstance(value, list) and value and all(isinstance(item, Stage) for item in value):
         home = Frame(frame.file, frame.application, frame.scope, frame.uses, frame)
         frame.env[statement.name] = _shared_list(run, home, statement, value)
@@ -238,9 +245,6 @@ def _module(run: Run, frame: Frame, statement: tree.Module, body: Body) -> None:
 
 def _shared_list(run: Run, frame: Frame, statement: tree.Module, stages: list[Stage]) -> list[SharedStage]:
     """`module heads = [a, b]`: modules `heads.0`, `heads.1`, a copy each of what is repeated."""
-    from dlspec.elaborate.apply import claim
-    from dlspec.elaborate.frame import Scope
-
     path = claim(run, frame, statement.name, statement.span)
     made = []
     for index, stage in enumerate(stages):
@@ -251,9 +255,8 @@ def _shared_list(run: Run, frame: Frame, statement: tree.Module, stages: list[St
 
 def _learned(run: Run, frame: Frame, statement: tree.Learned, body: Body) -> None:
     from dlspec.elaborate.apply import claim
-    from dlspec.elaborate.evaluate import evaluate
 
-    shape = [evaluate(run, frame, axis) for axis in statement.shape]
+    shape = [run.language.evaluate(run, frame, axis) for axis in statement.shape]
     if any(map(is_unknown, shape)):
         frame.env[statement.name] = UNKNOWN
         return
@@ -318,17 +321,13 @@ def _start(run: Run, frame: Frame, expr: tree.Expr) -> str:
 
 
 def _if(run: Run, frame: Frame, statement: tree.If, body: Body) -> None:
-    from dlspec.elaborate.evaluate import truth
-
-    chosen = truth(run, frame, statement.test)
+    chosen = run.language.truth(run, frame, statement.test)
     frame.application.decisions.append((statement, chosen))
     run_statements(run, frame, statement.body if chosen else statement.orelse, body)
 
 
 def _for(run: Run, frame: Frame, statement: tree.For, body: Body) -> None:
-    from dlspec.elaborate.evaluate import rows
-
-    for row in rows(run, frame, statement.iterable, statement.targets, statement.span) or []:
+    for row in run.language.rows(run, frame, statement.iterable, statement.targets, statement.span) or []:
         run.spend(frame, statement.span)
         frame.env.update(row)
         run_statements(run, frame, statement.body, body)
@@ -346,7 +345,9 @@ def _allow(run: Run, frame: Frame, statement: tree.Allow, body: Body) -> None:
             fixes=[Fix(f"there is `{name.replace('-', '_')}`", safety="placeholder") for name in close],
         )  # fmt: skip
     elif not statement.reason.strip():
-        run.report(frame, "E0203", f"`allow {statement.lint}` needs a reason", statement.span, "the reason is empty")
+        run.report(
+            frame, "E0203", f"`allow {statement.lint}` needs a reason", statement.span, "the reason is empty"
+        )
     run.graph.allowed[statement.lint] = statement.reason
 
 
@@ -368,5 +369,3 @@ _RUN: dict[type, Any] = {
     tree.Allow: _allow,
     tree.Limits: _limits,
 }
-
-__all__ = ["NOWHERE", "block_body", "is_one_pipeline", "network_body", "spaced"]

@@ -1,0 +1,38 @@
+"""How wide a text is in Helvetica, so that cards can be made equally wide before anything lays them out.
+
+The widths are Adobe's for Helvetica in thousandths of the size; Arial and Liberation Sans have the same.
+"""
+
+from __future__ import annotations
+
+_ASCII = (
+    278, 278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333, 278, 278,  # space to /
+    556, 556, 556, 556, 556, 556, 556, 556, 556, 556, 278, 278, 584, 584, 584, 556,  # 0 to ?
+    1015, 667, 667, 722, 722, 667, 611, 778, 722, 278, 500, 667, 556, 833, 722, 778,  # @ to O
+    667, 778, 722, 667, 611, 722, 667, 944, 667, 667, 611, 278, 278, 278, 469, 556,  # P to _
+    333, 556, 556, 500, 556, 556, 278, 556, 556, 222, 222, 500, 222, 833, 556, 556,  # ` to o
+    556, 556, 333, 500, 278, 556, 500, 722, 500, 500, 500, 334, 260, 334, 584,  # p to ~
+)  # fmt: skip
+_OTHER = {"×": 584, "·": 278, "−": 584, "÷": 584, "–": 556, "⌈": 500, "⌉": 500, "⌊": 500, "⌋": 500, "\u00a0": 278}
+_WIDEST = 1000
+_BOLD = 1.09
+"""How much wider the bold face is, at most, for names."""
+
+
+def width(text: str, size: float, bold: bool = False) -> float:
+    """The length of a text in points; letters beyond the table count as a full em."""
+    thousandths = sum(
+        _ASCII[ord(letter) - 32] if " " <= letter <= "~" else _OTHER.get(letter, _WIDEST) for letter in text
+    )
+    return thousandths * size / 1000 * (_BOLD if bold else 1)
+
+
+def shortened(text: str, size: float, room: float, bold: bool = False) -> str:
+    """The text, its middle left out where it does not fit; both ends of a path tell the most."""
+    if width(text, size, bold) <= room:
+        return text
+    kept = len(text) - 1
+    while kept > 2 and width(text[:kept], size, bold) + width("…", size, bold) > room:
+        kept -= 1
+    head = (kept + 1) // 2
+    return f"{text[:head]}…{text[len(text) - (kept - head) :]}"

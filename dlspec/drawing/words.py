@@ -1,0 +1,245 @@
+"""Short words for what a picture shows: operators, shapes and counts.
+
+Everything is read from the facts of an operator: its PyTorch name, its family, and its fields.
+"""
+
+from __future__ import annotations
+
+import re
+
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from dlspec.graph import Graph, Node, Tensor
+
+    Op = Any  # the base of every operator; this room sees operators through the graph
+
+_SIGNS = {"*": "×", "-": "−", "/": "÷", "**": "^"}
+
+
+# Operators
+
+
+def operator_name(op: Op) -> str:
+    """The name as people say it: `Conv`, `MaxPool`, `LayerNorm`, `Concat`; without the number of axes.
+
+    >>> from dlspec.ops import lookup
+    >>> operator_name(lookup("max_pool2d")), operator_name(lookup("concat"))
+    ('MaxPool', 'Concat')
+    """
+    if op.family == "foreign":
+        return str(op.name)
+    template = op.torch.partition("(")[0]
+    if "nn." in template:
+        return re.sub(r"[123]d$", "", template.rpartition(".")[2])
+    return re.sub(r"[123]d$", "", op.name).replace("_", " ").capitalize()
+
+
+def sign(op: Op) -> str:
+    """The sign of an operator that has one: `+`, `×`."""
+    own = getattr(op, "sign", "")
+    return _SIGNS.get(own, own)
+
+
+def title(node: Node) -> str:
+    """The operator with what matters most of how it is set: `Conv 3×3 /2`, `Dropout 0.5`."""
+    op = node.op
+    if _is_global(node):
+        return f"Global{operator_name(op).removeprefix('Adaptive')}"
+    if sign(op) and len(node.inputs) == 1:
+        number = number_text(op.other)
+        return f"{number} {sign(op)} x" if op.reversed else f"{sign(op)} {number}"
+    facts = [text for name in op.fields if (text := _fact(node, name))]
+    return " ".join([operator_name(op), *facts])
+
+
+def tag(node: Node) -> str:
+    """The operator as a remark on a card: `ReLU`, `BN`, `Dropout 0.5`."""
+    name = operator_name(node.op)
+    if node.op.family == "normalization" and (initials := re.sub(r"[^A-Z]", "", name)) and len(initials) > 1:
+        return initials
+    return title(node)
+
+
+def symbol(node: Node) -> str:
+    """What stands in the small node of a join: its sign, or its name."""
+    return sign(node.op) or operator_name(node.op).lower()
+
+
+def spreads_out(node: Node) -> bool:
+    """Whether it makes a map larger by learned filters, as a transposed convolution does."""
+    return "output_padding" in node.op.fields
+
+
+def _is_global(node: Node) -> bool:
+    wanted = getattr(node.op, "output_size", None)
+    return node.op.family == "pooling" and isinstance(wanted, tuple) and set(wanted) == {1}
+
+
+def _fact(node: Node, name: str) -> str:
+    value = getattr(node.op, name)
+    words = _FIELDS.get(name)
+    if words is not None:
+        return words(node, value)
+    if name.startswith("num_") and isinstance(value, int):
+        return f"{value} {name[4:]}" if name in node.op.given else ""
+    is_set = name in node.op.given and value != node.op.fields[name].default
+    return number_text(value) if is_set and isinstance(value, float) else ""
+
+
+def _kernel(node: Node, value: Any) -> str:
+    return "×".join(map(str, value)) if isinstance(value, tuple) else ""
+
+
+def _stride(node: Node, value: Any) -> str:
+    steps = value if isinstance(value, tuple) else getattr(node.op, "kernel_size", ())
+    if set(steps) <= {1}:
+        return ""
+    return ("↑" if spreads_out(node) else "/") + _even(steps)
+
+
+def _dilation(node: Node, value: Any) -> str:
+    return f"dilation {_even(value)}" if set(value) != {1} else ""
+
+
+def _groups(node: Node, value: Any) -> str:
+    if value == 1:
+        return ""
+    channels = node.inputs[0].shape[1] if len(node.inputs[0].shape) > 1 else None
+    return "depthwise" if value == channels else f"{value} groups"
+
+
+def _output_size(node: Node, value: Any) -> str:
+    return "×".join("·" if size is None else str(size) for size in value) if isinstance(value, tuple) else ""
+
+
+def _scale(node: Node, value: Any) -> str:
+    if value is None:
+        return ""
+    return f"↑{_even(value)}" if isinstance(value, tuple) else f"↑{number_text(value)}"
+
+
+def _probability(node: Node, value: Any) -> str:
+    return number_text(value) if isinstance(value, (int, float)) and node.op.family == "regularization" else ""
+
+
+_FIELDS: dict[str, Callable[[Node, Any], str]] = {
+    "kernel_size": _kernel,
+    "stride": _stride,
+    "dilation": _dilation,
+    "groups": _groups,
+    "output_size": _output_size,
+    "scale_factor": _scale,
+    "upscale_factor": _scale,
+    "p": _probability,
+}
+"""Words for fields by their name; PyTorch gives a name one meaning everywhere."""
+
+
+def _even(values: Sequence[Any]) -> str:
+    texts = [*map(number_text, values)]
+    return texts[0] if len(set(texts)) == 1 else "×".join(texts)
+
+
+# Shapes
+
+
+class Shapes:
+    """Writes the shapes of one network: without the batch, open sizes as short as they are exact."""
+
+    def __init__(self, graph: Graph) -> None:
+        first = next((tensor.shape for tensor in graph.inputs.values() if tensor.shape), ())
+        self.batch = first[0] if first else None
+        self.multiples = _multiples(graph)
+
+    def text(self, tensor: Tensor) -> str:
+        """`64×56×56`; with open sizes `64×H/2×W/2` where the network asks for even ones, else `64×⌈H/2⌉×⌈W/2⌉`."""
+        shape = self.without_batch(tensor)
+        words = "×".join(self.size(size) for size in shape) or "1"
+        return f"list of {words}" if tensor.listed else words
+
+    def without_batch(self, tensor: Tensor) -> tuple[Any, ...]:
+        """The sizes of one element of a batch; all of them where the first axis is not the batch."""
+        learned = tensor.node.op.family == "input" and tensor.node.op.name != "input"
+        shape = tensor.shape
+        is_batch = bool(shape) and not learned and not tensor.listed and shape[0] == self.batch
+        return shape[1:] if is_batch else shape
+
+    def size(self, size: Any) -> str:
+        """One size: a number, or a formula that no `×` beside it can tear apart."""
+        text = re.sub(r"\((\w+) \+ (\d+)\)//(\d+)|(\w+)//(\d+)", self._quotient, str(size)).replace("*", "·")
+        return f"({text})" if " " in text else text
+
+    def _quotient(self, found: re.Match[str]) -> str:
+        name = found[1] or found[4]
+        extra, divisor = int(found[2] or 0), int(found[3] or found[5])
+        if self.multiples.get(name, 1) % divisor == 0:
+            whole = extra // divisor
+            return f"{name}/{divisor} + {whole}" if whole else f"{name}/{divisor}"
+        if extra == divisor - 1:
+            return f"⌈{name}/{divisor}⌉"
+        return f"⌊({name} + {extra})/{divisor}⌋" if extra else f"⌊{name}/{divisor}⌋"
+
+
+def _multiples(graph: Graph) -> dict[str, int]:
+    """What each open size is a multiple of, as the network asks or its inputs declare."""
+    found: dict[str, int] = {}
+    declared = [f"{left} {relation} {right}" for relation, left, right in graph.declared]
+    for text in (*graph.requires, *declared):
+        match = re.fullmatch(r"(\w+) % (\d+) == 0", text)
+        if match is not None:
+            found[match[1]] = max(found.get(match[1], 1), int(match[2]))
+    return found
+
+
+# Counts
+
+
+def count_text(count: int, digits: int = 3) -> str:
+    """A count in a few digits: `9.54K`, `25.6M`, `4.09G`; small ones in full.
+
+    >>> [count_text(n) for n in (7, 999, 1000, 25557032, 999999)], count_text(25557032, 4)
+    (['7', '999', '1K', '25.6M', '1M'], '25.56M')
+    """
+    if count < 1000:
+        return str(count)
+    value, unit = float(count), ""
+    for unit in "KMGTP":
+        value /= 1000
+        if float(f"{value:.{digits}g}") < 1000:
+            break
+    return f"{value:.{digits}g}{unit}"
+
+
+def number_text(value: Any) -> str:
+    """A number as short as it is: `2`, `0.5`, `1e-05`."""
+    if isinstance(value, float):
+        return f"{value:g}".replace("-", "−")
+    return str(value).replace("-", "−")
+
+
+def names_text(names: Sequence[str]) -> str:
+    """Several labels as one: `1–5`, `encoder_layer_0–11`, `first … last`."""
+    first, last = names[0], names[-1]
+    if first == last:
+        return first
+    shared = re.match(r"(.*?)(\d+)$", first)
+    other = re.match(r"(.*?)(\d+)$", last)
+    if shared and other and shared[1] == other[1]:
+        return f"{first}–{other[2]}"
+    return f"{first} … {last}"
+
+
+def plural(count: int, word: str) -> str:
+    """`1 layer`, `3 layers`."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def mapping_text(values: Mapping[str, str]) -> str:
+    """`image 3×224×224, mask 1×224×224`; a single one without its name."""
+    if len(values) == 1:
+        return next(iter(values.values()))
+    return ", ".join(f"{name} {text}" for name, text in values.items())

@@ -1,0 +1,59 @@
+"""Labels to paths: what is made is called as it was written, or by its place."""
+
+from __future__ import annotations
+
+from dlspec.diagnostics.record import Edit, Fix
+from dlspec.elaborate.frame import Frame, Place
+from dlspec.elaborate.reserved import reserved
+from dlspec.elaborate.run import Run
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dlspec.source import Span
+
+
+def claim(run: Run, frame: Frame, label: str, span: Span) -> str:
+    """Take a label in the scope and give its path; one that is taken or reserved is reported."""
+    scope = frame.scope
+    first = scope.labels.get(label)
+    if first is not None:
+        run.report(
+            frame, "E0208", f"the label `{label}` is used twice", span, "again here", also=[(first, "first here")],
+            notes=["each call makes a module of its own; for one in several places write `module name = …`"],
+        )  # fmt: skip
+        label = scope.free(label)
+    why = reserved(label)
+    if why is not None:
+        run.report(
+            frame, "E0114", f"a stage cannot be called `{label}`", span, why,
+            fixes=[Fix(f"call it `{label}_`", [Edit(span, f"{label}_")])] if span.text == label else [],
+        )  # fmt: skip
+        label = f"{label}_"
+    scope.labels[label] = span
+    return scope.join(label)
+
+
+def path_for(run: Run, frame: Frame, place: Place, own: str, span: Span, weights: bool) -> str:
+    """The path of what is made: by its label, its position, or its own name."""
+    if place.label is not None:
+        return claim(run, frame, place.label, place.span or span)
+    number = place.number if place.number is not None else place.fallback if weights else None
+    if number is not None:
+        label = str(number)
+        if label in frame.scope.labels:
+            label = frame.scope.free(label)
+        frame.scope.labels[label] = span
+        return frame.scope.join(label)
+    if weights:
+        name = frame.scope.free(own)
+        at = span.source.span(span.start, span.start)
+        run.report(
+            frame, "E0207", f"`{own}` holds weights and needs a label", span, "its weights would have no name",
+            notes=["a label is the name of the module, in `state_dict` as in the picture"],
+            fixes=[Fix("name it", [Edit(at, f"{name}: ")], "placeholder")],
+        )  # fmt: skip
+    else:
+        name = frame.scope.free(own)
+    if reserved(name):
+        name = f"{name}_"
+    return frame.scope.join(name)

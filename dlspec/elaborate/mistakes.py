@@ -1,0 +1,73 @@
+"""What an operator refuses, as a diagnostic: at the smallest place, with the shapes that met there."""
+
+from __future__ import annotations
+
+from dlspec.diagnostics.record import Edit, Fix
+from dlspec.elaborate.frame import Frame
+from dlspec.elaborate.run import Run
+from dlspec.elaborate.values import ArgumentSpans
+from dlspec.graph import Tensor
+from dlspec.ops.op import Mistake, Op, spaced
+from dlspec.record import TYPE_CHECKING
+from dlspec.syntax import tree
+
+if TYPE_CHECKING:
+    from dlspec.source import Span
+
+
+def say(
+    run: Run, frame: Frame, op: Op, mistake: Mistake, tensors: list[Tensor], where: dict[str, Span],
+    spans: ArgumentSpans, call: tree.Expr,
+) -> None:  # fmt: skip
+    """A mistake of an operator as a diagnostic: at the parameter or input it is about, with the shapes of the inputs."""
+    span = spans.call
+    if isinstance(call, tree.Binary):
+        span = call.span
+    if mistake.parameter is not None and mistake.parameter in where:
+        span = where[mistake.parameter]
+    also = []
+    if mistake.input is not None or mistake.code in ("E0301", "E0302", "E0305", "E0307", "E0312"):
+        for tensor in tensors:
+            origin = _origin(tensor)
+            if origin is not None and not (
+                origin.source is span.source and origin.start <= span.start < origin.end
+            ):
+                also.append((origin, f"gives {spaced(tensor.shape)}"))
+    notes = [*mistake.notes, *_shrinking(tensors, mistake)]
+    fixes = []
+    if mistake.insert:
+        at = call.span.source.span(call.span.start, call.span.start)
+        fixes.append(
+            Fix(mistake.help or f"put `{mistake.insert}` before", [Edit(at, f"{mistake.insert} -> ")])
+        )
+    elif mistake.help:
+        fixes.append(Fix(mistake.help, safety="placeholder"))
+    label = mistake.label
+    if mistake.input is not None and span is spans.call and len(tensors) == 1:
+        label = f"gets {spaced(tensors[0].shape)}"
+    run.report(frame, mistake.code, mistake.message, span, label, also=also[:4], notes=notes, fixes=fixes)
+
+
+def _origin(tensor: Tensor) -> Span | None:
+    """Where a tensor was made, on its smallest span."""
+    call = tensor.node.call
+    if isinstance(call, tree.Call):
+        return call.function.span
+    return tensor.node.span
+
+
+def _shrinking(tensors: list[Tensor], mistake: Mistake) -> list[str]:
+    """For a window that does not fit: how the map came to its size, back to the input."""
+    if mistake.code != "E0307" or not tensors:
+        return []
+    sizes: list[str] = []
+    tensor: Tensor | None = tensors[0]
+    last = None
+    while tensor is not None and len(tensor.shape) > 2 and len(sizes) < 8:
+        size = spaced(tensor.shape[2:])
+        if size != last:
+            where = tensor.node.path if tensor.node.op.family == "input" else f"`{tensor.node.path}`"
+            sizes.append(f"{size} ({where})")
+            last = size
+        tensor = tensor.node.inputs[0] if tensor.node.inputs else None
+    return [f"the map, from here back: {', '.join(sizes)}"] if len(sizes) > 1 else []

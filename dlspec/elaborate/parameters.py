@@ -1,0 +1,160 @@
+"""The arguments of an operator: its tensors, its parameters by name, and what is wrong with them."""
+
+from __future__ import annotations
+
+from dlspec.diagnostics.record import Edit, Fix
+from dlspec.elaborate.arguments import arguments
+from dlspec.elaborate.frame import Frame
+from dlspec.elaborate.run import Run
+from dlspec.elaborate.values import ArgumentSpans, OpStage, holds_tensor, is_unknown, kind_of, tensors_in
+from dlspec.graph import Tensor
+from dlspec.ops.op import Op, Wrong
+from dlspec.record import TYPE_CHECKING
+from dlspec.syntax import tree
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from dlspec.source import Span
+
+
+def bind(
+    run: Run, frame: Frame, op: type[Op], args: list[Any], named: dict[str, Any], spans: ArgumentSpans
+) -> tuple[list[Tensor], dict[str, Any], dict[str, Span]] | None:
+    """Tensors, parameters, and where the parameters stand."""
+    count = next((i for i, arg in enumerate(args) if not holds_tensor(arg)), len(args))
+    tensors = list(tensors_in(args[:count]))
+    places = {}
+    rest = args[count:]
+    named = dict(named)
+    for name in list(named):
+        if holds_tensor(named[name]) and name not in op.fields:
+            tensors += list(tensors_in(named.pop(name)))
+        elif isinstance(named[name], Tensor):
+            tensors.append(named.pop(name))
+    if not _right_count(run, frame, op, tensors, spans):
+        return None
+    values: dict[str, Any] = {}
+    for (name, value), span in zip(zip(op.fields, rest), spans.positional[count:]):
+        values[name], places[name] = value, span
+    ok = _refuse_surplus(run, frame, op, rest, spans.positional[count:])
+    for name, value in named.items():
+        span = spans.named.get(name, spans.call)
+        if name not in op.fields:
+            ok = unknown_parameter(run, frame, op, name, span)
+        elif name in values:
+            run.report(
+                frame,
+                "E0205",
+                f"`{name}` is given twice",
+                span,
+                "again here",
+                also=[(places[name], "first here")],
+            )
+            ok = False
+        else:
+            values[name], places[name] = value, span
+    ok = _read_values(run, frame, op, values, places) and ok
+    return (tensors, values, places) if _complete(run, frame, op, values, spans) and ok else None
+
+
+def check_arguments(run: Run, frame: Frame, stage: OpStage, call: tree.Call) -> None:
+    """The parameters of a call whose tensors are unknown: names and values are judged all the same."""
+    args, named, spans = arguments(run, frame, call)
+    op = stage.op
+    for name, span in spans.named.items():
+        if name not in op.fields and not holds_tensor(named[name]) and not is_unknown(named[name]):
+            unknown_parameter(run, frame, op, name, span)
+    values = dict(zip(op.fields, args)) | {n: v for n, v in named.items() if n in op.fields}
+    places = dict(zip(op.fields, spans.positional)) | spans.named
+    values = {n: v for n, v in values.items() if not is_unknown(v) and not holds_tensor(v)}
+    _read_values(run, frame, op, values, places)
+
+
+def _right_count(run: Run, frame: Frame, op: type[Op], tensors: list[Tensor], spans: ArgumentSpans) -> bool:
+    variadic = any(name[0] == "*" for name in op.inputs)
+    least = sum(not name.endswith("?") and name[0] != "*" for name in op.inputs) + (1 if variadic else 0)
+    if len(tensors) >= least and (variadic or len(tensors) <= len(op.inputs)):
+        return True
+    names = ", ".join(f"`{name.strip('*?')}`" for name in op.inputs)
+    wanted = (
+        f"at least {least}"
+        if variadic
+        else str(least)
+        if least == len(op.inputs)
+        else f"{least} to {len(op.inputs)}"
+    )
+    plural = "s" if wanted != "1" else ""
+    run.report(
+        frame, "E0204", f"`{op.name}` takes {wanted} input{plural} ({names}), it gets {len(tensors)}", spans.call,
+        f"gets {len(tensors)}",
+    )  # fmt: skip
+    return False
+
+
+def _refuse_surplus(run: Run, frame: Frame, op: type[Op], rest: list[Any], spans: list[Span]) -> bool:
+    if len(rest) <= len(op.fields):
+        return True
+    taken = ", ".join(op.fields) or "no parameters"
+    run.report(
+        frame, "E0205", f"`{op.name}` takes {len(op.fields)} parameters, {len(rest)} are given",
+        spans[len(op.fields)], "one too many", notes=[f"`{op.name}` takes {taken}"],
+    )  # fmt: skip
+    return False
+
+
+def unknown_parameter(run: Run, frame: Frame, op: type[Op], name: str, span: Span) -> bool:
+    from dlspec.diagnostics.near_names import near
+
+    where = span.source.span(span.start, span.start + len(name)) if span.text.startswith(name) else span
+    inferred = {"in_channels", "in_features", "num_features", "num_channels", "input_size"}
+    notes = [f"`{op.name}` takes {', '.join(op.fields) or 'no parameters'}"]
+    fixes = [Fix(f"there is `{n}`", [Edit(where, n)], "safe") for n in near(name, list(op.fields))]
+    if name in inferred:
+        notes = [f"`{name}` is inferred from the input"]
+        fixes = [Fix(f"leave out `{name}`", safety="placeholder")]
+    run.report(
+        frame,
+        "E0112",
+        f"`{op.name}` has no parameter `{name}`",
+        where,
+        "not a parameter",
+        notes=notes,
+        fixes=fixes,
+    )
+    return False
+
+
+def _read_values(
+    run: Run, frame: Frame, op: type[Op], values: dict[str, Any], places: dict[str, Span]
+) -> bool:
+    ok = True
+    for name, value in values.items():
+        try:
+            values[name] = op.read(name, value)
+        except Wrong as wrong:
+            shown = (
+                str(value)
+                if isinstance(value, (int, float, list)) and not isinstance(value, bool)
+                else kind_of(value)
+            )
+            run.report(
+                frame,
+                wrong.code,
+                f"`{name}` of `{op.name}` is {wrong.wanted}, not {shown}",
+                places[name],
+                f"is {shown}",
+            )
+            ok = False
+    return ok
+
+
+def _complete(run: Run, frame: Frame, op: type[Op], values: dict[str, Any], spans: ArgumentSpans) -> bool:
+    missing = [name for name, field in op.fields.items() if field.required and name not in values]
+    if missing:
+        words = " and ".join(f"`{name}`" for name in missing)
+        run.report(
+            frame, "E0203", f"`{op.name}` needs {words}", spans.call, f"without {words}",
+            notes=[f"`{op.name}` takes {', '.join(op.fields)}"],
+        )  # fmt: skip
+    return not missing
