@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 def claim(run: Run, frame: Frame, label: str, span: Span) -> str:
     """Take a label in the scope and give its path; one that is taken or reserved is reported."""
     scope = frame.scope
+    if not scope.path and label in run.graph.inputs:
+        _is_input(run, frame, label, span)
+        label = f"{label}_"
+    if not (label.isdigit() or (label.isidentifier() and label.isascii())):
+        run.report(
+            frame, "E0114", f"a stage cannot be called `{label}`", span, "is neither a name nor a whole number",
+            notes=["a label becomes an attribute of the generated module"],
+        )  # fmt: skip
+        label = scope.free("stage")
     first = scope.labels.get(label)
     if first is not None:
         run.report(
@@ -31,6 +40,14 @@ def claim(run: Run, frame: Frame, label: str, span: Span) -> str:
         label = f"{label}_"
     scope.labels[label] = span
     return scope.join(label)
+
+
+def _is_input(run: Run, frame: Frame, label: str, span: Span) -> None:
+    tensor = run.graph.inputs[label]
+    run.report(
+        frame, "E0113", f"`{label}` is the name of an input and of a stage", span, "the name is taken",
+        also=[(tensor.node.span, "the input")],
+    )  # fmt: skip
 
 
 def path_for(run: Run, frame: Frame, place: Place, own: str, span: Span, weights: bool) -> str:

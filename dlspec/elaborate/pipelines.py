@@ -131,15 +131,14 @@ def _as_step(run: Run, frame: Frame, item: tree.Expr, stage: Any, current: Any, 
 def _call_step(run: Run, frame: Frame, item: tree.Call, current: Any, place: Place) -> Any:
     """`x -> f(a)` is `f(x, a)`."""
     function = callee(run, frame, item.function)
-    args, named, spans = arguments(run, frame, item)
-    if function is UNKNOWN or current is UNKNOWN:
-        return UNKNOWN
     if isinstance(function, Builtin):
         op = lookup(function.name)
         if op is None:
-            not_a_stage(run, frame, item.function, function)
-            return UNKNOWN
+            return _as_step(run, frame, item, run.language.evaluate(run, frame, item), current, place)
         function = OpStage(op)
+    args, named, spans = arguments(run, frame, item)
+    if function is UNKNOWN or current is UNKNOWN:
+        return UNKNOWN
     if not isinstance(function, Stage):
         not_a_stage(run, frame, item.function, function)
         return UNKNOWN

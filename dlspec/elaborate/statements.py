@@ -254,7 +254,6 @@ def _shared_list(run: Run, frame: Frame, statement: tree.Module, stages: list[St
 
 
 def _learned(run: Run, frame: Frame, statement: tree.Learned, body: Body) -> None:
-    from dlspec.elaborate.apply import claim
 
     shape = [run.language.evaluate(run, frame, axis) for axis in statement.shape]
     if any(map(is_unknown, shape)):

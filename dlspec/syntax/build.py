@@ -344,6 +344,13 @@ def _assign(b: Builder, children: list[Any], span: Span) -> tree.Assign:
     return tree.Assign(span, *children)
 
 
+def _plain(b: Builder, label: tree.LabelName) -> str:
+    """A name that must be written out: an input, a learned tensor, a lint."""
+    if label.plain is None or not label.plain.isidentifier():
+        b.problems.append(problem("E0106", "this name cannot be computed", label.span, "write a plain name"))
+    return label.plain or "_"
+
+
 def _when(b: Builder, token: Token | None) -> bool:
     if token is not None and token.text != "training":
         b.problems.append(
@@ -355,7 +362,7 @@ def _when(b: Builder, token: Token | None) -> bool:
 @builds("input")
 def _input(b: Builder, children: list[Any], span: Span) -> tree.Input:
     label, (declared, where), when = children
-    return tree.Input(span, label.plain or "_", declared, where, _when(b, when))
+    return tree.Input(span, _plain(b, label), declared, where, _when(b, when))
 
 
 @builds("output")
@@ -379,7 +386,7 @@ def _module(b: Builder, children: list[Any], span: Span) -> tree.Module:
 @builds("learned")
 def _learned(b: Builder, children: list[Any], span: Span) -> tree.Learned:
     kind, label, axes, start = children
-    return tree.Learned(span, kind.text, label.plain or "_", axes, start or tree.Name(span, "zeros"))
+    return tree.Learned(span, kind.text, _plain(b, label), axes, start or tree.Name(span, "zeros"))
 
 
 @builds("if_statement")
@@ -398,7 +405,7 @@ def _for(b: Builder, children: list[Any], span: Span) -> tree.For:
 @builds("allow")
 def _allow(b: Builder, children: list[Any], span: Span) -> tree.Allow:
     label, reason = children
-    return tree.Allow(span, (label.plain or "").replace("_", "-"), unquoted(reason.text))
+    return tree.Allow(span, _plain(b, label).replace("_", "-"), unquoted(reason.text))
 
 
 @builds("limits")

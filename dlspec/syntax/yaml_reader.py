@@ -104,7 +104,7 @@ class _Reader(Bodies):
             self.wrong(node, f"a {kind} is a mapping", f"expected keys such as `{example}`")
             yield tree.Broken(span)
             return
-        named, rest = self._taken("name", node)
+        named, rest = self._taken("name", node, kind)
         if named is None and kind != "plan":
             self.missing(node, kind, "name")
             yield tree.Broken(span)
@@ -118,8 +118,8 @@ class _Reader(Bodies):
         make = {"network": self._network, "block": self._block, "foreign": self._foreign, "plan": self._plan}[kind]
         yield make(Field(key, rest))
 
-    def _taken(self, name: str, node: Mapping) -> tuple[Field | None, YamlNode]:
-        """A key taken out of a mapping, and the mapping without it; alone with `value`, that value."""
+    def _taken(self, name: str, node: Mapping, kind: str) -> tuple[Field | None, YamlNode]:
+        """A key taken out of a mapping, and the mapping without it; of a network alone with `value`, that value."""
         rest = Mapping(node.start, node.end, node.flow)
         found: Field | None = None
         for key, value in node.pairs:
@@ -129,7 +129,7 @@ class _Reader(Bodies):
                 found = found or Field(key, value)
             else:
                 rest.pairs.append((key, value))
-        if len(rest.pairs) == 1 and isinstance(rest.pairs[0][0], Scalar) and rest.pairs[0][0].text == "value":
+        if kind == "network" and len(rest.pairs) == 1 and isinstance(rest.pairs[0][0], Scalar) and rest.pairs[0][0].text == "value":
             return found, rest.pairs[0][1]
         return found, rest
 

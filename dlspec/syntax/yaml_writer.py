@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
-from dlspec.syntax.comments import NONE, attach
+from dlspec.syntax.comments import attach
 from dlspec.syntax.yaml_body_writer import BodyWriter
 from dlspec.syntax.yaml_scalars import text_scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
 
 SECTIONS: dict[type, str] = {
     tree.Import: "imports",
@@ -26,122 +27,119 @@ SECTIONS: dict[type, str] = {
 
 def write_yaml(file: tree.File) -> str:
     """The text of a tree, ending in a line end; an empty tree is an empty text."""
-    writer = YamlWriter(attach(file))
-    lines = writer.file(file)
+    lines = _YamlWriter(attach(file)).file(file)
     return "\n".join(lines) + "\n" if lines else ""
 
 
-class YamlWriter(BodyWriter):
+class _YamlWriter(BodyWriter):
     """Lines of the items of a file."""
 
     def file(self, file: tree.File) -> list[str]:
-        own = self.comment_lines(self.attached.get(id(file), NONE).leading, 0)
+        lines = self.file_comments(file)
         runs = list(_runs(file.items))
         if not _sections_do(runs):
-            return [*own, *self._items(file.items)]
-        lines = own
+            return [*lines, *self._items(file.items)]
         for index, (section, items) in enumerate(runs):
-            lines += ["", *self._section(section, items)] if index else self._section(section, items)
+            lines += [""] * (index > 0)
+            lines += self._section(section, items)
         return lines
 
     def _section(self, section: str, items: Sequence[tree.Statement]) -> list[str]:
         first = items[0]
-        if section == "limits" or (section in ("networks", "plans") and len(items) == 1 and _stands_alone(first)):
-            return self._item(first, 0)
-        if section == "imports":
-            return self._listed_section(section, items, self._import)
-        if section == "constants":
-            return self._listed_section(section, items, self._constant)
-        if section == "allow":
-            return self._listed_section(section, items, self.allow_line)
-        return self._listed_section(section, items, self._named, apart=section != "networks" or not _all_short(items))
-
-    def _listed_section(
-        self,
-        section: str,
-        items: Sequence[tree.Statement],
-        lines_of: Callable[[tree.Statement, int], list[str]],
-        *,
-        apart: bool = False,
-    ) -> list[str]:
-        """A section with its items one after another, `apart` with empty lines between them."""
-        lines = [self.header(f"{section}:", items[0], alone=True)]
+        if isinstance(first, tree.Limits):
+            return self.commented(first, self.section("limits:", first.section, 0), 0)
+        if section in ("networks", "plans") and len(items) == 1 and _stands_alone(first):
+            return self.commented(first, self._single(first, 0), 0)
+        above = self.above(first, 0)
+        lines = [*above, self.header(f"{section}:", items[:1])]
         for index, item in enumerate(items):
-            if index and (apart or self.blank(item)):
+            own = self.commented(item, _WRITE[type(item)](self, item, 2), 2)
+            before = len(own) > 1 or (isinstance(items[index - 1], tree.Definition) and not isinstance(item, tree.Alias))
+            if index and (before or self.apart(item)):
                 lines.append("")
-            lines += self.commented(item, lines_of(item, 2), 2)
+            lines += own
         return lines
 
     def _items(self, items: Sequence[tree.Statement]) -> list[str]:
         """The items one by one, where sections would change their order."""
         lines = ["items:"]
         for index, item in enumerate(items):
-            if index:
-                lines.append("")
-            lines += self._item(item, 4, dash="  - ")
+            lines += [""] * (index > 0)
+            own = self._single(item, 4)
+            own[0] = "  - " + own[0][4:]
+            lines += self.commented(item, own, 2)
         return lines
 
-    def _item(self, item: tree.Statement, indent: int, dash: str = "") -> list[str]:
+    def _single(self, item: tree.Statement, indent: int) -> list[str]:
         """`network: {name: …}` and the like: one item under the name of its kind."""
         kind = SECTIONS[type(item)]
-        word = kind if kind in ("allow", "limits", "foreign") else kind.removesuffix("s")
-        if isinstance(item, tree.Limits):
-            lines = self.section_lines(f"{' ' * indent}limits:", item.section, indent)
-        else:
-            head = self.header(f"{' ' * indent}{word}:", item, alone=not dash)
-            lines = [head, *self._item_body(item, indent + 2)]
-        lines = self.commented(item, lines, indent, above=len(dash) - 2 if dash else None)
-        return lines if not dash else _dashed(lines, dash, indent)
-
-    def _item_body(self, item: tree.Statement, indent: int) -> list[str]:
         pad = " " * indent
-        if isinstance(item, tree.Import):
-            return self._import(item, indent)
-        if isinstance(item, tree.Constant):
-            return self._constant(item, indent)
-        if isinstance(item, tree.Allow):
-            return self.allow_line(item, indent)
-        assert isinstance(item, tree.Definition)
-        name = [] if isinstance(item, tree.Plan) and item.name == "plan" else [f"{pad}name: {item.name}"]
+        if isinstance(item, tree.Limits):
+            return self.section(f"{pad}limits:", item.section, indent)
+        head = self.header(f"{pad}{kind if kind in ('allow', 'foreign') else kind[:-1]}:", [item])
+        if not isinstance(item, tree.Definition):
+            return [head, *_WRITE[type(item)](self, item, indent + 2)]
+        unnamed = isinstance(item, tree.Plan) and item.name == "plan"
+        name = [] if unnamed else [f"{pad}  name: {item.name}"]
         if isinstance(item, tree.Alias):
-            return [*name, *self.leaf(f"{pad}value:", self.plain.doc(item.value), indent)]
-        return [*name, *self._definition(item, indent)]
+            return [head, *name, *self.leaf(f"{pad}  value:", self.plain.doc(item.value), indent + 2)]
+        lines = [*name, *self._definition(item, indent + 2)]
+        return [head, *lines] if lines else [f"{head} {{}}"]
 
-    # Items
-
-    def _import(self, item: tree.Statement, indent: int) -> list[str]:
-        assert isinstance(item, tree.Import)
-        names = ", ".join(name for name, _ in item.names)
-        return [f"{' ' * indent}{text_scalar(item.path)}: [{names}]"]
-
-    def _constant(self, item: tree.Statement, indent: int) -> list[str]:
-        assert isinstance(item, tree.Constant)
-        return self.data(f"{' ' * indent}{item.name}:", item.value, indent)
-
-    def _named(self, item: tree.Statement, indent: int) -> list[str]:
+    def _named(self, item: tree.Definition, indent: int) -> list[str]:
         """An item of a section: its name, and what it is."""
-        assert isinstance(item, tree.Definition)
-        head = f"{' ' * indent}{item.name}:"
+        pad = " " * indent
         if isinstance(item, tree.Alias):
-            return self.leaf(head, self.plain.doc(item.value), indent)
-        body = self._definition(item, indent + 2)
-        return [self.header(head, *self.first_inside(item)), *body] if body else [f"{head} {{}}"]
+            return self.leaf(f"{pad}{item.name}:", self.plain.doc(item.value), indent)
+        head = self.header(f"{pad}{item.name}:", _inside(item))
+        lines = self._definition(item, indent + 2)
+        return [head, *lines] if lines else [f"{head} {{}}"]
 
     def _definition(self, item: tree.Definition, indent: int) -> list[str]:
         if isinstance(item, tree.Plan):
-            return self.entry_lines(item.section, indent)
+            return self.entries(item.section, indent)
         if isinstance(item, tree.Foreign):
             return self._foreign(item, indent)
-        assert isinstance(item, (tree.Block, tree.Network))
-        return self.body_lines(item, indent)
+        if isinstance(item, tree.Block):
+            return self.block(item, indent)
+        assert isinstance(item, tree.Network)
+        return self.network(item, indent)
 
     def _foreign(self, item: tree.Foreign, indent: int) -> list[str]:
         pad = " " * indent
-        lines = self.params(item.params, indent)
-        lines.append(f"{pad}path: {text_scalar(item.path)}")
-        lines.append(f"{pad}takes: [{', '.join(self.flow_axes(axes) for axes in item.takes)}]")
-        lines.append(f"{pad}gives: {self.flow_axes(item.gives)}")
-        return lines
+        return [
+            *self.params(item.params, indent),
+            f"{pad}path: {text_scalar(item.path)}",
+            f"{pad}takes: [{', '.join(self.flow_axes(axes) for axes in item.takes)}]",
+            f"{pad}gives: {self.flow_axes(item.gives)}",
+        ]
+
+    def _import(self, item: tree.Import, indent: int) -> list[str]:
+        return [f"{' ' * indent}{text_scalar(item.path)}: [{', '.join(name for name, _ in item.names)}]"]
+
+    def _constant(self, item: tree.Constant, indent: int) -> list[str]:
+        return self.data(f"{' ' * indent}{item.name}:", item.value, indent)
+
+
+_WRITE: dict[type, Callable[[_YamlWriter, Any, int], list[str]]] = {
+    tree.Import: _YamlWriter._import,
+    tree.Constant: _YamlWriter._constant,
+    tree.Foreign: _YamlWriter._named,
+    tree.Block: _YamlWriter._named,
+    tree.Network: _YamlWriter._named,
+    tree.Alias: _YamlWriter._named,
+    tree.Plan: _YamlWriter._named,
+    tree.Allow: BodyWriter.allow,
+}
+
+
+def _inside(item: tree.Definition) -> list[tree.Node]:
+    """What a comment behind the name of a definition may belong to: whatever follows first."""
+    if isinstance(item, tree.Plan):
+        return list(item.section.entries[:1])
+    if isinstance(item, (tree.Block, tree.Network)):
+        return [*item.params[:1], *item.body]
+    return []
 
 
 def _runs(items: Sequence[tree.Statement]) -> Iterator[tuple[str, list[tree.Statement]]]:
@@ -162,7 +160,7 @@ def _sections_do(runs: list[tuple[str, list[tree.Statement]]]) -> bool:
     return len(set(names)) == len(names) and all(_distinct(section, items) for section, items in runs)
 
 
-def _distinct(section: str, items: list[tree.Statement]) -> bool:
+def _distinct(section: str, items: Sequence[tree.Statement]) -> bool:
     if section == "limits":
         return len(items) == 1
     keys = [getattr(item, {"imports": "path", "allow": "lint"}.get(section, "name")) for item in items]
@@ -174,14 +172,3 @@ def _stands_alone(item: tree.Statement) -> bool:
     if isinstance(item, tree.Plan):
         return all(entry.key != "name" for entry in item.section.entries)
     return isinstance(item, tree.Network)
-
-
-def _all_short(items: Sequence[tree.Statement]) -> bool:
-    return all(isinstance(item, tree.Alias) for item in items)
-
-
-def _dashed(lines: list[str], dash: str, indent: int) -> list[str]:
-    """Lines of a mapping as an item of a list: the dash stands before the first that is no comment."""
-    index = next(i for i, line in enumerate(lines) if not line.lstrip().startswith("#"))
-    lines[index] = dash + lines[index][indent:]
-    return lines

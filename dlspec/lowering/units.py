@@ -1,0 +1,223 @@
+"""From uses to units: every use of a block becomes one class, whatever its numbers.
+
+The uses of a block are laid side by side, step by step, by where the steps are written. Where they differ in
+numbers the class gets an argument; where a step stands under an `if` of the spec, the class gets the `if`;
+where they differ in more, they are parted into several classes.
+"""
+
+from __future__ import annotations
+
+from dlspec.lowering.expressions import Constant, Expression, Formal, operation, same_value
+from dlspec.lowering.leaves import pattern_of
+from dlspec.lowering.reading import Reader
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from dlspec.graph import Tensor
+    from dlspec.lowering.uses import Step, Survey, Use
+
+    Ref = tuple[Any, Any]
+    """`("in", name)` for an input, `(line, port)` for what a line gives."""
+    Operand = Ref | "Phi"
+
+
+class Apart(Exception):
+    """Uses that do not fit one class."""
+
+
+class Phi:
+    """A value that comes from one place or another, by a condition of the class."""
+
+    __slots__ = ("orelse", "test", "then")
+
+    def __init__(self, test: Expression, then: Operand, orelse: Operand) -> None:
+        self.test = test
+        self.then = then
+        self.orelse = orelse
+
+
+class Line:
+    """A step as all uses of a unit have it; in a sequence perhaps some times over."""
+
+    __slots__ = ("arguments", "count", "operands", "pattern", "steps", "test", "words")
+
+    def __init__(self, steps: dict[int, list[Step]]) -> None:
+        self.steps = steps
+        """The steps of each use, by its number; a use that lacks the step lacks the number."""
+        self.operands: list[Operand] = []
+        self.test: Expression | None = None
+        """The condition under which it is there."""
+        self.count: Expression | None = None
+        """How often it is repeated; None for a step that stands once."""
+        self.pattern = kind(self.sample)
+        self.words: dict[str, Expression] = {}
+        """Of an operator: what its fields and axes are."""
+        self.arguments: dict[Formal, Expression] = {}
+        """Of a use: what the formals of its unit are."""
+
+    @property
+    def sample(self) -> Step:
+        return next(iter(self.steps.values()))[0]
+
+    @property
+    def unit(self) -> Unit | None:
+        return self.sample.use.unit if self.sample.use is not None else None
+
+    def all_steps(self) -> Iterable[tuple[int, Step]]:
+        return ((number, step) for number, steps in self.steps.items() for step in steps)
+
+
+class Unit:
+    """A class to be written, or a sequence: uses of one block that are alike."""
+
+    def __init__(self, uses: list[Use], sequence: bool) -> None:
+        self.uses = uses
+        self.sequence = sequence
+        """Whether it is a plain `nn.Sequential`."""
+        self.lines: list[Line] = []
+        self.inputs: list[str] = []
+        self.results: list[Operand] = []
+        self.result_tensors: list[list[Tensor | None]] = []
+        self.formals: dict[tuple[Any, ...], Formal] = {}
+        self.covered: set[int] = set()
+        """Names of the tree that are written as expressions."""
+        self.fixed: set[Formal] = set()
+        """Formals that something depends on that is not written as an expression of them."""
+        self.calls: list[tuple[Unit, Line]] = []
+        """Where it is used."""
+        self.name = ""
+        self.reader = Reader(self)
+
+    @property
+    def sample(self) -> Use:
+        return self.uses[0]
+
+    @property
+    def kind(self) -> str:
+        return self.sample.application.kind
+
+    @property
+    def everywhere(self) -> frozenset[int]:
+        return frozenset(range(len(self.uses)))
+
+    def results_in(self, use: Use) -> list[Tensor]:
+        """The tensors that a use of it gives, in the order of its results."""
+        return [row[use.number] for row in self.result_tensors]  # type: ignore[misc]  # wanted where they exist
+
+    def formal(self, key: tuple[Any, ...], hint: str, values: list[Any]) -> Formal:
+        """The formal of that key, made where it is new."""
+        if key not in self.formals:
+            self.formals[key] = Formal(key, hint, values)
+        return self.formals[key]
+
+    def axis(self, name: str, axis: int) -> Formal | None:
+        """The size of an axis of an input, as an argument; None where it is open, or the inputs differ in rank."""
+        values: list[Any] = []
+        for use in self.uses:
+            tensor = use.inputs.get(name)
+            if tensor is None or len(tensor.shape) != len(self.sample.inputs[name].shape):
+                return None
+            if type(tensor.shape[axis]) is not int:
+                return None
+            values.append(tensor.shape[axis])
+        return self.formal(("axis", name, axis), self._axis_hint(name, axis), values)
+
+    def _axis_hint(self, name: str, axis: int) -> str:
+        rank = len(self.sample.inputs[name].shape)
+        what = "channels" if axis == 1 and rank > 2 and rank != 3 else "features" if axis == rank - 1 else f"size{axis}"
+        if axis == 1 and rank == 3:
+            what = "channels"
+        return f"in_{what}" if name == next(iter(self.sample.inputs)) else f"{name}_{what}"
+
+    def parameter(self, name: str) -> Formal | None:
+        """A compile-time value of the spec, as an argument."""
+        values = []
+        for use in self.uses:
+            if name not in use.names:
+                return None
+            values.append(use.names[name])
+        return self.formal(("parameter", name), name, values)
+
+    def tensor(self, ref: Operand, use: int) -> Tensor:
+        """The tensor that a reference means in a use; KeyError where it does not exist there."""
+        if isinstance(ref, Phi):
+            return self.tensor(ref.then if ref.test.value(use) else ref.orelse, use)
+        place, key = ref
+        if place == "in":
+            return self.uses[use].inputs[key]
+        return self.lines[place].steps[use][-1].outputs[key]
+
+
+def kind(step: Step) -> tuple[Any, ...]:
+    """What a step is, its numbers aside."""
+    if step.use is not None:
+        return ("unit", step.use.unit)
+    assert step.node is not None
+    return (step.node.op.name, *pattern_of(step.node))
+
+
+def units_of(surveys: list[Survey]) -> list[Unit]:
+    """The units of all uses, innermost first; the last is the network."""
+    groups = _grouped(surveys)
+    units: list[Unit] = []
+    from dlspec.lowering.arguments import find_arguments
+
+    for uses in groups:
+        for unit in _parted(uses):
+            find_arguments(unit)
+            units.append(unit)
+    for unit in units:
+        for line in unit.lines:
+            if line.unit is not None:
+                line.unit.calls.append((unit, line))
+    return units
+
+
+def _grouped(surveys: list[Survey]) -> list[list[Use]]:
+    """Uses by what defines them, so that what is used within comes before what uses it."""
+    heights: dict[Use, tuple[Any, ...]] = {}
+    groups: dict[tuple[Any, ...], list[Use]] = {}
+    within: dict[tuple[Any, ...], dict[tuple[Any, ...], None]] = {}
+    for survey in surveys:
+        for use in survey.uses:
+            inner = [heights[step.use] for step in use.steps if step.use is not None]
+            key = (use.application.kind if use.parent else "root", id(use.definition))
+            nested = max((height for k, d, height, _ in map(_all, inner) if (k, d) == key), default=-1)
+            deepest = dict(_merge(inner))
+            nested = max(nested, deepest.get(key, -1))
+            deepest[key] = nested + 1
+            heights[use] = (*key, nested + 1, deepest)
+            full = (*key, nested + 1)
+            groups.setdefault(full, []).append(use)
+            within.setdefault(full, {}).update((h[:3], None) for h in inner)
+    return [groups[key] for key in _in_order(within)]
+
+
+def _all(height: tuple[Any, ...]) -> tuple[Any, ...]:
+    return height
+
+
+def _merge(inner: list[tuple[Any, ...]]) -> dict[tuple[Any, ...], int]:
+    """How deep each definition stands in itself, anywhere in a use."""
+    found: dict[tuple[Any, ...], int] = {}
+    for height in inner:
+        for key, depth in height[3].items():
+            found[key] = max(found.get(key, -1), depth)
+    return found
+
+
+def _in_order(within: dict[tuple[Any, ...], dict[tuple[Any, ...], None]]) -> list[tuple[Any, ...]]:
+    done: dict[tuple[Any, ...], None] = {}
+
+    def visit(key: tuple[Any, ...]) -> None:
+        if key not in done:
+            for inner in within[key]:
+                visit(inner)
+            done[key] = None
+
+    for key in within:
+        visit(key)
+    return list(done)

@@ -1,0 +1,162 @@
+"""Expressions as YAML lines: pipelines and groups as lists, plain data as flow lists, everything else as leaves."""
+
+from __future__ import annotations
+
+from dlspec.record import TYPE_CHECKING
+from dlspec.syntax import tree
+from dlspec.syntax.comments import gathered
+from dlspec.syntax.dsl_expressions import EXPR, STAGE
+from dlspec.syntax.layout import WIDTH, rendered
+from dlspec.syntax.yaml_bodies import KEYWORDS
+from dlspec.syntax.yaml_lines import Lines
+from dlspec.syntax.yaml_scalars import expression_scalar, is_plain, text_scalar
+from dlspec.syntax.yaml_values import TEXTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class ValueWriter(Lines):
+    """Lines of values, steps and plans; `head` is a key or dash with all that stands before it."""
+
+    def text(self, node: tree.Expr) -> str:
+        """An expression on one line."""
+        return rendered(self.plain.doc(node), None)
+
+    def quiet(self, node: tree.Node) -> bool:
+        """Whether no comment waits inside a node."""
+        return not any(id(comment) not in self.shown for comment in gathered(self.attached, node))
+
+    # Values
+
+    def value(self, head: str, node: tree.Expr, indent: int) -> list[str]:
+        """What flows: a pipeline of one plain line or a list, anything else a leaf."""
+        if not isinstance(node, tree.Pipe) or self._short(head, node):
+            return self.leaf(head, self.plain.doc(node), indent)
+        first = self.commented(node.steps[0], self._leaf_step(node.steps[0], indent + 2), indent + 2)
+        return [self.header(head, node.steps), *first, *self.steps(node.steps[1:], indent + 2)]
+
+    def _short(self, head: str, node: tree.Pipe) -> bool:
+        text = self.text(node)
+        return is_plain(text) and len(head) + 1 + len(text) <= WIDTH and self.quiet(node)
+
+    def steps(self, steps: Sequence[tree.Expr], indent: int) -> list[str]:
+        """Steps as items of a list."""
+        lines: list[str] = []
+        for step in steps:
+            lines += self.commented(step, self.step(step, indent), indent)
+        return lines
+
+    def step(self, node: tree.Expr, indent: int) -> list[str]:
+        """One step as an item of a list."""
+        dash = " " * indent + "-"
+        if isinstance(node, tree.Labelled):
+            label = self.plain.label(node.label)
+            if label not in KEYWORDS:
+                return self._labelled(f"{dash} {expression_scalar(label)}:", node.value, indent + 2)
+        if isinstance(node, tree.Group):
+            return _nested(dash, self.steps(node.steps, indent + 2), indent)
+        if _is_repeat(node):
+            return _nested(dash, self._repeat(node, indent + 2), indent)
+        return self._leaf_step(node, indent)
+
+    def _leaf_step(self, node: tree.Expr, indent: int) -> list[str]:
+        return self.leaf(" " * indent + "-", self.plain.doc(node, _one_step(node)), indent)
+
+    def _labelled(self, head: str, node: tree.Expr, indent: int) -> list[str]:
+        if isinstance(node, tree.Group):
+            return [self.header(head, node.steps), *self.steps(node.steps, indent + 2)]
+        if _is_repeat(node):
+            return [head, *self._repeat(node, indent + 2)]
+        return self.leaf(head, self.plain.doc(node, _one_step(node)), indent)
+
+    def _repeat(self, node: tree.Expr, indent: int) -> list[str]:
+        """`{ a -> b } * 3`: how often, and what."""
+        assert isinstance(node, tree.Binary)
+        assert isinstance(node.left, tree.Group)
+        pad = " " * indent
+        count = self.leaf(f"{pad}repeat:", self.plain.doc(node.right), indent)
+        return [*count, self.header(f"{pad}of:", node.left.steps), *self.steps(node.left.steps, indent + 2)]
+
+    # Data
+
+    def data(self, head: str, node: tree.Expr, indent: int) -> list[str]:
+        """A list in brackets or an item a line, anything else a leaf."""
+        if not isinstance(node, tree.ListExpr):
+            return self.leaf(head, self.plain.doc(node), indent)
+        flow = self.flow(node) if self.quiet(node) else None
+        if flow is not None and len(head) + 1 + len(flow) <= WIDTH:
+            return [f"{head} {flow}"]
+        lines = [self.header(head, node.items)]
+        for item in node.items:
+            lines += self.commented(item, self.data(" " * (indent + 2) + "-", item, indent + 2), indent + 2)
+        return lines
+
+    def flow(self, node: tree.Expr) -> str | None:
+        """Data on one line inside a flow collection; None where it would need quotes."""
+        if isinstance(node, tree.ListExpr):
+            items = [self.flow(item) for item in node.items]
+            return None if None in items else f"[{', '.join(item for item in items if item is not None)}]"
+        text = self.text(node)
+        return text if is_plain(text, flow=True) else None
+
+    def flow_axes(self, axes: Sequence[tree.Expr]) -> str:
+        """Axes in brackets, in quotes where they must be."""
+        return f"[{', '.join(expression_scalar(self.text(axis), flow=True) for axis in axes)}]"
+
+    # Plans
+
+    def entries(self, section: tree.Section, indent: int, *, text: bool = False) -> list[str]:
+        """The keys of a plan or of a section of it."""
+        lines: list[str] = []
+        for index, entry in enumerate(section.entries):
+            if index and self.apart(entry):
+                lines.append("")
+            lines += self.commented(entry, self._entry(entry, indent, text or entry.key in TEXTS), indent)
+        return lines
+
+    def _entry(self, entry: tree.Entry, indent: int, text: bool) -> list[str]:
+        head = f"{' ' * indent}{text_scalar(entry.key)}:"
+        if isinstance(entry.value, tree.Section):
+            return self.section(head, entry.value, indent, text=text)
+        if text and isinstance(entry.value, tree.Literal):
+            return [f"{head} {text_scalar(str(entry.value.value))}"]
+        return self.data(head, entry.value, indent)
+
+    def section(self, head: str, section: tree.Section, indent: int, *, text: bool = False) -> list[str]:
+        """A section under its key: in braces where it fits, else a key a line."""
+        flow = self._flow_section(section, text) if self.quiet(section) else None
+        if flow is not None and len(head) + 1 + len(flow) <= WIDTH:
+            return [f"{head} {flow}"]
+        return [self.header(head, section.entries), *self.entries(section, indent + 2, text=text)]
+
+    def _flow_section(self, section: tree.Section, text: bool) -> str | None:
+        parts = []
+        for entry in section.entries:
+            value = self._flow_entry(entry, text or entry.key in TEXTS)
+            if value is None:
+                return None
+            parts.append(f"{text_scalar(entry.key)}: {value}")
+        return "{" + ", ".join(parts) + "}"
+
+    def _flow_entry(self, entry: tree.Entry, text: bool) -> str | None:
+        if isinstance(entry.value, tree.Section):
+            return self._flow_section(entry.value, text)
+        if text and isinstance(entry.value, tree.Literal):
+            return text_scalar(str(entry.value.value))
+        return self.flow(entry.value)
+
+
+def _one_step(node: tree.Expr) -> int:
+    """A pipeline that is one step stands in parentheses, since without them it is several."""
+    return STAGE if isinstance(node, tree.Pipe) else EXPR
+
+
+def _is_repeat(node: tree.Expr) -> bool:
+    return isinstance(node, tree.Binary) and node.operator == "*" and isinstance(node.left, tree.Group)
+
+
+def _nested(dash: str, lines: list[str], indent: int) -> list[str]:
+    """Lines of a list or mapping as one item: the dash stands before the first that is no comment."""
+    index = next(i for i, line in enumerate(lines) if not line.lstrip().startswith("#"))
+    return [*(line[2:] for line in lines[:index]), f"{dash} {lines[index][indent + 2 :]}", *lines[index + 1 :]]
