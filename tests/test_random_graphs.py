@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from dlspec.elaborate.files import Files
 from dlspec.elaborate.network import elaborate
+from dlspec.ops.op import REFUSED_BEYOND_TORCH
 from dlspec.source import Source
 
 CASES = int(os.environ.get("DLSPEC_RANDOM_GRAPHS", "2000"))
@@ -74,10 +75,15 @@ def tupled(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-def module(d: Draw, x: tuple[str, Tensor], spec: str, make: Callable[[], nn.Module]) -> Step:
+def module(
+    d: Draw, x: tuple[str, Tensor], spec: str, make: Callable[[], nn.Module], batched: int | None = None
+) -> Step:
+    """A step that torch does with a module; `batched` is the rank that its input has with a batch."""
     made: list[nn.Module] = []
 
     def run() -> object:
+        if batched is not None and x[1].dim() == batched - 1:
+            raise ValueError(REFUSED_BEYOND_TORCH["no batch"])
         made.append(make())
         return made[0](x[1])
 
@@ -96,7 +102,7 @@ def convolution(d: Draw) -> Step:
     channels = x[1].shape[1] if x[1].dim() > 1 else 1
     kind = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[rank - 1]
     spec = f"conv{rank}d({out}, {written(kernel)}, {arguments(**extra)})"
-    return module(d, x, spec, lambda: kind(channels, out, tupled(kernel), **extra, **META))
+    return module(d, x, spec, lambda: kind(channels, out, tupled(kernel), **extra, **META), rank + 2)
 
 
 def transposed(d: Draw) -> Step:
@@ -117,7 +123,7 @@ def transposed(d: Draw) -> Step:
             raise ValueError("torch's CPU kernel refuses it; its meta device does not look")
         return nn.ConvTranspose2d(channels, out, kernel, **extra, **META)
 
-    return module(d, x, spec, make)
+    return module(d, x, spec, make, 4)
 
 
 def max_pool(d: Draw) -> Step:
@@ -131,6 +137,7 @@ def max_pool(d: Draw) -> Step:
         x,
         f"max_pool2d({written(kernel)}, {arguments(**extra)})",
         lambda: nn.MaxPool2d(tupled(kernel), **extra),
+        4,
     )
 
 
@@ -145,6 +152,7 @@ def avg_pool(d: Draw) -> Step:
         x,
         f"avg_pool2d({written(kernel)}, {arguments(**extra)})",
         lambda: nn.AvgPool2d(tupled(kernel), **extra),
+        4,
     )
 
 
@@ -154,7 +162,7 @@ def adaptive(d: Draw) -> Step:
     kind, name = d.random.choice(
         ((nn.AdaptiveAvgPool2d, "adaptive_avg_pool2d"), (nn.AdaptiveMaxPool2d, "adaptive_max_pool2d"))
     )
-    return module(d, x, f"{name}({written(size)})", lambda: kind(tupled(size)))
+    return module(d, x, f"{name}({written(size)})", lambda: kind(tupled(size)), 4)
 
 
 def normalization(d: Draw) -> Step:
@@ -164,7 +172,8 @@ def normalization(d: Draw) -> Step:
     )  # fmt: skip
     x = d.pick(*ranks)
     channels = x[1].shape[1] if x[1].dim() > 1 else 1
-    return module(d, x, name, lambda: kind(channels, **META).eval())
+    batched = 4 if name == "instance_norm2d" else None
+    return module(d, x, name, lambda: kind(channels, **META).eval(), batched)
 
 
 def group_norm(d: Draw) -> Step:
@@ -210,7 +219,8 @@ def softmax(d: Draw) -> Step:
     x = d.pick(2, 3, 4)
     dim = d.random.randint(-4, 4)
     name, function = d.random.choice((("softmax", F.softmax), ("log_softmax", F.log_softmax)))
-    return plain(x, f"{name}({dim})", lambda: function(x[1], dim))
+    shape = tuple(x[1].shape)  # on the CPU: the meta device does not look whether the axis is there
+    return plain(x, f"{name}({dim})", lambda: function(torch.empty(shape), dim).to("meta"))
 
 
 def flatten(d: Draw) -> Step:
@@ -362,6 +372,8 @@ def attention(d: Draw) -> Step:
     made: list[nn.Module] = []
 
     def run() -> object:
+        if x[1].dim() == 2:
+            raise ValueError(REFUSED_BEYOND_TORCH["no batch"])
         made.append(nn.MultiheadAttention(width, heads, batch_first=True, **META).eval())
         return made[0](x[1], x[1], x[1], need_weights=False)[0]
 

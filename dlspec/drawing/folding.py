@@ -34,6 +34,16 @@ class Folder:
         """Whether the module of a node runs at another node too."""
         return node.module is not None and self._uses[node.module] > 1
 
+    def results(self, part: Part) -> list[Tensor]:
+        """What a part gives that is read outside of it, or is an output of the network."""
+        inside = set(part.nodes)
+        return [
+            tensor
+            for node in part.nodes
+            if node in self._outputs or any(reader not in inside for reader in self._readers[node])
+            for tensor in node.outputs
+        ]
+
     # Signatures
 
     def sign_card(self, card: Card) -> None:

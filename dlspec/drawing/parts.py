@@ -66,20 +66,19 @@ class Card(Part):
 class Box(Part):
     """One use of a block, a group, a list or a network."""
 
-    __slots__ = ("application", "parallel", "parts")
+    __slots__ = ("application", "parts")
 
     def __init__(self, application: Application, nodes: list[Node], label: str, parts: list[Part]) -> None:
         super().__init__(nodes, label)
         self.application = application
         self.parts = parts
 
-    def cards(self) -> Iterator[Card]:
-        """Every card drawn in it, in order."""
+    def boxes(self) -> Iterator[Box]:
+        """This box and every box drawn in it."""
+        yield self
         for part in self.parts:
             if isinstance(part, Box):
-                yield from part.cards()
-            elif isinstance(part, Card):
-                yield part
+                yield from part.boxes()
 
 
 class Edge:

@@ -120,7 +120,7 @@ def make_node(
     if module_needed or place.number is not None:
         node.module = _module(run, frame, node, call.span)
     run.add(node, frame.application)
-    value: Any = node.outputs[0] if len(node.outputs) == 1 else list(node.outputs)
+    value: Any = list(node.outputs) if op.several or len(node.outputs) > 1 else node.outputs[0]
     run.values[node.path] = value
     return value
 

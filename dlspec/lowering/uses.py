@@ -108,8 +108,12 @@ class Survey:
         self.training = training
         self.uses: list[Use] = []
         self.owners: dict[str, Use] = {}
+        self.owned: dict[str, list[str]] = {}
+        """Paths of modules and uses by the path of the use that holds them."""
         self._of: dict[Application, Use] = {}
         self.root = self._survey(graph.root, None)
+        for path in dict.fromkeys([*graph.modules, *(path for path in self.owners if path)]):
+            self.owned.setdefault(self.owner(path).path, []).append(path)
         self._flow()
         self._borrow()
 

@@ -38,7 +38,11 @@ def operator_names() -> list[str]:
 
     from dlspec.ops.op import snake
 
-    names = {snake(name) for text in _texts().values() for name in findall(r"^class ([A-Z]\w*)\((?!Exception|dict)", text, 8)}
+    names = {
+        snake(name)
+        for text in _texts().values()
+        for name in findall(r"^class ([A-Z]\w*)\((?!Exception|dict)", text, 8)
+    }
     return sorted(names)
 
 

@@ -283,7 +283,11 @@ class Glu(_Activation):
     torch = "nn.GLU(dim=)"
     function = "F.glu({x}, dim=)"
     samples = ("float32[2, 3, 4] -> glu", "float32[2, 6, 4] -> glu(1)")
-    mistakes = (("float32[2, 3] -> glu", "E0303"), ("float32[2, 4] -> glu(2)", "E0309"), ("float32[] -> glu", "E0301"))
+    mistakes = (
+        ("float32[2, 3] -> glu", "E0303"),
+        ("float32[2, 4] -> glu(2)", "E0309"),
+        ("float32[] -> glu", "E0301"),
+    )
 
     dim: Whole = -1
     """The axis that is halved."""
@@ -294,7 +298,9 @@ class Glu(_Activation):
             raise Mistake("E0301", "`glu` takes at least 1 axis, its input has none", shown(fact), input=0)
         axis = checked_axis(self, fact, self.dim, "dim")
         size = fact.shape[axis]
-        at.equal(size % 2, 0, Mistake("E0303", f"`glu` halves axis {axis}, which has {size}", shown(fact), input=0))
+        at.equal(
+            size % 2, 0, Mistake("E0303", f"`glu` halves axis {axis}, which has {size}", shown(fact), input=0)
+        )
         return (Fact(fact.dtype, (*fact.shape[:axis], size // 2, *fact.shape[axis + 1 :])),)
 
     def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:

@@ -137,12 +137,21 @@ class Div(_Binary):
     sign = "/"
     level = 2
     takes = ALL
-    samples = ("float32[2, 3], float32[2, 1] -> div", "float32[2, 3] -> div(2)", "float32[2, 3] -> div(1, reversed=true)")
+    samples = (
+        "float32[2, 3], float32[2, 1] -> div",
+        "float32[2, 3] -> div(2)",
+        "float32[2, 3] -> div(1, reversed=true)",
+    )
     mistakes = (("float32[2, 3], float32[3, 2] -> div", "E0302"),)
 
     @property
     def keeps(self) -> str:  # type: ignore[override]  # depends on the inputs here
-        return "x" if self.other is None else "y" if self.reversed else ""
+        return "x" if self.other is None else ""
+
+    def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:
+        """One over the tensor, by which a number is multiplied."""
+        if self.reversed:
+            yield outputs[0]
 
     def result_type(self, at: At) -> str:
         found = super().result_type(at)
@@ -154,12 +163,16 @@ class Pow(_Binary):
 
     sign = "**"
     level = 4
-    samples = ("float32[2, 3] -> pow(2)", "float32[2, 3], float32[3] -> pow", "float32[2, 3] -> pow(2, reversed=true)")
+    samples = (
+        "float32[2, 3] -> pow(2)",
+        "float32[2, 3], float32[3] -> pow",
+        "float32[2, 3] -> pow(2, reversed=true)",
+    )
     mistakes = (("float32[2, 3], float32[2] -> pow", "E0302"),)
 
     @property
     def keeps(self) -> str:  # type: ignore[override]  # depends on the inputs here
-        return "xy" if self.other is None else "y" if self.reversed else "x"
+        return "xy" if self.other is None or self.reversed else "x"
 
     def expression(self, write: Writer) -> str:
         from dlspec.ops.text import POWER, PRIMARY, held
@@ -290,7 +303,12 @@ class Clamp(_Function):
     """The largest number that comes out."""
 
     def limits(self, at: At) -> Iterator[Limit]:
-        yield self.min is not None or self.max is not None, "min", "`clamp` has neither `min` nor `max`", "E0203"
+        yield (
+            self.min is not None or self.max is not None,
+            "min",
+            "`clamp` has neither `min` nor `max`",
+            "E0203",
+        )
 
 
 class Cumsum(_Function):

@@ -59,7 +59,11 @@ class MultiheadAttention(Op):
 
     def limits(self, at: At) -> Iterator[Limit]:
         heads, features = self.num_heads, at["E"]
-        yield features % heads == 0, "num_heads", f"{heads} heads do not divide the {features} features of the query"
+        yield (
+            features % heads == 0,
+            "num_heads",
+            f"{heads} heads do not divide the {features} features of the query",
+        )
 
     def widths(self, at: At) -> tuple[Dim, Dim, Dim]:
         """Features of query, key and value; a value that is left out is the key, a key that is left out the query."""
@@ -101,18 +105,27 @@ class MultiheadAttention(Op):
         Without dropout a fused kernel keeps one sum per query and head; with it the weights are kept, thrice.
         """
         batch, (features, key, value), (queries, keys, all_keys) = at["N"], self.widths(at), self.lengths(at)
-        yield Fact("float32", (queries * batch, features))
+        alone, copied = len(at.inputs) == 1, all_keys != keys
+        given = Fact("float32", (batch, queries, features))
+        gathered = Fact("float32", (batch, all_keys, features))
+        yield given
         for width in [key, value][: len(at.inputs) - 1]:
             yield Fact("float32", (keys * batch, width))
-        yield Fact("float32", (batch, queries, features))
-        for _ in "kv":
-            yield Fact("float32", (batch, all_keys, features))
-        yield Fact("float32", (batch, queries, features))
+        yield given  # what the heads gave
+        # Queries, keys and values of one tensor are projected at once and lie together, so one keeps the others.
+        if alone:
+            yield Fact("float32", (3, batch, queries, features))
+        elif not self.dropout:
+            yield given
+        if not alone or copied:
+            yield gathered
+            if not self.dropout or (len(at.inputs) == 2 and key == value == features and not copied):
+                yield gathered
         if not self.dropout:
             yield Fact("float32", (batch, self.num_heads, queries))
             return
-        yield Fact("float32", (batch, queries, features))
-        yield Fact("float32", (batch, all_keys, features))
+        yield given
+        yield gathered
         for _ in range(3):
             yield Fact("float32", (batch, self.num_heads, queries, all_keys))
 
@@ -154,7 +167,10 @@ class ScaledDotProductAttention(Op):
     mistakes = (
         ("float32[2, 5, 4], float32[2, 7, 3], float32[2, 7, 4] -> scaled_dot_product_attention", "E0302"),
         ("float32[2, 5, 4], float32[2, 7, 4], float32[2, 6, 4] -> scaled_dot_product_attention", "E0302"),
-        ("float32[2, 5, 4], float32[2, 7, 4], float32[2, 7, 4], bool[5, 6] -> scaled_dot_product_attention", "E0302"),
+        (
+            "float32[2, 5, 4], float32[2, 7, 4], float32[2, 7, 4], bool[5, 6] -> scaled_dot_product_attention",
+            "E0302",
+        ),
         ("float32[4], float32[4], float32[4] -> scaled_dot_product_attention", "E0301"),
     )
     beyond_torch = (
@@ -173,7 +189,11 @@ class ScaledDotProductAttention(Op):
         for position, fact in enumerate(at.inputs):
             wanted = (at.inputs[0].dtype, "bool")[: 2 if position == 3 else 1]
             if fact.dtype not in wanted or (position == 0 and fact.dtype == "bool"):
-                words = f"`{self.name}` takes {wanted[0]} here" if position else f"`{self.name}` does not run on bool"
+                words = (
+                    f"`{self.name}` takes {wanted[0]} here"
+                    if position
+                    else f"`{self.name}` does not run on bool"
+                )
                 raise Mistake("E0304", words, f"is {fact.dtype}", input=position)
 
     def result(self, at: At) -> tuple[Fact, ...]:
@@ -186,7 +206,9 @@ class ScaledDotProductAttention(Op):
         mask, wanted = at.inputs[3], (*at["*B"], at["L"], at["S"])
         mistake = Mistake("E0302", f"the mask of `{self.name}` does not fit its scores", shown(mask), input=3)
         if self.is_causal:
-            raise Mistake("E0202", f"`{self.name}` is causal and has a mask as well", "set here", parameter="is_causal")
+            raise Mistake(
+                "E0202", f"`{self.name}` is causal and has a mask as well", "set here", parameter="is_causal"
+            )
         if len(mask.shape) > len(wanted):
             raise mistake
         for size, other in zip(mask.shape[::-1], wanted[::-1]):
@@ -202,16 +224,18 @@ class ScaledDotProductAttention(Op):
         return len(at["*B"]) == 2 and at["E"] == at["V"] and not self.dropout_p
 
     @property
-    def keeps(self) -> str:  # type: ignore[override]  # depends on values here
-        return "x"
+    def keeps(self) -> str:  # type: ignore[override]  # depends on the dropout here
+        """Of the fused kernel all that goes in and out; with dropout copies are kept."""
+        return "" if self.dropout_p else "xy"
 
     def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:
         """A sum per query of the fused kernel and its result; else scaled queries and keys, and the weights."""
         batch, dtype = at["*B"], at.inputs[0].dtype
         if self.fused(at):
             yield Fact("float32", (*batch, at["L"]))
-            yield outputs[0]
             return
+        if self.dropout_p:
+            yield at.inputs[2]
         yield Fact(dtype, (*batch, at["L"], at["E"]))
         yield Fact(dtype, (*batch, at["S"], at["E"]))
         for _ in range(3 if self.dropout_p else 1):

@@ -42,13 +42,17 @@ class _Filters(Op, abstract=True):
     """Channels of the result."""
     kernel_size: Lengths
     """Extent of one filter along each axis."""
-    stride: Lengths
-    groups: Count
-    bias: bool
+
+    if TYPE_CHECKING:
+        groups: Count
 
     def limits(self, at: At) -> Iterator[Limit]:
         channels, out, groups = at["C"], self.out_channels, self.groups
-        yield channels % groups == 0, "groups", f"{groups} groups do not divide the {channels} channels of the input"
+        yield (
+            channels % groups == 0,
+            "groups",
+            f"{groups} groups do not divide the {channels} channels of the input",
+        )
         yield out % groups == 0, "groups", f"{groups} groups do not divide the {out} channels of the result"
 
 
@@ -92,6 +96,28 @@ class _Convolution(_Filters, abstract=True):
             "E0307", f'the padding "{self.padding_mode}" of `{self.name}` is wider than its input',
             f"{axis} must be at least {least}, it is {size}", parameter="padding",
         )  # fmt: skip
+
+    @property
+    def keeps(self) -> str:  # type: ignore[override]  # depends on the padding here
+        """The input, or what was made of it before the filters saw it."""
+        if self.padding_mode == "circular" or (self.padding == "same" and not self._is_symmetric()):
+            return ""
+        return "x"
+
+    def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:
+        """The input with its padding, where the convolution does not pad by itself."""
+        given = at.inputs[0]
+        if self.padding_mode != "zeros":
+            margins = [window.before + window.after for window in self.windows()]
+        elif self.padding == "same" and not self._is_symmetric():
+            margins = [window.after - window.before for window in self.windows()]
+        else:
+            return
+        sizes = (size + margin for size, margin in zip(given.shape[2:], margins))
+        yield Fact(given.dtype, (*given.shape[:2], *sizes))
+
+    def _is_symmetric(self) -> bool:
+        return all(window.before == window.after for window in self.windows())
 
     def weights(self, at: At) -> Iterator[tuple[str, Shape]]:
         yield "weight", (self.out_channels, at["C"] // self.groups, *self.kernel_size)
@@ -159,7 +185,10 @@ class Conv3d(_Convolution):
 
     axes = "N C D H W -> N out_channels D' H' W'"
     torch = "nn.Conv3d(C, out_channels, kernel_size=, stride=, padding=, dilation=, groups=, bias=, padding_mode=)"
-    samples = ("float32[1, 2, 5, 6, 7] -> conv3d(4, 3)", "float32[1, 2, 5, 6, 7] -> conv3d(4, [1, 3, 2], stride=2, padding=1)")
+    samples = (
+        "float32[1, 2, 5, 6, 7] -> conv3d(4, 3)",
+        "float32[1, 2, 5, 6, 7] -> conv3d(4, [1, 3, 2], stride=2, padding=1)",
+    )
     mistakes = (("float32[1, 2, 2, 6, 7] -> conv3d(4, 3)", "E0307"),)
     beyond_torch = (("float32[2, 5, 6, 7] -> conv3d(4, 3)", "E0301"),)
 

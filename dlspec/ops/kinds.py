@@ -100,7 +100,9 @@ def listed(value: Any, words: str, length: int | None = None) -> tuple[Any, ...]
     return tuple(value)
 
 
-def real(value: Any, words: str, low: float | None = None, high: float | None = None, above: bool = False) -> Any:
+def real(
+    value: Any, words: str, low: float | None = None, high: float | None = None, above: bool = False
+) -> Any:
     """Reads a number between two bounds; `above` leaves the lower one out."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise Wrong(words)

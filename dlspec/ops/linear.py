@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dlspec.ops.fact import At, Fact, Mistake, shown
 from dlspec.ops.axis import broadcast_shapes
+from dlspec.ops.fact import At, Fact, Mistake, shown
 from dlspec.ops.op import Op
 from dlspec.record import TYPE_CHECKING
 from dlspec.sizes import Window, product
@@ -25,7 +25,11 @@ class Linear(Op):
     torch = "nn.Linear(I, out_features, bias=)"
     family = "linear"
     keeps = "x"
-    samples = ("float32[2, 16] -> linear(10)", "float32[2, 7, 16] -> linear(10, bias=false)", "float32[16] -> linear(3)")
+    samples = (
+        "float32[2, 16] -> linear(10)",
+        "float32[2, 7, 16] -> linear(10, bias=false)",
+        "float32[16] -> linear(3)",
+    )
     mistakes = (
         ("float32[2, 16] -> linear(0)", "E0202"),
         ("int64[2, 16] -> linear(3)", "E0304"),
@@ -72,7 +76,9 @@ class Matmul(Op):
         first, second = self.bind(at)
         for position, fact in enumerate(at.inputs):
             if not fact.shape:
-                raise Mistake("E0301", "`matmul` takes at least 1 axis, its input has none", shown(fact), input=position)
+                raise Mistake(
+                    "E0301", "`matmul` takes at least 1 axis, its input has none", shown(fact), input=position
+                )
         inner = second.shape[-2] if len(second.shape) > 1 else second.shape[0]
         at.equal(first.shape[-1], inner, self._unequal(first.shape[-1], inner, second))
         batch = broadcast_shapes(self, at, first.shape[:-2], second.shape[:-2])
@@ -90,6 +96,17 @@ class Matmul(Op):
     def macs(self, at: At, outputs: Sequence[Fact]) -> Dim:
         """The length of a row for each number of the result."""
         return at.inputs[0].shape[-1] * product(outputs[0].shape)
+
+    def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:
+        """Copies of what is stretched over a batch, or laid out anew."""
+        first, second = at.inputs
+        batch = outputs[0].shape[:-2]
+        if len(first.shape) > 2 and len(second.shape) > 2:
+            yield from (
+                Fact(fact.dtype, (*batch, *fact.shape[-2:])) for fact in at.inputs if fact.shape[:-2] != batch
+            )
+        elif len(second.shape) > 2:
+            yield second
 
     def expression(self, write: Writer) -> str:
         from dlspec.ops.text import PRODUCT, SIGN, held

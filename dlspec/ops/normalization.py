@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlspec.ops.axis import checked_axis
+from dlspec.ops.axis import checked_axis, replaced
 from dlspec.ops.fact import At, Fact, Mistake, shown
 from dlspec.ops.op import Op
 from dlspec.record import TYPE_CHECKING
@@ -24,6 +24,8 @@ class _Normalization(Op, abstract=True):
 
 class _BatchNorm(_Normalization, abstract=True):
     """Statistics of every channel over the batch and all positions."""
+
+    centres = True
 
     eps: Number = 1e-5
     """Added to the variance, so that a constant channel is not divided by zero."""
@@ -74,7 +76,10 @@ class BatchNorm2d(_BatchNorm):
 
     axes = "N C H W -> N C H W"
     torch = "nn.BatchNorm2d(C, eps=, momentum=, affine=, track_running_stats=)"
-    samples = ("float32[2, 3, 4, 5] -> batch_norm2d", "float32[2, 3, 4, 5] -> batch_norm2d(eps=1e-3, affine=false)")
+    samples = (
+        "float32[2, 3, 4, 5] -> batch_norm2d",
+        "float32[2, 3, 4, 5] -> batch_norm2d(eps=1e-3, affine=false)",
+    )
     mistakes = (("float32[2, 3] -> batch_norm2d", "E0301"),)
 
 
@@ -140,6 +145,11 @@ class _LastAxes(_Normalization, abstract=True):
             parameter="normalized_shape", help="leave `normalized_shape` out: the last axis is taken as it is",
         )  # fmt: skip
 
+    def per_position(self, at: At) -> Fact:
+        """One number for every position."""
+        fact, count = at.inputs[0], len(self.shape(at))
+        return Fact(fact.dtype, (*fact.shape[: len(fact.shape) - count], *(1,) * count))
+
     def module_template(self, at: At) -> str:
         own = self.torch.partition("(normalized_shape")
         if self.normalized_shape is None:
@@ -185,10 +195,8 @@ class LayerNorm(_LastAxes):
 
     def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:
         """Mean and inverse deviation of every position."""
-        count = len(self.shape(at))
-        shape = (*at.inputs[0].shape[: len(at.inputs[0].shape) - count], *(1,) * count)
-        yield Fact("float32", shape)
-        yield Fact("float32", shape)
+        yield self.per_position(at)
+        yield self.per_position(at)
 
 
 class RmsNorm(_LastAxes):
@@ -206,6 +214,12 @@ class RmsNorm(_LastAxes):
     def weights(self, at: At) -> Iterator[tuple[str, Shape]]:
         if self.elementwise_affine:
             yield "weight", self.shape(at)
+
+    def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:
+        """The inverse root of every position, and the scaled numbers where they are weighed."""
+        yield self.per_position(at)
+        if self.elementwise_affine:
+            yield at.inputs[0]
 
 
 class GroupNorm(_Normalization):
@@ -240,7 +254,9 @@ class GroupNorm(_Normalization):
         return (Fact(fact.dtype, fact.shape),)
 
     def _alone(self, fact: Fact) -> Mistake:
-        return Mistake("E0312", "`group_norm` would take the variance of a single number", shown(fact), input=0)
+        return Mistake(
+            "E0312", "`group_norm` would take the variance of a single number", shown(fact), input=0
+        )
 
     def weights(self, at: At) -> Iterator[tuple[str, Shape]]:
         if self.affine:
@@ -260,6 +276,8 @@ class GroupNorm(_Normalization):
 class _InstanceNorm(_Normalization, abstract=True):
     """Statistics of every channel of every image over its positions."""
 
+    centres = True
+
     eps: Number = 1e-5
     """Added to the variance."""
     momentum: Number | None = 0.1
@@ -277,7 +295,9 @@ class _InstanceNorm(_Normalization, abstract=True):
         return (Fact(fact.dtype, fact.shape),)
 
     def _alone(self, fact: Fact) -> Mistake:
-        return Mistake("E0312", f"`{self.name}` would take the variance of a single position", shown(fact), input=0)
+        return Mistake(
+            "E0312", f"`{self.name}` would take the variance of a single position", shown(fact), input=0
+        )
 
     def weights(self, at: At) -> Iterator[tuple[str, Shape]]:
         if self.affine:
@@ -330,7 +350,10 @@ class LocalResponseNorm(_Normalization):
     axes = "N C *S -> N C *S"
     torch = "nn.LocalResponseNorm(size, alpha=, beta=, k=)"
     function = "F.local_response_norm({x}, size, alpha=, beta=, k=)"
-    samples = ("float32[2, 6, 4, 5] -> local_response_norm(5)", "float32[2, 6, 4] -> local_response_norm(2, k=2)")
+    samples = (
+        "float32[2, 6, 4, 5] -> local_response_norm(5)",
+        "float32[2, 6, 4] -> local_response_norm(2, k=2)",
+    )
     mistakes = (("float32[2, 6] -> local_response_norm(5)", "E0301"),)
 
     size: Count
@@ -350,6 +373,13 @@ class LocalResponseNorm(_Normalization):
                 shown(fact), input=0,
             )  # fmt: skip
         return super().result(at)
+
+    def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:
+        """The divisor and its base, and the squares with a margin of channels."""
+        (fact,) = at.inputs
+        yield fact
+        yield fact
+        yield Fact(fact.dtype, replaced(fact.shape, 1, fact.shape[1] + self.size - 1))
 
 
 class Normalize(_Normalization):
@@ -371,6 +401,12 @@ class Normalize(_Normalization):
         (fact,) = self.bind(at)
         checked_axis(self, fact, self.dim, "dim")
         return (Fact(fact.dtype, fact.shape),)
+
+    def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:
+        """The lengths, before and after they are kept from 0."""
+        (fact,) = at.inputs
+        for _ in range(2):
+            yield Fact(fact.dtype, replaced(fact.shape, checked_axis(self, fact, self.dim, "dim"), 1))
 
     def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
         """Every position along the axis."""

@@ -85,6 +85,10 @@ class Op:
     shares: ClassVar[str] = ""
     """Whether the result lies in the memory of the input: `same` where it lies as the input does, `moved` where in another
     order or only in part, `packed` where the input lies in plain order, with a copy made of one that does not."""
+    several: ClassVar[bool] = False
+    """Whether it gives a list of tensors, of one too: `split`, `chunk`."""
+    centres: ClassVar[bool] = False
+    """Whether it takes each channel's own mean away, and with it any bias put there before."""
     training_only: ClassVar[bool] = False
     """Whether it does nothing in evaluation, as dropout."""
     gives: ClassVar[str] = ""
@@ -200,13 +204,17 @@ class Op:
         read = pattern(self.axes)
         taken, given = read.inputs[min(port, len(read.inputs) - 1)], read.outputs[0]
         rest = self.field if self.field != "same" else "whole"
-        places = {axis.rstrip("'"): index for axis, index in paired(given, tuple(range(len(outputs[0].shape))))}
+        places = {
+            axis.rstrip("'"): index for axis, index in paired(given, tuple(range(len(outputs[0].shape))))
+        }
         windows = dict(zip((axis[:-1] for axis in given if axis[-1] == "'"), self.windows()))
         seen: list[Seen] = []
         for axis, sizes in paired(taken, at.inputs[port].shape):
             place, same = places.get(axis), Window()
             if axis[0] == "*":
-                seen += [(index, same) for index in place] if place is not None else [(None, rest)] * len(sizes)
+                seen += (
+                    [(index, same) for index in place] if place is not None else [(None, rest)] * len(sizes)
+                )
             else:
                 seen.append((None, rest) if place is None else (place, windows.get(axis, same)))
         return tuple(seen)
@@ -225,7 +233,11 @@ class Op:
         return self.torch
 
     def function_text(
-        self, at: At, tensors: Sequence[str], text_of: Callable[[Any], str] | None = None, words: Mapping[str, str] = {}
+        self,
+        at: At,
+        tensors: Sequence[str],
+        text_of: Callable[[Any], str] | None = None,
+        words: Mapping[str, str] = {},
     ) -> str:
         """The expression on the texts of its inputs, `F.relu(x)`; empty where it has weights."""
         return self.expression(self.writer(at, tensors, text_of, words))
@@ -346,8 +358,17 @@ class Op:
         )  # fmt: skip
 
 
-REFUSED_BEYOND_TORCH: dict[str, str] = {}
-"""What torch runs and we do not, by operator or family, with the reason."""
+REFUSED_BEYOND_TORCH: dict[str, str] = {
+    "no batch": "convolutions, poolings, batch and instance norms, dropout of whole channels and multi-head attention "
+    "take a batch; PyTorch also takes a single image",
+    "nothing": "no axis has size 0, so a slice is never empty",
+    "open size of 1": "an open size is not stretched where it happens to be 1: `H` and `W` are joined where `H == W`, "
+    "and `squeeze` leaves out a named open axis only where it is 1",
+    "other precision": "weights are float32, so their inputs are; `to` converts",
+    "stretched batch": "the batch axes of scaled_dot_product_attention are equal; PyTorch stretches some of them",
+    "axis out of range": "an axis that is not there, which PyTorch's meta device lets `softmax` have and its kernels do not",
+}
+"""What torch runs and we do not, and why; `beyond_torch` of an operator has the cases."""
 
 __all__ = [
     "ALL", "BYTES", "CATALOGUE", "FLOATS", "INTEGERS", "REFUSED_BEYOND_TORCH", "At", "Fact", "Field", "Kind", "Mistake",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from dlspec.ops.fact import Shape
-    from dlspec.ops.kinds import Bound, Count, Natural, Number, Sections, Sizes, Whole, Wholes
+    from dlspec.ops.kinds import Bound, Count, Number, Sections, Sizes, Whole, Wholes
     from dlspec.ops.op import Limit
     from dlspec.ops.spread import Seen
     from dlspec.ops.text import Writer
@@ -23,18 +23,23 @@ if TYPE_CHECKING:
 class _Part(Op, abstract=True):
     axes = "*S -> *S"
     family = "shape"
+    shares = "moved"
     takes = ALL
 
     def axis(self, fact: Fact) -> int:
         """The axis it works on, counted from the left."""
         if not fact.shape:
-            raise Mistake("E0301", f"`{self.name}` takes at least 1 axis, its input has none", shown(fact), input=0)
+            raise Mistake(
+                "E0301", f"`{self.name}` takes at least 1 axis, its input has none", shown(fact), input=0
+            )
         return checked_axis(self, fact, self.dim, "dim")
 
     def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
         """A part of an axis begins where it is cut, which a window says as negative padding."""
         cut = self.dim % len(at.inputs[0].shape)
-        return tuple((axis, self.cut() if axis == cut else Window()) for axis in range(len(at.inputs[0].shape)))
+        return tuple(
+            (axis, self.cut() if axis == cut else Window()) for axis in range(len(at.inputs[0].shape))
+        )
 
     def cut(self) -> Window:
         """What a position of the result sees of the axis that is cut."""
@@ -163,10 +168,15 @@ class Select(_Part):
 class Split(_Part):
     """Cut an axis into parts of given lengths; gives one tensor for each."""
 
+    several = True
     axes = "*S -> *S"
     function = "{x}.split(split_size_or_sections, dim=dim)"
     differs = {"dim": "axis 0 is the batch; the channels are what networks split"}
-    samples = ("float32[2, 8, 4] -> split(4)", "float32[2, 8, 4] -> split([5, 3])", "float32[2, 8, 4] -> split(3, dim=-1)")
+    samples = (
+        "float32[2, 8, 4] -> split(4)",
+        "float32[2, 8, 4] -> split([5, 3])",
+        "float32[2, 8, 4] -> split(3, dim=-1)",
+    )
     mistakes = (("float32[2, 8] -> split([5, 2])", "E0308"), ("float32[2, 8] -> split(2, dim=2)", "E0309"))
 
     split_size_or_sections: Sections
@@ -207,9 +217,14 @@ class Split(_Part):
 class Chunk(_Part):
     """Cut an axis into so many parts of equal length, the last perhaps shorter; gives one tensor for each."""
 
+    several = True
     function = "{x}.chunk(chunks, dim=dim)"
     differs = {"dim": "axis 0 is the batch; the channels are what networks split"}
-    samples = ("float32[2, 8, 4] -> chunk(2)", "float32[2, 7, 4] -> chunk(3)", "float32[2, 8, 4] -> chunk(3, dim=0)")
+    samples = (
+        "float32[2, 8, 4] -> chunk(2)",
+        "float32[2, 7, 4] -> chunk(3)",
+        "float32[2, 8, 4] -> chunk(3, dim=0)",
+    )
     mistakes = (("float32[2, 8] -> chunk(2, dim=2)", "E0309"), ("float32[2, 8] -> chunk(0)", "E0202"))
 
     chunks: Count
@@ -264,7 +279,12 @@ class Pad(Op):
     def limits(self, at: At) -> Iterator[Limit]:
         count, rank = len(self.pad), len(at.inputs[0].shape)
         yield count % 2 == 0, "pad", f"`pad` takes two margins for every axis, here are {count}", "E0202"
-        yield count // 2 <= rank, "pad", f"`pad` has margins for {count // 2} axes, its input has {rank}", "E0202"
+        yield (
+            count // 2 <= rank,
+            "pad",
+            f"`pad` has margins for {count // 2} axes, its input has {rank}",
+            "E0202",
+        )
         yield (
             self.mode == "constant" or self.value is None, "value",
             f'a margin of mode "{self.mode}" has no number of its own', "E0202",
@@ -284,12 +304,18 @@ class Pad(Op):
             shape[axis] = self.padded(at, axis, shape[axis], *self.pad[2 * index : 2 * index + 2])
         return (Fact(fact.dtype, tuple(shape)),)
 
+    @property
+    def keeps(self) -> str:  # type: ignore[override]  # depends on the mode here
+        return "x" if self.mode in ("reflect", "replicate") else ""
+
     def padded(self, at: At, axis: int, size: Dim, before: int, after: int) -> Dim:
         """The size of an axis with its margins."""
         least = max(before, after) + (self.mode == "reflect")
         if self.mode in ("reflect", "circular") and not (isinstance(size, int) and size >= least):
             words = f'the margin of `pad` with mode "{self.mode}" is wider than its input'
-            mistake = Mistake("E0307", words, f"axis {axis} must be at least {least}, it is {size}", parameter="pad")
+            mistake = Mistake(
+                "E0307", words, f"axis {axis} must be at least {least}, it is {size}", parameter="pad"
+            )
             at.at_least(size, least, mistake)
         out = size + before + after
         if out.__class__ is not int or out < 1:  # type: ignore[operator]  # an int by then
@@ -322,6 +348,7 @@ class Crop(Op):
     axes = "N C *S, *T -> N C *S"
     inputs = ("x", "like?")
     family = "shape"
+    shares = "moved"
     takes = ALL
     samples = (
         "float32[2, 3, 8, 9], float32[2, 5, 4, 4] -> crop",
@@ -363,13 +390,17 @@ class Crop(Op):
         fact, *like = at.inputs
         rank = len(fact.shape)
         if like and self.size is not None:
-            raise Mistake("E0202", "`crop` has both a tensor and a size to crop to", "set here", parameter="size")
+            raise Mistake(
+                "E0202", "`crop` has both a tensor and a size to crop to", "set here", parameter="size"
+            )
         if like and len(like[0].shape) != rank:
             raise self.wrong_rank(("N", "C", *["S"] * (rank - 2)), like[0], 1)
         if like:
             return like[0].shape[2:]
         if self.size is None:
-            raise Mistake("E0203", "`crop` has neither a tensor nor a size to crop to", help="add `size=` or a tensor")
+            raise Mistake(
+                "E0203", "`crop` has neither a tensor nor a size to crop to", help="add `size=` or a tensor"
+            )
         return per_axis(self.size, rank - 2, "crop", "size")
 
     def offsets(self, space: Shape, wanted: Shape) -> Sequence[Dim]:
@@ -398,7 +429,11 @@ class Crop(Op):
         space = at.inputs[0].shape[2:]
         offsets = self.offsets(space, outputs[0].shape[2:])
         begin = [offset if isinstance(offset, int) else 0 for offset in offsets]
-        return ((0, Window()), (1, Window()), *((axis, Window(1, 1, -b, 0)) for axis, b in enumerate(begin, 2)))
+        return (
+            (0, Window()),
+            (1, Window()),
+            *((axis, Window(1, 1, -b, 0)) for axis, b in enumerate(begin, 2)),
+        )
 
 
 def per_axis(values: tuple[Dim, ...], axes: int, name: str, parameter: str) -> tuple[Dim, ...]:

@@ -39,10 +39,10 @@ class _Pooling(Op, abstract=True):
     """Extent of the window along each axis."""
     stride: Lengths | None = None
     """Positions moved between one output and the next; the window's own size unless said."""
-    padding: Margins
-    """Positions added on every side."""
-    ceil_mode: bool = False
-    """Whether a last window that reaches over the edge counts."""
+
+    if TYPE_CHECKING:
+        padding: Margins
+        ceil_mode: bool
 
     @property
     def dilations(self) -> tuple[int, ...]:
@@ -55,11 +55,10 @@ class _Pooling(Op, abstract=True):
         return map(Window.rounded_up, windows) if self.ceil_mode else windows
 
     def limits(self, at: At) -> Iterator[Limit]:
-        for kernel, padding, dilation in zip(self.kernel_size, self.padding, self.dilations):
-            most = ((kernel - 1) * dilation + 1) // 2
+        for kernel, padding in zip(self.kernel_size, self.padding):
             yield (
-                padding <= most, "padding",
-                f"padding {padding} of `{self.name}` is more than half of its window: {most} at most", "E0202",
+                padding <= kernel // 2, "padding",
+                f"padding {padding} of `{self.name}` is more than half of its window: {kernel // 2} at most", "E0202",
             )  # fmt: skip
 
 
@@ -69,6 +68,7 @@ class _MaxPool(_Pooling, abstract=True):
     dilation: Lengths
     """Spacing between the positions of a window."""
     ceil_mode: bool = False
+    """Whether a last window that reaches over the edge counts."""
 
     @property
     def dilations(self) -> tuple[int, ...]:
@@ -85,7 +85,10 @@ class MaxPool1d(_MaxPool):
     axes = "N C L -> N C L'"
     torch = "nn.MaxPool1d(kernel_size, stride=, padding=, dilation=, ceil_mode=)"
     function = "F.max_pool1d({x}, kernel_size, stride=, padding=, dilation=, ceil_mode=)"
-    samples = ("float32[2, 3, 9] -> max_pool1d(2)", "float32[2, 3, 9] -> max_pool1d(4, stride=3, padding=2, ceil_mode=true)")
+    samples = (
+        "float32[2, 3, 9] -> max_pool1d(2)",
+        "float32[2, 3, 9] -> max_pool1d(4, stride=3, padding=2, ceil_mode=true)",
+    )
     mistakes = (("float32[2, 3, 2] -> max_pool1d(3)", "E0307"),)
     beyond_torch = (("float32[3, 9] -> max_pool1d(2)", "E0301"),)
 
@@ -125,7 +128,10 @@ class MaxPool3d(_MaxPool):
     axes = "N C D H W -> N C D' H' W'"
     torch = "nn.MaxPool3d(kernel_size, stride=, padding=, dilation=, ceil_mode=)"
     function = "F.max_pool3d({x}, kernel_size, stride=, padding=, dilation=, ceil_mode=)"
-    samples = ("float32[1, 2, 4, 5, 6] -> max_pool3d(2)", "float32[1, 2, 4, 5, 6] -> max_pool3d([1, 2, 2], padding=[0, 1, 1])")
+    samples = (
+        "float32[1, 2, 4, 5, 6] -> max_pool3d(2)",
+        "float32[1, 2, 4, 5, 6] -> max_pool3d([1, 2, 2], padding=[0, 1, 1])",
+    )
     mistakes = (("float32[1, 2, 1, 5, 6] -> max_pool3d(2)", "E0307"),)
     beyond_torch = (("float32[2, 4, 5, 6] -> max_pool3d(2)", "E0301"),)
 
@@ -140,6 +146,7 @@ class _AvgPool(_Pooling, abstract=True):
     padding: Margins
     """Zeros added on every side."""
     ceil_mode: bool = False
+    """Whether a last window that reaches over the edge counts."""
     count_include_pad: bool = True
     """Whether zeros of the padding enter the mean."""
 
@@ -164,7 +171,9 @@ class AvgPool2d(_AvgPool):
 
     axes = "N C H W -> N C H' W'"
     torch = "nn.AvgPool2d(kernel_size, stride=, padding=, ceil_mode=, count_include_pad=, divisor_override=)"
-    function = "F.avg_pool2d({x}, kernel_size, stride=, padding=, ceil_mode=, count_include_pad=, divisor_override=)"
+    function = (
+        "F.avg_pool2d({x}, kernel_size, stride=, padding=, ceil_mode=, count_include_pad=, divisor_override=)"
+    )
     samples = (
         "float32[2, 3, 8, 9] -> avg_pool2d(2)",
         "float32[2, 3, 9, 9] -> avg_pool2d(3, stride=2, padding=1, count_include_pad=false)",
@@ -188,7 +197,9 @@ class AvgPool3d(_AvgPool):
 
     axes = "N C D H W -> N C D' H' W'"
     torch = "nn.AvgPool3d(kernel_size, stride=, padding=, ceil_mode=, count_include_pad=, divisor_override=)"
-    function = "F.avg_pool3d({x}, kernel_size, stride=, padding=, ceil_mode=, count_include_pad=, divisor_override=)"
+    function = (
+        "F.avg_pool3d({x}, kernel_size, stride=, padding=, ceil_mode=, count_include_pad=, divisor_override=)"
+    )
     samples = ("float32[1, 2, 4, 5, 6] -> avg_pool3d(2)",)
     mistakes = (("float32[1, 2, 1, 5, 6] -> avg_pool3d(2)", "E0307"),)
     beyond_torch = (("float32[2, 4, 5, 6] -> avg_pool3d(2)", "E0301"),)
@@ -310,7 +321,10 @@ class AdaptiveMaxPool2d(_AdaptiveMaxPool):
     axes = "N C H W -> N C H W"
     torch = "nn.AdaptiveMaxPool2d(output_size)"
     function = "F.adaptive_max_pool2d({x}, output_size)"
-    samples = ("float32[2, 3, 8, 9] -> adaptive_max_pool2d(1)", "float32[2, 3, 8, 9] -> adaptive_max_pool2d([3, null])")
+    samples = (
+        "float32[2, 3, 8, 9] -> adaptive_max_pool2d(1)",
+        "float32[2, 3, 8, 9] -> adaptive_max_pool2d([3, null])",
+    )
     mistakes = (("float32[2, 3] -> adaptive_max_pool2d(1)", "E0301"),)
     beyond_torch = (("float32[3, 8, 9] -> adaptive_max_pool2d(2)", "E0301"),)
 

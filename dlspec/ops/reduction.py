@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dlspec.ops.axis import broadcast, checked_axes, checked_axis, without
-from dlspec.ops.fact import ALL, FLOATS, INTEGERS, At, Fact, Mistake, shown
+from dlspec.ops.axis import broadcast, checked_axes, checked_axis, replaced, without
+from dlspec.ops.fact import ALL, FLOATS, INTEGERS, At, Fact
 from dlspec.ops.op import Op
 from dlspec.record import TYPE_CHECKING
 from dlspec.sizes import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from dlspec.ops.kinds import Axes, Natural, Number, Whole
     from dlspec.ops.spread import Seen
@@ -21,8 +21,9 @@ class _Reduction(Op, abstract=True):
 
     dim: Axes | None = None
     """The axis or axes that are taken together; all of them unless said."""
-    keepdim: bool = False
-    """Whether they stay, with size 1."""
+
+    if TYPE_CHECKING:
+        keepdim: bool
 
     def result(self, at: At) -> tuple[Fact, ...]:
         (fact,) = self.bind(at)
@@ -46,11 +47,22 @@ class _Reduction(Op, abstract=True):
         return tuple(seen)
 
 
-class Mean(_Reduction):
+class _Total(_Reduction, abstract=True):
+    """Of all numbers alike."""
+
+    keepdim: bool = False
+    """Whether they stay, with size 1."""
+
+
+class Mean(_Total):
     """The mean along axes."""
 
     function = "{x}.mean(dim=, keepdim=)"
-    samples = ("float32[2, 3, 4] -> mean", "float32[2, 3, 4] -> mean([1, 2])", "float32[2, 3, 4] -> mean(-1, keepdim=true)")
+    samples = (
+        "float32[2, 3, 4] -> mean",
+        "float32[2, 3, 4] -> mean([1, 2])",
+        "float32[2, 3, 4] -> mean(-1, keepdim=true)",
+    )
     mistakes = (
         ("float32[2, 3] -> mean(2)", "E0309"),
         ("float32[2, 3] -> mean([1, -1])", "E0202"),
@@ -58,7 +70,7 @@ class Mean(_Reduction):
     )
 
 
-class Sum(_Reduction):
+class Sum(_Total):
     """The sum along axes."""
 
     function = "{x}.sum(dim=, keepdim=)"
@@ -71,7 +83,7 @@ class Sum(_Reduction):
         return dtype if dtype in FLOATS else "int64"
 
 
-class Max(_Reduction):
+class Max(_Total):
     """The largest number along axes."""
 
     function = "{x}.amax(dim=, keepdim=)"
@@ -81,7 +93,7 @@ class Max(_Reduction):
     mistakes = (("float32[2, 3] -> max(-3)", "E0309"),)
 
 
-class Min(_Reduction):
+class Min(_Total):
     """The smallest number along axes."""
 
     function = "{x}.amin(dim=, keepdim=)"
@@ -91,7 +103,16 @@ class Min(_Reduction):
     mistakes = (("float32[2, 3] -> min(2)", "E0309"),)
 
 
-class Var(_Reduction):
+class _Deviation(_Reduction, abstract=True):
+    """How far numbers are from their mean."""
+
+    correction: Natural = 1
+    """What the count is lessened by: 1 for an estimate from a sample, 0 for these numbers alone."""
+    keepdim: bool = False
+    """Whether they stay, with size 1."""
+
+
+class Var(_Deviation):
     """The variance along axes."""
 
     function = "{x}.var(dim=, correction=, keepdim=)"
@@ -99,24 +120,14 @@ class Var(_Reduction):
     samples = ("float32[2, 3, 4] -> var", "float32[2, 3, 4] -> var(1, correction=0)")
     mistakes = (("float32[2, 3] -> var(2)", "E0309"),)
 
-    dim: Axes | None = None
-    correction: Natural = 1
-    """What the count is lessened by: 1 for an estimate from a sample, 0 for the variance of these numbers."""
-    keepdim: bool = False
 
-
-class Std(_Reduction):
+class Std(_Deviation):
     """The standard deviation along axes."""
 
     function = "{x}.std(dim=, correction=, keepdim=)"
     keeps = "xy"
     samples = ("float32[2, 3, 4] -> std", "float32[2, 3, 4] -> std(-1)")
     mistakes = (("float32[2, 3] -> std(2)", "E0309"),)
-
-    dim: Axes | None = None
-    correction: Natural = 1
-    """What the count is lessened by: 1 for an estimate from a sample, 0 for the deviation of these numbers."""
-    keepdim: bool = False
 
 
 class Argmax(Op):
@@ -144,7 +155,9 @@ class Argmax(Op):
         rank = len(at.inputs[0].shape)
         gone = range(rank) if self.dim is None or not rank else [self.dim % rank]
         kept = [axis for axis in range(rank) if self.keepdim or axis not in gone]
-        return tuple((None, "whole") if axis in gone else (kept.index(axis), Window()) for axis in range(rank))
+        return tuple(
+            (None, "whole") if axis in gone else (kept.index(axis), Window()) for axis in range(rank)
+        )
 
 
 class CosineSimilarity(Op):
@@ -156,7 +169,10 @@ class CosineSimilarity(Op):
     torch = "nn.CosineSimilarity(dim=, eps=)"
     function = "F.cosine_similarity({x1}, {x2}, dim=, eps=)"
     keeps = "x"
-    samples = ("float32[2, 8], float32[2, 8] -> cosine_similarity", "float32[2, 8, 3], float32[8, 1] -> cosine_similarity(2)")
+    samples = (
+        "float32[2, 8], float32[2, 8] -> cosine_similarity",
+        "float32[2, 8, 3], float32[8, 1] -> cosine_similarity(2)",
+    )
     mistakes = (
         ("float32[2, 8], float32[2, 7] -> cosine_similarity", "E0302"),
         ("float32[2, 8], float32[2, 8] -> cosine_similarity(2)", "E0309"),
@@ -173,9 +189,18 @@ class CosineSimilarity(Op):
         axis = checked_axis(self, both, self.dim, "dim")
         return (Fact(first.dtype, without(both.shape, [axis])),)
 
+    def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:
+        """Both lengths, before and after they are kept from 0, and both tensors scaled to length 1."""
+        both = Fact(outputs[0].dtype, broadcast(self, At(at.inputs), *at.inputs))
+        axis = checked_axis(self, both, self.dim, "dim")
+        for _ in range(4):
+            yield Fact(both.dtype, replaced(both.shape, axis, 1))
+        for _ in range(2):
+            yield both
+
     def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
         rank = max(len(fact.shape) for fact in at.inputs)
-        return _pairwise(self.dim % rank, rank, len(at.inputs[port].shape), 0)
+        return _pairwise(self.dim % rank, rank, len(at.inputs[port].shape))
 
 
 class PairwiseDistance(Op):
@@ -184,9 +209,13 @@ class PairwiseDistance(Op):
     axes = "*S, *T -> *S"
     inputs = ("x1", "x2")
     family = "reduction"
+    keeps = "y"
     torch = "nn.PairwiseDistance(p=, eps=, keepdim=)"
     function = "F.pairwise_distance({x1}, {x2}, p=, eps=, keepdim=)"
-    samples = ("float32[2, 8], float32[2, 8] -> pairwise_distance", "float32[2, 8], float32[8] -> pairwise_distance(1, keepdim=true)")
+    samples = (
+        "float32[2, 8], float32[2, 8] -> pairwise_distance",
+        "float32[2, 8], float32[8] -> pairwise_distance(1, keepdim=true)",
+    )
     mistakes = (("float32[2, 8], float32[2, 7] -> pairwise_distance", "E0302"),)
 
     p: Number = 2.0
@@ -201,20 +230,18 @@ class PairwiseDistance(Op):
         shape = broadcast(self, at, first, second)
         return (Fact(first.dtype, (*shape[:-1], 1) if self.keepdim and shape else shape[:-1]),)
 
-    def saved(self, at: At, outputs: Sequence[Fact]) -> Sequence[Fact]:
+    def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:
         """The differences."""
-        return ()
+        yield Fact(outputs[0].dtype, broadcast(self, At(at.inputs), *at.inputs))
 
     def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
         rank = max(len(fact.shape) for fact in at.inputs)
-        return _pairwise(rank - 1, rank, len(at.inputs[port].shape), 0)
+        return _pairwise(rank - 1, rank, len(at.inputs[port].shape))
 
 
-def _pairwise(gone: int, rank: int, own: int, kept: int) -> tuple[Seen, ...]:
+def _pairwise(gone: int, rank: int, own: int) -> tuple[Seen, ...]:
     """One axis whole, the others position by position, for an input aligned at the right."""
     return tuple(
-        (None, "whole") if axis == gone else (axis - (axis > gone), Window()) for axis in range(rank - own, rank)
+        (None, "whole") if axis == gone else (axis - (axis > gone), Window())
+        for axis in range(rank - own, rank)
     )
-
-
-__all__ = ["Mistake", "shown"]

@@ -33,7 +33,9 @@ class _Resize(Op, abstract=True):
     """Sizes of the axes after batch and channels."""
     scale_factor: Scales | None = None
     """Factors for them; the result is rounded down."""
-    mode: Literal["nearest", "linear", "bilinear", "bicubic", "trilinear", "area", "nearest-exact"] = "nearest"
+    mode: Literal["nearest", "linear", "bilinear", "bicubic", "trilinear", "area", "nearest-exact"] = (
+        "nearest"
+    )
     """How numbers between the given ones are found."""
     align_corners: bool | None = None
     """Whether the outermost positions stay where they are (linear and cubic modes only)."""
@@ -43,7 +45,9 @@ class _Resize(Op, abstract=True):
         parameter = "scale_factor" if self.scale_factor is not None else "size"
         yield given < 2, parameter, f"`{self.name}` is told its size in more than one way", "E0202"
         if not given:
-            raise Mistake("E0203", f"`{self.name}` is not told its size", help="add `size=` or `scale_factor=`")
+            raise Mistake(
+                "E0203", f"`{self.name}` is not told its size", help="add `size=` or `scale_factor=`"
+            )
         rank = len(at.inputs[0].shape) - 2
         fits = 1 <= rank <= 3 and _RANKS.get(self.mode, rank) == rank
         yield fits, "mode", f'mode "{self.mode}" does not resize {rank} axes', "E0301"
@@ -171,7 +175,10 @@ class PixelShuffle(Op):
     torch = "nn.PixelShuffle(upscale_factor)"
     function = "F.pixel_shuffle({x}, upscale_factor)"
     samples = ("float32[2, 12, 4, 5] -> pixel_shuffle(2)",)
-    mistakes = (("float32[2, 6, 4, 5] -> pixel_shuffle(2)", "E0303"), ("float32[4, 5] -> pixel_shuffle(2)", "E0301"))
+    mistakes = (
+        ("float32[2, 6, 4, 5] -> pixel_shuffle(2)", "E0303"),
+        ("float32[4, 5] -> pixel_shuffle(2)", "E0301"),
+    )
 
     upscale_factor: Count
     """Factor for height and width."""

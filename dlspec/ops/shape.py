@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlspec.ops.axis import checked_axes, checked_axis, replaced, without
+from dlspec.ops.axis import checked_axes, checked_axis, without
 from dlspec.ops.fact import ALL, At, Fact, Mistake, shown, spaced
 from dlspec.ops.op import Op
 from dlspec.record import TYPE_CHECKING
@@ -27,13 +27,20 @@ class _Arrangement(Op, abstract=True):
 def split_by(op: Op, at: At, fact: Fact, total: Dim, wanted: Shape, parameter: str) -> Shape:
     """The sizes wanted, whose product must be `total`; a single -1 stands for what is left."""
     if wanted.count(-1) > 1:
-        raise Mistake("E0202", f"`{op.name}` can work out one size only, and -1 stands twice", "here", parameter=parameter)
+        raise Mistake(
+            "E0202",
+            f"`{op.name}` can work out one size only, and -1 stands twice",
+            "here",
+            parameter=parameter,
+        )
     for size in wanted:
         if size.__class__ is int and size != -1 and size < 1:  # type: ignore[operator]  # an int by then
             raise Mistake("E0202", f"a size of {size} in `{op.name}`", "here", parameter=parameter)
     given = product(size for size in wanted if size != -1)
     words = f"{total} numbers do not fill {spaced('?' if size == -1 else size for size in wanted)}"
-    mistake = Mistake("E0308", f"`{op.name}`: {words}", "set here", parameter=parameter, notes=[f"the input {shown(fact)}"])
+    mistake = Mistake(
+        "E0308", f"`{op.name}`: {words}", "set here", parameter=parameter, notes=[f"the input {shown(fact)}"]
+    )
     if -1 not in wanted:
         at.equal(given, total, mistake)
         return wanted
@@ -75,16 +82,15 @@ class Flatten(_Arrangement):
 
     def ends(self, fact: Fact) -> tuple[int, int]:
         """The first and the last axis that are folded, counted from the left."""
-        return checked_axis(self, fact, self.start_dim, "start_dim"), checked_axis(self, fact, self.end_dim, "end_dim")
+        return checked_axis(self, fact, self.start_dim, "start_dim"), checked_axis(
+            self, fact, self.end_dim, "end_dim"
+        )
 
     def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
-        """One position of a folded axis, which one the place in the result says; the whole of it, to be plain."""
+        """Each position its own; axes that move along the same axis of the result are folded in it."""
         start, end = self.ends(at.inputs[0])
-        folded = end - start
-        return tuple(
-            (None, "whole") if start <= axis <= end and folded else (axis if axis < start else axis - folded, Window())
-            for axis in range(len(at.inputs[0].shape))
-        )
+        axes = range(len(at.inputs[0].shape))
+        return tuple((min(axis, start) if axis <= end else axis - (end - start), Window()) for axis in axes)
 
 
 class Unflatten(_Arrangement):
@@ -110,7 +116,9 @@ class Unflatten(_Arrangement):
         (fact,) = self.bind(at)
         axis = checked_axis(self, fact, self.dim, "dim")
         if not fact.shape:
-            raise Mistake("E0301", "`unflatten` takes at least 1 axis, its input has none", shown(fact), input=0)
+            raise Mistake(
+                "E0301", "`unflatten` takes at least 1 axis, its input has none", shown(fact), input=0
+            )
         sizes = split_by(self, at, fact, fact.shape[axis], self.unflattened_size, "unflattened_size")
         return (Fact(fact.dtype, (*fact.shape[:axis], *sizes, *fact.shape[axis + 1 :])),)
 
@@ -149,14 +157,20 @@ class Reshape(_Arrangement):
         right = min(_common(before[::-1], after[::-1]), min(len(before), len(after)) - left)
         shift = len(after) - len(before)
         return tuple(
-            (axis, Window()) if axis < left else (axis + shift, Window()) if axis >= len(before) - right else (None, "whole")
+            (axis, Window())
+            if axis < left
+            else (axis + shift, Window())
+            if axis >= len(before) - right
+            else (None, "whole")
             for axis in range(len(before))
         )
 
 
 def _common(left: Shape, right: Shape) -> int:
     """How many sizes agree from the start."""
-    return next((i for i, (one, other) in enumerate(zip(left, right)) if one != other), min(len(left), len(right)))
+    return next(
+        (i for i, (one, other) in enumerate(zip(left, right)) if one != other), min(len(left), len(right))
+    )
 
 
 class Permute(_Arrangement):
@@ -223,12 +237,15 @@ class Squeeze(_Arrangement):
 
     function = "{x}.squeeze(dim)"
     shares = "same"
-    samples = ("float32[2, 1, 4, 1] -> squeeze", "float32[2, 1, 4, 1] -> squeeze(1)", "float32[2, 1, 4, 1] -> squeeze([1, -1])")
+    samples = (
+        "float32[2, 1, 4, 1] -> squeeze",
+        "float32[2, 1, 4, 1] -> squeeze(1)",
+        "float32[2, 1, 4, 1] -> squeeze([1, -1, 0])",
+    )
     mistakes = (("float32[2, 1] -> squeeze(2)", "E0309"), ("float32[2, 1] -> squeeze([1, 1])", "E0202"))
-    beyond_torch = (("float32[2, 3] -> squeeze(1)", "E0312"),)
 
     dim: Axes | None = None
-    """The axis or axes that are left out; all of size 1 unless said."""
+    """The axis or axes that are left out where their size is 1; all such axes unless said."""
 
     def result(self, at: At) -> tuple[Fact, ...]:
         (fact,) = self.bind(at)
@@ -242,9 +259,14 @@ class Squeeze(_Arrangement):
                     at.at_least(size, 2, self._unsure(axis, size, fact))
             return tuple(axis for axis, size in enumerate(fact.shape) if size == 1)
         axes = checked_axes(self, fact, self.dim, "dim")
+        gone: list[int] = []
         for axis in axes if fact.shape else ():
-            at.equal(fact.shape[axis], 1, self._longer(axis, fact.shape[axis], fact))
-        return axes
+            size = fact.shape[axis]
+            if size.__class__ is not int:
+                at.equal(size, 1, self._longer(axis, size, fact))
+            if size.__class__ is not int or size == 1:
+                gone.append(axis)
+        return tuple(gone)
 
     def _unsure(self, axis: int, size: Dim, fact: Fact) -> Mistake:
         return Mistake(
@@ -263,7 +285,7 @@ class Squeeze(_Arrangement):
 
     def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
         fact, place = at.inputs[0], 0
-        gone = [a for a, s in enumerate(fact.shape) if s == 1] if self.dim is None else [a % len(fact.shape) for a in self.dim]
+        gone = self.left_out(At(at.inputs), fact)
         seen: list[Seen] = []
         for axis in range(len(fact.shape)):
             seen.append((None, "whole") if axis in gone else (place, Window()))
@@ -335,7 +357,8 @@ class Expand(_Arrangement):
         new = len(outputs[0].shape) - len(at.inputs[0].shape)
         pairs = zip(at.inputs[0].shape, outputs[0].shape[new:])
         return tuple(
-            (axis, Window()) if size == wanted else (None, "whole") for axis, (size, wanted) in enumerate(pairs, new)
+            (axis, Window()) if size == wanted else (None, "whole")
+            for axis, (size, wanted) in enumerate(pairs, new)
         )
 
 

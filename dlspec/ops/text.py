@@ -1,10 +1,10 @@
 """How an operator is written in Python: its patterns `torch` and `function` with the values put in.
 
-    nn.Conv2d(C, out_channels, kernel_size=, stride=)   a bare word is a field or an axis;
-                                                        `stride=` is left out where it has its default
-    F.softmax({x}, dim=dim)                             `dim=dim` is always written; an input stands in braces
-    {x}.permute(*dims)                                  `*dims` writes a tuple out
-    nn.MultiheadAttention(E, batch_first=True)          anything else stands as it is
+nn.Conv2d(C, out_channels, kernel_size=, stride=)   a bare word is a field or an axis;
+                                                    `stride=` is left out where it has its default
+F.softmax({x}, dim=dim)                             `dim=dim` is always written; an input stands in braces
+{x}.permute(*dims)                                  `*dims` writes a tuple out
+nn.MultiheadAttention(E, batch_first=True)          anything else stands as it is
 """
 
 from __future__ import annotations

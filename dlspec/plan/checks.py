@@ -280,7 +280,7 @@ def check_data(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Dia
         return
     task = source.task or (plan.task if plan.loss else None)
     yield from _check_kept_classes(plan)
-    if task == "numbers" and data.stratify:
+    if task == "numbers" and data.stratify and "stratify" in (data.spans or {}):
         message = "`stratify` keeps the shares of classes, and there are none to predict"
         yield problem(
             "E0614", message, data.at("stratify"), "has nothing to go by", fixes=[Fix("leave `stratify` out")]

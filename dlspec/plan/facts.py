@@ -25,10 +25,10 @@ else:
 def spelt(class_name: str) -> str:
     """The spelling of a class in a spec.
 
-    >>> spelt("CrossEntropy"), spelt("SmoothL1")
-    ('cross_entropy', 'smooth_l1')
+    >>> spelt("SmoothL1"), spelt("TopKAccuracy")
+    ('smooth_l1', 'top_k_accuracy')
     """
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", class_name).lower()
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", class_name).lower()
 
 
 @dataclass_transform(eq_default=True, kw_only_default=True)

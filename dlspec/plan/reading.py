@@ -161,6 +161,8 @@ class Reader:
             self.problems.append(_unknown_member(catalogue, name))
             return UNREAD
         written, spans = self._arguments(member, args, name.span)
+        if any(field not in written and not has_default(member, field) for field in fields(member)):
+            return UNREAD
         return _made(member, written, {"": name.span, **spans}, span or name.span)
 
     def _arguments(

@@ -67,7 +67,18 @@ def text_of(value: object) -> str:
         return f"[{', '.join(text_of(item) for item in value)}]"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
-    return str(value) if isinstance(value, str) else repr(value)
+    if isinstance(value, str):
+        return value if _is_name(value) else quoted(value)
+    return repr(value)
+
+
+RESERVED = ("if", "else", "for", "in", "and", "or", "not", "true", "false", "null")
+"""Words that the language keeps for itself."""
+
+
+def _is_name(text: str) -> bool:
+    """Whether a text can stand without quotes: a name, or a score such as `val.loss`."""
+    return all(part.isidentifier() and part.isascii() and part not in RESERVED for part in text.split("."))
 
 
 def quoted(text: str) -> str:

@@ -20,7 +20,7 @@ Written = dict[str, "str | list[str] | Written"]
 
 
 def written(facts: Facts) -> Written:
-    """The keys of a plan or section with their values as expressions of the language; `null` is left out."""
+    """The keys of a plan or section, values as expressions and reasons as they are; `null` is left out."""
     result: Written = {}
     for field, value in facts.values():
         if value is None or value == {}:
@@ -28,7 +28,7 @@ def written(facts: Facts) -> Written:
         if isinstance(value, Facts) and not isinstance(value, Family):
             result[field] = written(value)
         elif isinstance(value, dict):
-            result[field] = {lint.replace("-", "_"): quoted(reason) for lint, reason in value.items()}
+            result[field] = dict(value)
         elif field == "loss":
             result[field] = " + ".join(_term(term) for term in value)
         elif isinstance(value, tuple) and kind(type(facts), field) is None:
@@ -75,7 +75,10 @@ def _anchored(plan: keys.ResolvedPlan) -> keys.ResolvedPlan:
 
 def _yaml_lines(section: Written, indent: str) -> Iterator[str]:
     for key, value in section.items():
-        if isinstance(value, dict):
+        if key == "allow" and isinstance(value, dict):
+            yield f"{indent}{key}:"
+            yield from (f"{indent}  {lint}: {_quoted_scalar(str(reason))}" for lint, reason in value.items())
+        elif isinstance(value, dict):
             yield f"{indent}{key}:"
             yield from _yaml_lines(value, indent + "  ")
         elif isinstance(value, list):
@@ -89,8 +92,15 @@ def _scalar(text: str) -> str:
     """An expression as a YAML scalar: plain where YAML reads it as itself, else between single quotes."""
     unsafe = text[:1] in "\"'*&!%@`|>{#-?:,[]" or ": " in text or " #" in text or text.endswith(":")
     if text[:1] == '"' or (unsafe and not _is_list_or_number(text)):
-        return "'" + text.replace("'", "''") + "'"
+        return _quoted_scalar(text)
     return text
+
+
+def _quoted_scalar(text: str) -> str:
+    """A YAML scalar on one line, whatever the text holds."""
+    if text.isprintable():
+        return "'" + text.replace("'", "''") + "'"
+    return quoted(text)
 
 
 def _is_list_or_number(text: str) -> bool:

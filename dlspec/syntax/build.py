@@ -19,7 +19,7 @@ SUFFIXES = {"k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\", "/": "/", "0": "\0"}
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
 DIGITS = 40
-"""Digits of a number; a longer one is a mistake, and Python refuses to read it."""
+"""Digits that a whole number may have; far beyond every count, far below where Python refuses to read them."""
 
 
 class Builder:
@@ -33,6 +33,15 @@ class Builder:
 
     def span(self, token: Token) -> Span:
         return Span(self.source, token.start, token.end)
+
+    def text(self, token: Token) -> str:
+        """The text that a string stands for."""
+        try:
+            return unquoted(token.text)
+        except UnicodeDecodeError:
+            message = "an escape is half of a surrogate pair"
+            self.problems.append(problem("E0102", message, self.span(token), "holds no whole character"))
+            return ""
 
 
 BUILDERS: dict[str, Callable[[Builder, list[Any], Span], Any]] = {}
@@ -68,15 +77,18 @@ def _variable(b: Builder, children: list[Any], span: Span) -> tree.Name:
 
 @builds("number")
 def _number(b: Builder, children: list[Any], span: Span) -> tree.Literal:
-    text = children[0].text
-    if len(text) > DIGITS:
-        b.problems.append(too_long(text, span))
-        return tree.Literal(span, 0)
-    return tree.Literal(span, number(text))
+    return tree.Literal(span, bounded(children[0].text, number, span, b.problems))
 
 
-def too_long(text: str, span: Span) -> Diagnostic:
-    return problem("E0202", f"a number of {len(text)} characters", span, f"longer than {DIGITS}")
+def bounded(
+    text: str, read: Callable[[str], int | float], span: Span, problems: list[Diagnostic]
+) -> int | float:
+    """The value of a number; of one with more than `DIGITS` digits a mistake, and 0."""
+    value = read(text) if len(text) <= 2 * DIGITS else 10**DIGITS
+    if isinstance(value, int) and abs(value) >= 10**DIGITS:
+        problems.append(problem("E0202", f"the number has more than {DIGITS} digits", span, "too long"))
+        return 0
+    return value
 
 
 def number(text: str) -> int | float:
@@ -90,11 +102,14 @@ def number(text: str) -> int | float:
 
 @builds("string")
 def _string(b: Builder, children: list[Any], span: Span) -> tree.Literal:
-    return tree.Literal(span, unquoted(children[0].text))
+    return tree.Literal(span, b.text(children[0]))
 
 
 def unquoted(text: str) -> str:
-    """The characters that a quoted string stands for."""
+    """The characters that a quoted string stands for.
+
+    Raises UnicodeDecodeError where an escape is half of a surrogate pair.
+    """
 
     def escape(match: re.Match[str]) -> str:
         body = match.group(1)
@@ -102,7 +117,10 @@ def unquoted(text: str) -> str:
             return chr(int(body[1:], 16))
         return _ESCAPES.get(body, "\\" + body)
 
-    return _ESCAPE.sub(escape, text[1:-1])
+    value = _ESCAPE.sub(escape, text[1:-1])
+    if "\\u" in text:
+        value = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    return value
 
 
 @builds("true")
@@ -346,9 +364,16 @@ def _assign(b: Builder, children: list[Any], span: Span) -> tree.Assign:
 
 def _plain(b: Builder, label: tree.LabelName) -> str:
     """A name that must be written out: an input, a learned tensor, a lint."""
-    if label.plain is None or not label.plain.isidentifier():
+    from dlspec.syntax.parser import RESERVED
+
+    name = label.plain or "_"
+    if label.plain is None or not name.isidentifier():
         b.problems.append(problem("E0106", "this name cannot be computed", label.span, "write a plain name"))
-    return label.plain or "_"
+    elif name in RESERVED:
+        b.problems.append(
+            problem("E0114", f"`{name}` is a word of the language", label.span, "cannot be a name")
+        )
+    return name
 
 
 def _when(b: Builder, token: Token | None) -> bool:
@@ -405,7 +430,7 @@ def _for(b: Builder, children: list[Any], span: Span) -> tree.For:
 @builds("allow")
 def _allow(b: Builder, children: list[Any], span: Span) -> tree.Allow:
     label, reason = children
-    return tree.Allow(span, _plain(b, label).replace("_", "-"), unquoted(reason.text))
+    return tree.Allow(span, _plain(b, label).replace("_", "-"), b.text(reason))
 
 
 @builds("limits")
@@ -419,31 +444,42 @@ def _limits(b: Builder, children: list[Any], span: Span) -> tree.Limits:
 @builds("entry")
 def _entry(b: Builder, children: list[Any], span: Span) -> tree.Entry:
     key, value = children
-    text = unquoted(key.text) if key.kind == "STRING" else key.text
+    text = b.text(key) if key.kind == "STRING" else key.text
+    if text in TEXTS:
+        _refuse_expressions(b, text, value)
+    elif text == "op":
+        message, note = "`op` is no key of a plan", "in YAML it is the long form of a call"
+        b.problems.append(problem("E0105", message, b.span(key), "not a key", notes=[note]))
     return tree.Entry(span, text, b.span(key), value)
+
+
+TEXTS = ("allow", "description")
+"""Keys of a plan whose values are text, in YAML without the quotes of the language."""
+
+
+def _refuse_expressions(b: Builder, key: str, value: tree.Expr | tree.Section) -> None:
+    if isinstance(value, tree.Section):
+        for entry in value.entries:
+            _refuse_expressions(b, key, entry.value)
+    elif not (isinstance(value, tree.Literal) and isinstance(value.value, str)):
+        b.problems.append(problem("E0106", f"`{key}` holds text", value.span, "not in quotes"))
 
 
 @builds("section")
 def _section(b: Builder, children: list[Any], span: Span) -> tree.Section:
     entries = tuple(child for child in children if isinstance(child, tree.Entry))  # separators fall away
-    _refuse_repeated(b, entries)
+    refuse_repeated(b.problems, "E0104", "key", [(entry.key, entry.key_span) for entry in entries])
     return tree.Section(span, entries)
 
 
-def _refuse_repeated(b: Builder, entries: tuple[tree.Entry, ...]) -> None:
-    seen: dict[str, tree.Entry] = {}
-    for entry in entries:
-        first = seen.setdefault(entry.key, entry)
-        if first is not entry:
-            b.problems.append(
-                problem(
-                    "E0104",
-                    f"the key `{entry.key}` stands twice",
-                    entry.key_span,
-                    "again here",
-                    also=[(first.key_span, "first here")],
-                )  # fmt: skip
-            )
+def refuse_repeated(problems: list[Diagnostic], code: str, what: str, named: list[tuple[str, Span]]) -> None:
+    """Say of each name that stands twice where it stood first."""
+    seen: dict[str, Span] = {}
+    for name, span in named:
+        first = seen.setdefault(name, span)
+        if first is not span:
+            also = [(first, "first here")]
+            problems.append(problem(code, f"the {what} `{name}` stands twice", span, "again here", also=also))
 
 
 # A file
@@ -451,7 +487,9 @@ def _refuse_repeated(b: Builder, entries: tuple[tree.Entry, ...]) -> None:
 
 @builds("params")
 def _params(b: Builder, children: list[Any], span: Span) -> tuple[tree.Param, ...]:
-    return _present(children)
+    params: tuple[tree.Param, ...] = _present(children)
+    refuse_repeated(b.problems, "E0113", "parameter", [(param.name, param.span) for param in params])
+    return params
 
 
 @builds("param")
@@ -463,7 +501,7 @@ def _param(b: Builder, children: list[Any], span: Span) -> tree.Param:
 def _import(b: Builder, children: list[Any], span: Span) -> tree.Import:
     *names, path = _present(children)
     found = tuple((name.text, b.span(name)) for name in names)
-    return tree.Import(span, found, unquoted(path.text), b.span(path))
+    return tree.Import(span, found, b.text(path), b.span(path))
 
 
 @builds("constant")
@@ -493,7 +531,7 @@ def _foreign(b: Builder, children: list[Any], span: Span) -> tree.Foreign:
     name, params, path, *axes = children
     *takes, gives = _present(axes)
     return tree.Foreign(
-        span, name.text, b.span(name), params or (), tuple(takes), unquoted(path.text), gives
+        span, name.text, b.span(name), params or (), tuple(takes), b.text(path), gives
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ follows, or at the end of a body to what stands before.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 
 from dlspec.record import TYPE_CHECKING
@@ -170,6 +171,15 @@ def blank_before(node: tree.Node) -> bool:
     """Whether an empty line stands in the text before the line on which a node or comment begins."""
     text, start = node.span.source.text, node.span.start
     line = text.rfind("\n", 0, start)
-    if line < 0 or text[line + 1 : start].strip(" \t-").rstrip(" \"'{[").rstrip("abcdefghijklmnopqrstuvwxyz_: "):
+    if line < 0 or not re.fullmatch(_BEFORE, text[line + 1 : start]):
         return False
-    return not text[text.rfind("\n", 0, line) + 1 : line].strip()
+    before = text.rfind("\n", 0, line)
+    while before >= 0 and re.fullmatch(_KEYWORD, text[before + 1 : line]):
+        line, before = before, text.rfind("\n", 0, before)
+    return line > 0 and not text[before + 1 : line].strip()
+
+
+_BEFORE = r"""[\s-]*(?:[\w"']+:\s*)?[{\["'(]?\s*"""
+"""What may stand before a statement or entry on its line: in YAML a dash, its keyword, a brace."""
+_KEYWORD = r"\s*-\s+\w+:\s*(?:#.*)?"
+"""A line that holds nothing but the keyword of a statement of YAML."""

@@ -57,7 +57,7 @@ def _spelt(node: tree.Literal) -> str | None:
     """`30M`, `1e-3`: the spelling in the source, where it is one of the language and of this value."""
     text = node.span.text
     digits = text.removeprefix("-")
-    if len(text) > DIGITS or not _NUMBER.fullmatch(digits):
+    if len(text) > 2 * DIGITS or not _NUMBER.fullmatch(digits):
         return None
     value = -number(digits) if text != digits else number(digits)
     return text if type(value) is type(node.value) and value == node.value else None
@@ -66,8 +66,7 @@ def _spelt(node: tree.Literal) -> str | None:
 def _numeral(value: float) -> str:
     if value in (float("inf"), float("-inf")):
         return "1e999" if value > 0 else "-1e999"
-    text = repr(value)
-    return text if len(text) <= DIGITS or isinstance(value, float) else f"{value // 10**12}T"
+    return repr(value)
 
 
 class Expressions:
@@ -112,7 +111,9 @@ class Expressions:
         leading = self.attached.get(id(node), NONE).leading
         return 1 if leading and not leading[0].alone else 0
 
-    def listed(self, opener: str, parts: Sequence[tuple[tree.Node, Doc]], closer: str, *, comma: bool = True) -> Doc:
+    def listed(
+        self, opener: str, parts: Sequence[tuple[tree.Node, Doc]], closer: str, *, comma: bool = True
+    ) -> Doc:
         """Parts between brackets: on one line, or each on its own; `comma` where one may stand after the last."""
         if not parts:
             return opener + closer
@@ -137,7 +138,14 @@ class Expressions:
         return PRIMARY, self.listed("[", [(item, self.doc(item)) for item in node.items], "]")
 
     def _comprehension(self, node: tree.Comprehension) -> tuple[int, Doc]:
-        inner: list[Doc] = [self.doc(node.item), Line(), "for ", ", ".join(node.targets), " in ", self.doc(node.iterable, OR)]
+        inner: list[Doc] = [
+            self.doc(node.item),
+            Line(),
+            "for ",
+            ", ".join(node.targets),
+            " in ",
+            self.doc(node.iterable, OR),
+        ]
         if node.condition is not None:
             inner += [Line(), "if ", self.doc(node.condition, OR)]
         return PRIMARY, Group(["[", Indent([Line(""), *inner]), Line(""), "]"])
@@ -253,7 +261,10 @@ class Expressions:
         """A label on one line, its computed parts in braces."""
         inner = Expressions({})
         inner.escaped = "{}"
-        parts = [part if isinstance(part, str) else "{" + rendered(inner.doc(part), None) + "}" for part in label.parts]
+        parts = [
+            part if isinstance(part, str) else "{" + rendered(inner.doc(part), None) + "}"
+            for part in label.parts
+        ]
         return "".join(parts)
 
 

@@ -35,7 +35,7 @@ class Writer(Expressions):
         for index, statement in enumerate(statements):
             doc = self.with_blanks(statement, self.statement(statement), first=index == 0, opened=not top)
             apart = index > 0 and (
-                top and not _close(statements[index - 1], statement) or self._apart(statement)
+                (top and not _close(statements[index - 1], statement)) or self._apart(statement)
             )
             docs.append([HARD, doc] if apart else doc)
         return docs
@@ -65,7 +65,13 @@ class Writer(Expressions):
         """Statements in braces."""
         if not statements:
             return "{}"
-        return ["{", self.opening(statements[0]), Indent([HARD, *joined(HARD, self.statements(statements))]), HARD, "}"]
+        return [
+            "{",
+            self.opening(statements[0]),
+            Indent([HARD, *joined(HARD, self.statements(statements))]),
+            HARD,
+            "}",
+        ]
 
     def statement(self, statement: tree.Statement) -> Doc:
         return _WRITE[type(statement)](self, statement)
@@ -120,7 +126,11 @@ class Writer(Expressions):
 
     def _if(self, node: tree.If) -> Doc:
         found: list[Doc] = ["if ", self.doc(node.test, OR), " ", self.body(node.body)]
-        while len(node.orelse) == 1 and isinstance(node.orelse[0], tree.If) and id(node.orelse[0]) not in self.attached:
+        while (
+            len(node.orelse) == 1
+            and isinstance(node.orelse[0], tree.If)
+            and id(node.orelse[0]) not in self.attached
+        ):
             node = node.orelse[0]
             found += [" else if ", self.doc(node.test, OR), " ", self.body(node.body)]
         return [*found, " else ", self.body(node.orelse)] if node.orelse else found
@@ -191,7 +201,9 @@ class Writer(Expressions):
         params = self.params(node.params) if node.params else ""
         takes = joined([",", Line()], [self.axes(axes) for axes in node.takes])
         head: list[Doc] = [f"foreign {node.name}", params, " = ", quoted(node.path)]
-        return Group([*head, Indent([Line(), "takes ", Indent(takes), Line(), "gives ", self.axes(node.gives)])])
+        return Group(
+            [*head, Indent([Line(), "takes ", Indent(takes), Line(), "gives ", self.axes(node.gives)])]
+        )
 
     def _plan(self, node: tree.Plan) -> Doc:
         return [f"plan {node.name} ", self.section(node.section, broken=True)]

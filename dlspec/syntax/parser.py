@@ -305,9 +305,7 @@ class Parser:
         return tuple(found)
 
 
-_ANY: dict[str, int] = {name: 0 for name, _ in _LEXED if name != "LABEL"} | {
-    name: 0 for name in tables.WORDS.values()
-}
+_ANY: dict[str, int] = {name: 0 for name, _ in _LEXED if name != "LABEL"} | dict.fromkeys(tables.WORDS.values(), 0)
 _Rule = tuple[str, int, "str | None", bool, tuple[int, ...]]
 _RULES: tuple[_Rule, ...] = tables.RULES
 _UNIT = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dlspec.diagnostics.record import Fix, problem
 from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
+from dlspec.syntax.build import refuse_repeated
 from dlspec.syntax.yaml_fields import Field
 from dlspec.syntax.yaml_nodes import Mapping, Scalar, Sequence, YamlNode
 from dlspec.syntax.yaml_values import Values, whole
@@ -49,7 +50,13 @@ class Bodies(Values):
         self._refuse_repeated(params)
         inputs = list(self._inputs(fields["inputs"].value)) if "inputs" in fields else []
         first = next((one for one in inputs if isinstance(one, tree.Input)), None)
-        source = tree.Name(first.span.source.span(first.span.start, first.span.start + len(first.name)), first.name) if first else None
+        source = (
+            tree.Name(
+                first.span.source.span(first.span.start, first.span.start + len(first.name)), first.name
+            )
+            if first
+            else None
+        )
         body = [*self._budgets(fields), *inputs]
         if "layers" in fields:
             body += self.statements(fields["layers"].value, source, broken=len(inputs) > 0)
@@ -76,7 +83,11 @@ class Bodies(Values):
         found = []
         for field in self.entries(node, "parameters and their defaults"):
             span = field.span(self.source)
-            none = isinstance(field.value, Scalar) and field.value.style is None and field.value.text in ("", "null", "~")
+            none = (
+                isinstance(field.value, Scalar)
+                and field.value.style is None
+                and field.value.text in ("", "null", "~")
+            )
             default = None if none else self.data(field.value)
             if not isinstance(default, tree.Broken):
                 found.append(tree.Param(span, self.name(field.key), default))
@@ -88,18 +99,17 @@ class Bodies(Values):
             if isinstance(item, Scalar):
                 found.append(tree.Param(item.span(self.source), self.name(item), None))
             else:
-                self.wrong(item, "the inputs of a block are names", "expected a name", "declare types in the network: `inputs: [x]`")
+                self.wrong(
+                    item,
+                    "the inputs of a block are names",
+                    "expected a name",
+                    "declare types in the network: `inputs: [x]`",
+                )
         return tuple(found)
 
     def _refuse_repeated(self, params: _Params) -> None:
-        seen: dict[str, tree.Param] = {}
-        for param in params:
-            first = seen.setdefault(param.name, param)
-            if first is not param:
-                self.problems.append(
-                    problem("E0113", f"the parameter `{param.name}` stands twice", param.span, "again here",
-                            also=[(first.span, "first here")])
-                )  # fmt: skip
+        """Inputs and parameters of a block share their names."""
+        refuse_repeated(self.problems, "E0113", "parameter", [(param.name, param.span) for param in params])
 
     def _inputs(self, node: YamlNode) -> Iterator[tree.Statement]:
         for field in self.entries(node, "inputs and their types"):
@@ -185,7 +195,9 @@ class Bodies(Values):
 
     # Statements
 
-    def statements(self, node: YamlNode, source: tree.Name | None, *, broken: bool = False) -> list[tree.Statement]:
+    def statements(
+        self, node: YamlNode, source: tree.Name | None, *, broken: bool = False
+    ) -> list[tree.Statement]:
         """The items of `layers`: steps, which make one pipeline from the first input, and statements.
 
         `broken` says that the first input is there but could not be read.
@@ -207,12 +219,19 @@ class Bodies(Values):
     def _is_statement(self, item: YamlNode) -> bool:
         return any(self.has_key(item, word) for word in STATEMENTS)
 
-    def _piped(self, run: list[YamlNode], source: tree.Name | None, *, broken: bool, again: bool) -> tree.Statement:
+    def _piped(
+        self, run: list[YamlNode], source: tree.Name | None, *, broken: bool, again: bool
+    ) -> tree.Statement:
         span = self.source.span(run[0].start, run[-1].end)
         if again:
             self._interrupted(run[0])
         elif source is None and not broken:
-            self.wrong(run[0], "nothing flows into this step", "no input before it", "name an input, or write `do: [x, step]`")
+            self.wrong(
+                run[0],
+                "nothing flows into this step",
+                "no input before it",
+                "name an input, or write `do: [x, step]`",
+            )
         steps = whole([step for item in run for step in self.steps(item)])
         if again or source is None or steps is None:
             return tree.Broken(span)
@@ -221,9 +240,17 @@ class Bodies(Values):
     def _interrupted(self, item: YamlNode) -> None:
         self.problems.append(
             problem(
-                "E0216", "a statement stands between the steps of the pipeline", self.first_line(item), "a step after a statement",
+                "E0216",
+                "a statement stands between the steps of the pipeline",
+                self.first_line(item),
+                "a step after a statement",
                 notes=["the steps of `layers` are one pipeline from the first input"],
-                fixes=[Fix("move the statement before or after the steps, or write `do: [x, step, step]`", safety="placeholder")],
+                fixes=[
+                    Fix(
+                        "move the statement before or after the steps, or write `do: [x, step, step]`",
+                        safety="placeholder",
+                    )
+                ],
             )  # fmt: skip
         )
 
@@ -260,7 +287,9 @@ class Bodies(Values):
         for target in targets:
             self.check_name(target, field.key.span(self.source))
         value = self.value(field.value)
-        return value if isinstance(value, tree.Broken) else tree.Assign(field.span(self.source), targets, value)
+        return (
+            value if isinstance(value, tree.Broken) else tree.Assign(field.span(self.source), targets, value)
+        )
 
     def _module(self, field: Field) -> tree.Statement:
         value = self.group(field.value) if isinstance(field.value, Sequence) else self.value(field.value)
@@ -281,7 +310,10 @@ class Bodies(Values):
         elif isinstance(node, Sequence):
             shape = self.axes(node)
         else:
-            shape, start = (isinstance(node, Scalar) and self.leaves.parsed(node, "leaf_learned")) or (None, start)
+            shape, start = (isinstance(node, Scalar) and self.leaves.parsed(node, "leaf_learned")) or (
+                None,
+                start,
+            )
         if shape is None or isinstance(start, tree.Broken):
             return tree.Broken(span)
         return tree.Learned(span, kind, name, shape, start)
@@ -303,8 +335,10 @@ class Bodies(Values):
     def allowed(self, node: YamlNode) -> Iterator[tree.Statement]:
         """`{double-softmax: "distilling from probabilities"}`."""
         for field in self.entries(node, "lints with reasons"):
-            if isinstance(field.value, Scalar):
-                lint = field.key.text.replace("_", "-")
+            lint = field.key.text.replace("_", "-")
+            if not lint.replace("-", "").isalnum() or not lint.isascii():
+                self.wrong(field.key, f"`{field.key.text}` is no lint", "not the name of one")
+            elif isinstance(field.value, Scalar):
                 yield tree.Allow(field.span(self.source), lint, field.value.text)
             else:
                 self.wrong(field.value, "a reason is text", "expected text")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
-from dlspec.syntax.comments import gathered
-from dlspec.syntax.layout import WIDTH, Doc, rendered
-from dlspec.syntax.yaml_scalars import expression_scalar, is_plain, text_scalar
+from dlspec.syntax.layout import WIDTH
+from dlspec.syntax.yaml_scalars import is_plain, text_scalar
 from dlspec.syntax.yaml_value_writer import ValueWriter
 
 if TYPE_CHECKING:
@@ -51,10 +50,14 @@ class BodyWriter(ValueWriter):
             *self._outputs(outputs, indent),
         ]
 
-    def _budget_lines(self, allow: Sequence[tree.Allow], limits: tree.Limits | None, indent: int) -> list[str]:
+    def _budget_lines(
+        self, allow: Sequence[tree.Allow], limits: tree.Limits | None, indent: int
+    ) -> list[str]:
         lines = self._keyed("allow", allow, self.allow, indent)
         if limits is not None:
-            lines += self.commented(limits, self.section(f"{' ' * indent}limits:", limits.section, indent), indent)
+            lines += self.commented(
+                limits, self.section(f"{' ' * indent}limits:", limits.section, indent), indent
+            )
         return lines
 
     def _keyed(
@@ -125,12 +128,20 @@ class BodyWriter(ValueWriter):
     def _result(self, node: tree.Expr, indent: int) -> list[str]:
         """What a block gives."""
         head = f"{' ' * indent}outputs:"
-        return self._record(head, node, indent) if _is_mapping(node) else self.leaf(head, self.plain.doc(node), indent)
+        return (
+            self._record(head, node, indent)
+            if _is_mapping(node)
+            else self.leaf(head, self.plain.doc(node), indent)
+        )
 
     def _record(self, head: str, node: tree.Expr, indent: int) -> list[str]:
         """A record: its names in brackets where each stands for itself, else a mapping."""
         assert isinstance(node, tree.RecordExpr)
-        if len(node.fields) > 1 and all(isinstance(v, tree.Name) and v.name == name for name, v in node.fields) and self.quiet(node):
+        if (
+            len(node.fields) > 1
+            and all(isinstance(v, tree.Name) and v.name == name for name, v in node.fields)
+            and self.quiet(node)
+        ):
             line = f"{head} [{', '.join(name for name, _ in node.fields)}]"
             if len(line) <= WIDTH:
                 return [line]
@@ -178,7 +189,9 @@ class BodyWriter(ValueWriter):
         """A statement as an item of `layers`."""
         return _WRITE[type(node)](self, node, indent)
 
-    def _one(self, word: str, key: str, text: str, lines: Callable[[str, int], list[str]], indent: int) -> list[str]:
+    def _one(
+        self, word: str, key: str, text: str, lines: Callable[[str, int], list[str]], indent: int
+    ) -> list[str]:
         """`- let: {y: …}`: on one line where no quotes are needed and it fits, else its key below."""
         line = f"{' ' * indent}- {word}: {{{key}: {text}}}"
         if text and key.isidentifier() and is_plain(text, flow=True) and len(line) <= WIDTH:
@@ -187,7 +200,9 @@ class BodyWriter(ValueWriter):
 
     def _assign(self, node: tree.Assign, indent: int) -> list[str]:
         text = self.text(node.value) if self.quiet(node) else ""
-        return self._one("let", ", ".join(node.targets), text, lambda head, at: self.value(head, node.value, at), indent)
+        return self._one(
+            "let", ", ".join(node.targets), text, lambda head, at: self.value(head, node.value, at), indent
+        )
 
     def _module(self, node: tree.Module, indent: int) -> list[str]:
         def lines(head: str, at: int) -> list[str]:
@@ -326,7 +341,13 @@ def _flowing(node: tree.Block) -> set[str]:
         if isinstance(part, tuple):
             waiting += part
         elif isinstance(part, tree.Node):
-            head = part.steps[0] if isinstance(part, tree.Pipe) else part.value if isinstance(part, tree.Attribute) else None
+            head = (
+                part.steps[0]
+                if isinstance(part, tree.Pipe)
+                else part.value
+                if isinstance(part, tree.Attribute)
+                else None
+            )
             if isinstance(head, tree.Name):
                 found.add(head.name)
             waiting += [getattr(part, field) for field in part._fields]

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from dlspec.source import Source
 
 
-def rejoined(children: list[YamlNode], stride: int, source: Source, problems: list[Diagnostic]) -> list[YamlNode]:
+def rejoined(
+    children: list[YamlNode], stride: int, source: Source, problems: list[Diagnostic]
+) -> list[YamlNode]:
     """The items of a flow list (`stride` 1), or the keys and values of a flow mapping (2), without such cuts."""
     found: list[YamlNode] = []
     index = 0
@@ -35,7 +37,9 @@ def rejoined(children: list[YamlNode], stride: int, source: Source, problems: li
 
 def _open(node: YamlNode) -> int:
     """How many parentheses a plain scalar leaves open."""
-    return node.text.count("(") - node.text.count(")") if isinstance(node, Scalar) and node.style is None else 0
+    return (
+        node.text.count("(") - node.text.count(")") if isinstance(node, Scalar) and node.style is None else 0
+    )
 
 
 def _empty(node: YamlNode) -> bool:
@@ -50,7 +54,10 @@ def _joined(first: YamlNode, last: YamlNode, source: Source, problems: list[Diag
     edits = [Edit(source.span(first.start, first.start), quote), Edit(source.span(last.end, last.end), quote)]
     problems.append(
         problem(
-            "E0103", "a comma ends the value here", span, "holds a comma",
+            "E0103",
+            "a comma ends the value here",
+            span,
+            "holds a comma",
             notes=["inside `{ }` and `[ ]` a comma is YAML's own, also between parentheses"],
             fixes=[Fix("put the value in quotes", edits, "safe")],
         )  # fmt: skip

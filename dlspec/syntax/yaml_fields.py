@@ -51,7 +51,13 @@ class Fields:
         """Say that a key must be there."""
         fix = Fix(f"add `{key}:`", safety="placeholder")
         self.problems.append(
-            problem("E0106", f"the {kind} has no `{key}`", self.first_line(node), f"expected `{key}:`", fixes=[fix])
+            problem(
+                "E0106",
+                f"the {kind} has no `{key}`",
+                self.first_line(node),
+                f"expected `{key}:`",
+                fixes=[fix],
+            )
         )
 
     def entries(self, node: YamlNode, what: str) -> Iterator[Field]:
@@ -103,14 +109,20 @@ class Fields:
         words = ", ".join(f"`{one}`" for one in known)
         self.problems.append(
             problem(
-                "E0105", f"{what} has no key `{key.text}`", span, "not a key of it",
-                notes=[f"the keys are {words}"], fixes=[Fix(f"there is `{one}`", [Edit(span, one)], "safe") for one in close],
+                "E0105",
+                f"{what} has no key `{key.text}`",
+                span,
+                "not a key of it",
+                notes=[f"the keys are {words}"],
+                fixes=[Fix(f"there is `{one}`", [Edit(span, one)], "safe") for one in close],
             )  # fmt: skip
         )
 
     def has_key(self, node: YamlNode, name: str) -> bool:
         """Whether a mapping has the key."""
-        return isinstance(node, Mapping) and any(isinstance(key, Scalar) and key.text == name for key, _ in node.pairs)
+        return isinstance(node, Mapping) and any(
+            isinstance(key, Scalar) and key.text == name for key, _ in node.pairs
+        )
 
     def listed(self, node: YamlNode) -> list[YamlNode]:
         """The items of a list; anything else is a list of itself, and nothing an empty one."""
@@ -126,7 +138,9 @@ class Fields:
     def check_name(self, text: str, span: Span) -> None:
         """Say if a text cannot be a name."""
         if text in RESERVED:
-            self.problems.append(problem("E0114", f"`{text}` is a word of the language", span, "cannot be a name"))
+            self.problems.append(
+                problem("E0114", f"`{text}` is a word of the language", span, "cannot be a name")
+            )
         elif not (text.isascii() and text.isidentifier()):
             self.problems.append(
                 problem("E0106", f"`{text}` is no name", span, "not a name",

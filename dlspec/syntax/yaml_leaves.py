@@ -12,7 +12,7 @@ from dlspec.diagnostics.record import Diagnostic, Label, problem
 from dlspec.record import TYPE_CHECKING
 from dlspec.source import Source, Span
 from dlspec.syntax import tree
-from dlspec.syntax.build import DIGITS, too_long
+from dlspec.syntax.build import bounded
 from dlspec.syntax.parser import parse
 from dlspec.syntax.yaml_nodes import Scalar
 
@@ -28,6 +28,10 @@ _WORDS = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 _MISSING = object()
+
+
+def _integer(text: str) -> int:
+    return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
 
 
 class Leaves:
@@ -54,17 +58,13 @@ class Leaves:
         if text in _WORDS:
             return _WORDS[text]
         if _INTEGER.fullmatch(text):
-            if len(text) > DIGITS:
-                self.problems.append(too_long(text, span))
-                return 0
-            return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+            return bounded(text, _integer, span, self.problems)
         if _FLOAT.fullmatch(text):
-            if len(text) > DIGITS:
-                self.problems.append(too_long(text, span))
-                return 0.0
-            return float(text)
+            return bounded(text, float, span, self.problems)
         if _NO_NUMBER.fullmatch(text):
-            self.problems.append(problem("E0106", f"`{text}` is no number of the language", span, "has no spelling"))
+            self.problems.append(
+                problem("E0106", f"`{text}` is no number of the language", span, "has no spelling")
+            )
             return 0.0
         return _MISSING
 

@@ -44,7 +44,9 @@ class Lines:
         self.shown |= {id(comment) for comment in waiting}
         return self._comment_lines(waiting, indent, node)
 
-    def _comment_lines(self, comments: Sequence[tree.Comment], indent: int, node: tree.Node | None = None) -> list[str]:
+    def _comment_lines(
+        self, comments: Sequence[tree.Comment], indent: int, node: tree.Node | None = None
+    ) -> list[str]:
         """Comments on lines of their own, with the empty lines between them and before the node."""
         lines: list[str] = []
         for index, comment in enumerate(comments):

@@ -70,4 +70,9 @@ def _unreadable(error: Any, source: Source, shift: int) -> Diagnostic:
     before = text.encode("utf-8")[:position].decode("utf-8", "ignore")
     start = min(len(before) + shift, len(source.text))
     code = ord(source.text[start]) if start < len(source.text) else 0
-    return problem("E0103", f"the control character {code:#04x} stands in the text", source.span(start, start + 1), "not text")
+    return problem(
+        "E0103",
+        f"the control character {code:#04x} stands in the text",
+        source.span(start, start + 1),
+        "not text",
+    )

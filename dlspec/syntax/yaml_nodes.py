@@ -122,7 +122,9 @@ class _Composer:
             yield from yaml.parse(self.source.text[self.shift :], Loader=loader)
         except UnicodeEncodeError as error:
             where = self.source.span(error.start + self.shift, error.end + self.shift)
-            raise Refused(problem("E0103", "half of a surrogate pair is no character", where, "cannot be read")) from None
+            raise Refused(
+                problem("E0103", "half of a surrogate pair is no character", where, "cannot be read")
+            ) from None
 
     def _refuse(self, code: str, message: str, event: Any, label: str, *notes: str) -> Refused:
         return Refused(problem(code, message, self.source.span(*self._place(event)), label, notes=notes))
@@ -158,12 +160,20 @@ class _Composer:
             start = event.start_mark.index + self.shift + (match.start() if match else 0)
             where = self.source.span(start, start + (len(match.group()) if match else 1))
             self.problems.append(
-                problem("E0103", "a spec has no tags", where, "a tag", fixes=[Fix("remove the tag", [Edit(where, "")], "safe")])
+                problem(
+                    "E0103",
+                    "a spec has no tags",
+                    where,
+                    "a tag",
+                    fixes=[Fix("remove the tag", [Edit(where, "")], "safe")],
+                )
             )
 
     def _begin(self, event: Any, kind: type[Sequence] | type[Mapping]) -> None:
         if len(self.open) >= DEPTH:
-            raise self._refuse("E0209", f"lists and mappings nest more than {DEPTH} deep", event, "too deep here")
+            raise self._refuse(
+                "E0209", f"lists and mappings nest more than {DEPTH} deep", event, "too deep here"
+            )
         self._refuse_tag(event)
         start, end = self._place(event)
         if event.anchor:
@@ -189,10 +199,17 @@ class _Composer:
 
     def _alias(self, event: Any) -> None:
         if event.anchor not in self.anchors:
-            raise self._refuse("E0103", f"there is no anchor `{event.anchor}`", event, f"nothing before this is marked `&{event.anchor}`")
+            raise self._refuse(
+                "E0103",
+                f"there is no anchor `{event.anchor}`",
+                event,
+                f"nothing before this is marked `&{event.anchor}`",
+            )
         target = self.anchors[event.anchor]
         if target is None:
-            raise self._refuse("E0107", f"`{event.anchor}` holds itself", event, "stands inside what it repeats")
+            raise self._refuse(
+                "E0107", f"`{event.anchor}` holds itself", event, "stands inside what it repeats"
+            )
         self.added += target.size
         if self.added > EXPANSION:
             raise self._refuse(
@@ -200,7 +217,9 @@ class _Composer:
                 "write what repeats as a block, or with `for`",
             )  # fmt: skip
         if len(self.open) + target.height > DEPTH:
-            raise self._refuse("E0209", f"lists and mappings nest more than {DEPTH} deep", event, "too deep here")
+            raise self._refuse(
+                "E0209", f"lists and mappings nest more than {DEPTH} deep", event, "too deep here"
+            )
         self._add(target, None)
 
     def _add(self, node: YamlNode, anchor: str | None) -> None:

@@ -78,7 +78,9 @@ class _Reader(Bodies):
         """The items one by one, where their order is not that of the sections."""
         for item in self.listed(node):
             if not isinstance(item, Mapping):
-                self.wrong(item, "an item is a mapping of one key", "expected `block:`, `network:` or another kind")
+                self.wrong(
+                    item, "an item is a mapping of one key", "expected `block:`, `network:` or another kind"
+                )
                 yield tree.Broken(item.span(self.source))
                 continue
             for name, field in self.fields(item, ITEM_KEYS, "an item").items():
@@ -115,7 +117,9 @@ class _Reader(Bodies):
             self.wrong(key, "a name is a word", "expected a name")
             yield tree.Broken(span)
             return
-        make = {"network": self._network, "block": self._block, "foreign": self._foreign, "plan": self._plan}[kind]
+        make = {"network": self._network, "block": self._block, "foreign": self._foreign, "plan": self._plan}[
+            kind
+        ]
         yield make(Field(key, rest))
 
     def _taken(self, name: str, node: Mapping, kind: str) -> tuple[Field | None, YamlNode]:
@@ -129,7 +133,12 @@ class _Reader(Bodies):
                 found = found or Field(key, value)
             else:
                 rest.pairs.append((key, value))
-        if kind == "network" and len(rest.pairs) == 1 and isinstance(rest.pairs[0][0], Scalar) and rest.pairs[0][0].text == "value":
+        if (
+            kind == "network"
+            and len(rest.pairs) == 1
+            and isinstance(rest.pairs[0][0], Scalar)
+            and rest.pairs[0][0].text == "value"
+        ):
             return found, rest.pairs[0][1]
         return found, rest
 
@@ -143,7 +152,11 @@ class _Reader(Bodies):
             return
         for item in self.listed(node):
             if not isinstance(item, Mapping):
-                self.wrong(item, "an import names a file and what is taken from it", "expected `{from: …, names: […]}`")
+                self.wrong(
+                    item,
+                    "an import names a file and what is taken from it",
+                    "expected `{from: …, names: […]}`",
+                )
                 continue
             fields = self.fields(item, ("from", "names"), "an import")
             path, names = fields.get("from"), fields.get("names")
@@ -182,9 +195,17 @@ class _Reader(Bodies):
         span, name_span = field.span(self.source), field.key.span(self.source)
         if isinstance(field.value, Scalar) and not field.value.empty:
             value = self.expression(field.value)
-            return value if isinstance(value, tree.Broken) else tree.Alias(span, self.name(field.key), name_span, value)
+            return (
+                value
+                if isinstance(value, tree.Broken)
+                else tree.Alias(span, self.name(field.key), name_span, value)
+            )
         if isinstance(field.value, Sequence):
-            self.wrong(field.value, "a network is a mapping, or another network applied", "expected `layers:` above the list")
+            self.wrong(
+                field.value,
+                "a network is a mapping, or another network applied",
+                "expected `layers:` above the list",
+            )
             return tree.Broken(span)
         params, body = self.network_body(field)
         return tree.Network(span, self.name(field.key), name_span, params, body)
@@ -192,7 +213,9 @@ class _Reader(Bodies):
     def _foreign(self, field: Field) -> tree.Statement:
         span = field.span(self.source)
         if not isinstance(field.value, Mapping):
-            self.wrong(field.value, "a foreign module is a mapping", "expected `path:`, `takes:` and `gives:`")
+            self.wrong(
+                field.value, "a foreign module is a mapping", "expected `path:`, `takes:` and `gives:`"
+            )
             return tree.Broken(span)
         fields = self.fields(field.value, ("params", "path", "takes", "gives"), "a foreign module")
         absent = next((key for key in ("path", "takes", "gives") if key not in fields), None)
@@ -208,7 +231,9 @@ class _Reader(Bodies):
             return tree.Broken(span)
         inputs = tuple(axes for axes in takes if axes is not None)
         params = self.params(fields["params"].value) if "params" in fields else ()
-        return tree.Foreign(span, self.name(field.key), field.key.span(self.source), params, inputs, path.text, gives)
+        return tree.Foreign(
+            span, self.name(field.key), field.key.span(self.source), params, inputs, path.text, gives
+        )
 
     def _takes(self, node: YamlNode) -> list[tuple[tree.Expr, ...] | None]:
         """A list of axes per input; of one input, its axes alone."""

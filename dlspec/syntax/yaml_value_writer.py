@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
+from dlspec.syntax.build import TEXTS
 from dlspec.syntax.comments import gathered
 from dlspec.syntax.dsl_expressions import EXPR, STAGE
 from dlspec.syntax.layout import WIDTH, rendered
 from dlspec.syntax.yaml_bodies import KEYWORDS
 from dlspec.syntax.yaml_lines import Lines
 from dlspec.syntax.yaml_scalars import expression_scalar, is_plain, text_scalar
-from dlspec.syntax.yaml_values import TEXTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -159,4 +159,8 @@ def _is_repeat(node: tree.Expr) -> bool:
 def _nested(dash: str, lines: list[str], indent: int) -> list[str]:
     """Lines of a list or mapping as one item: the dash stands before the first that is no comment."""
     index = next(i for i, line in enumerate(lines) if not line.lstrip().startswith("#"))
-    return [*(line[2:] for line in lines[:index]), f"{dash} {lines[index][indent + 2 :]}", *lines[index + 1 :]]
+    return [
+        *(line[2:] for line in lines[:index]),
+        f"{dash} {lines[index][indent + 2 :]}",
+        *lines[index + 1 :],
+    ]

@@ -6,17 +6,15 @@ import re
 
 from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
-from dlspec.syntax.build import Builder, label_name
+from dlspec.syntax.build import TEXTS, Builder, label_name
 from dlspec.syntax.yaml_fields import Field, Fields
 from dlspec.syntax.yaml_leaves import written
 from dlspec.syntax.yaml_nodes import Mapping, Scalar, Sequence, YamlNode
 
 if TYPE_CHECKING:
-    from dlspec.source import Source
+    pass
 
 LABEL = r"(?:[A-Za-z0-9_]|\{[^{}\n]*\})+"
-TEXTS = ("allow", "description")
-"""Keys of a plan whose leaves are text, not expressions."""
 
 
 class Values(Fields):
@@ -93,7 +91,9 @@ class Values(Fields):
         fields = list(self.entries(node, "a label and its step"))
         if len(fields) != 1:
             more = "expected one label" if fields else "empty"
-            self.wrong(node, "a step is one label with what it names", more, "write each step as an item of its own")
+            self.wrong(
+                node, "a step is one label with what it names", more, "write each step as an item of its own"
+            )
             return tree.Broken(span)
         field = fields[0]
         label = self.label(field.key)
@@ -101,7 +101,11 @@ class Values(Fields):
             self.wrong(field.key, f"the label `{field.key.text}` names nothing", "expected a step after `:`")
             return tree.Broken(span)
         value = self._labelled_step(field)
-        return tree.Broken(span) if label is None or isinstance(value, tree.Broken) else tree.Labelled(span, label, value)
+        return (
+            tree.Broken(span)
+            if label is None or isinstance(value, tree.Broken)
+            else tree.Labelled(span, label, value)
+        )
 
     def _labelled_step(self, field: Field) -> tree.Expr | tree.Broken:
         found = self.steps(field.value)
@@ -117,7 +121,12 @@ class Values(Fields):
         """The label that a key is, or None after a mistake."""
         span = self.source.span(*written(key, self.source.text))
         if not re.fullmatch(LABEL, key.text) or span.text != key.text:
-            self.wrong(key, f"`{key.text}` is no label", "not a label", "write letters, digits, `_` and computed parts: `layer_{i}`")
+            self.wrong(
+                key,
+                f"`{key.text}` is no label",
+                "not a label",
+                "write letters, digits, `_` and computed parts: `layer_{i}`",
+            )
             return None
         builder = Builder(self.source)
         label = label_name(builder, span)
@@ -133,7 +142,8 @@ class Values(Fields):
         if kept is None or isinstance(function, tree.Broken):
             return tree.Broken(span)
         args = [
-            tree.Arg(field.span(self.source), self.name(field.key), value) for field, value in zip(fields.values(), kept)
+            tree.Arg(field.span(self.source), self.name(field.key), value)
+            for field, value in zip(fields.values(), kept)
         ]
         return tree.Call(span, function, tuple(args))
 
@@ -180,7 +190,10 @@ class Values(Fields):
     def _record_fields(self, node: YamlNode) -> list[tuple[str, tree.Expr | tree.Broken]]:
         if isinstance(node, Scalar):
             return [(self.name(node), tree.Name(node.span(self.source), node.text))]
-        return [(self.name(field.key), self.value(field.value)) for field in self.entries(node, "names and values")]
+        return [
+            (self.name(field.key), self.value(field.value))
+            for field in self.entries(node, "names and values")
+        ]
 
     def axes(self, node: YamlNode) -> tuple[tree.Expr, ...] | None:
         """Axes of a tensor, `[N, 3, H, W]`, as a list or in one leaf; None after a mistake."""
@@ -197,6 +210,8 @@ class Values(Fields):
         """A mapping of a plan; with `text`, its leaves are text."""
         entries = []
         for field in self.entries(node, "keys and values"):
+            if field.key.text == "op":
+                self.wrong(field.key, "`op` is no key here", "the long form of a call stands under a key")
             value = self._entry_value(field.value, text or field.key.text in TEXTS)
             if not isinstance(value, tree.Broken):
                 place = field.span(self.source), field.key.text, field.key.span(self.source)
@@ -205,9 +220,14 @@ class Values(Fields):
 
     def _entry_value(self, node: YamlNode, text: bool) -> tree.Expr | tree.Section | tree.Broken:
         if isinstance(node, Mapping):
-            return self._call(node) if self.has_key(node, "op") and not text else self.section(node, text=text)
+            return (
+                self._call(node) if self.has_key(node, "op") and not text else self.section(node, text=text)
+            )
         if text and isinstance(node, Scalar):
             return tree.Literal(node.span(self.source), node.text)
+        if text:
+            self.wrong(node, "this key holds text", "a list")
+            return tree.Broken(node.span(self.source))
         return self.data(node)
 
 

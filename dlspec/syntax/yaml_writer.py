@@ -54,7 +54,9 @@ class _YamlWriter(BodyWriter):
         lines = [*above, self.header(f"{section}:", items[:1])]
         for index, item in enumerate(items):
             own = self.commented(item, _WRITE[type(item)](self, item, 2), 2)
-            before = len(own) > 1 or (isinstance(items[index - 1], tree.Definition) and not isinstance(item, tree.Alias))
+            before = len(own) > 1 or (
+                isinstance(items[index - 1], tree.Definition) and not isinstance(item, tree.Alias)
+            )
             if index and (before or self.apart(item)):
                 lines.append("")
             lines += own

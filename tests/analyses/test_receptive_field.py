@@ -6,7 +6,7 @@ Published: the table of "Computing Receptive Fields of Convolutional Neural Netw
 
 from __future__ import annotations
 
-import random
+import gc
 import time
 
 import pytest
@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spec_graphs import RESNET, VGG, graph_of, node_of
 
-from dlspec.analyses.receptive_field import Reach, receptive_fields
+from dlspec.analyses.reach import Reach
+from dlspec.analyses.receptive_field import receptive_fields
 
 torch.set_num_threads(1)
 
@@ -227,7 +228,7 @@ def layers(draw: st.DrawFn) -> tuple[str, object, bool]:
     """A stage of a sequence network as spec and as a function of torch, and whether its field is a bound."""
     kernel, stride = draw(st.integers(1, 5)), draw(st.integers(1, 3))
     padding, dilation = draw(st.integers(0, 3)), draw(st.integers(1, 3))
-    kind = draw(st.sampled_from(["conv", "conv", "pool", "skip", "transposed", "resize", "pad", "slice"]))
+    kind = draw(st.sampled_from(["conv", "conv", "pool", "skip", "updown", "shifted", "transposed", "resize", "pad", "slice"]))
     weight = torch.ones(1, 1, kernel, dtype=torch.float64)
     if kind == "conv":
         text = f"conv1d(1, {kernel}, stride={stride}, padding={padding}, dilation={dilation})"
@@ -240,6 +241,10 @@ def layers(draw: st.DrawFn) -> tuple[str, object, bool]:
         half = draw(st.integers(0, 2))
         wide = torch.ones(1, 1, 2 * half + 1, dtype=torch.float64)
         return f"skip({2 * half + 1}, {half}, {dilation})", lambda x: x + F.conv1d(x, wide, None, 1, half * dilation, dilation), False
+    if kind == "updown":
+        return "updown", lambda x: x + F.interpolate(F.avg_pool1d(x, 2), scale_factor=2.0), True
+    if kind == "shifted":
+        return "shifted", lambda x: x[:, :, 1:] + x[:, :, :-1], False
     if kind == "transposed":
         padding = min(padding, kernel - 1)
         text = f"conv_transpose1d(1, {kernel}, stride={stride}, padding={padding})"
@@ -252,42 +257,41 @@ def layers(draw: st.DrawFn) -> tuple[str, object, bool]:
     return f"slice(2, {padding}, step={stride})", lambda x: x[:, :, padding::stride], False
 
 
-SKIP = "block skip(x, k, p, d) { x + (x -> c: conv1d(1, k, padding=p * d, dilation=d)) }\n"
+BLOCKS = """
+block skip(x, k, p, d) { x + (x -> c: conv1d(1, k, padding=p * d, dilation=d)) }
+block updown(x) { x + (x -> avg_pool1d(2) -> interpolate(scale_factor=2)) }
+block shifted(x) { x[:, :, 1:] + x[:, :, :-1] }
+"""
 
 
-@given(st.lists(layers(), min_size=1, max_size=6), st.integers(20, 60), st.randoms(use_true_random=False))
-def test_a_gradient_reaches_just_the_positions_of_the_field(
-    chosen: list[tuple[str, object, bool]], length: int, chance: random.Random
-) -> None:
+@given(st.lists(layers(), min_size=1, max_size=4))
+def test_a_gradient_reaches_just_the_positions_of_the_field(chosen: list[tuple[str, object, bool]]) -> None:
+    length = 1500  # no field reaches from the middle to an edge, where zeros of the padding take the place of units
     x = torch.zeros(1, 1, length, dtype=torch.float64, requires_grad=True)
     y, stages, is_bound = x, [], False
     for index, (text, run, bound) in enumerate(chosen):
-        try:
-            z = run(y)  # type: ignore[operator]
-        except RuntimeError:
-            break
-        if not 0 < z.shape[-1] <= 400:
-            break
-        y = z
-        stages.append(f"s{index}: {text}")
-        is_bound = is_bound or bound
+        if text == "updown" and y.shape[-1] % 2:
+            continue
+        z = run(y)  # type: ignore[operator]
+        if z.shape[-1] <= 6000:
+            y, is_bound = z, is_bound or bound
+            stages.append(f"s{index}: {text}")
     if not stages:
         return
     graph = graph_of(
-        f"{SKIP}network n {{\n  input x: float32[1, 1, {length}]\n  output y = x -> {' -> '.join(stages)}\n}}\n"
+        f"{BLOCKS}network n {{\n  input x: float32[1, 1, {length}]\n  output y = x -> {' -> '.join(stages)}\n}}\n"
     )
     field = receptive_fields(graph).of(graph.outputs["y"].node)
     assert field is not None
     (sight,) = field.sights
-    for unit in {0, y.shape[-1] - 1, chance.randrange(y.shape[-1])}:
+    assert isinstance(sight, Reach)
+    last = y.shape[-1] - 1
+    for unit in (0, last // 2, last // 2 + 1, last):
         (gradient,) = torch.autograd.grad(y[0, 0, unit], x, retain_graph=True, allow_unused=True)
         seen = set(gradient[0, 0].nonzero()[:, 0].tolist())
-        if not isinstance(sight, Reach):
-            assert sight == "whole"
-            continue
-        predicted = {position for position in positions(sight, unit) if 0 <= position < length}
-        if is_bound:
-            assert len(seen) <= sight.span
+        predicted = positions(sight, unit)
+        if is_bound or unit in (0, last):
+            assert not seen or max(seen) - min(seen) < sight.span
             assert seen <= predicted
         else:
             assert seen == predicted
@@ -320,6 +324,14 @@ def test_the_gradient_of_a_picture_reaches_height_and_width_apart() -> None:
 
 def test_time_is_linear_in_the_nodes() -> None:
     def seconds(depth: int) -> float:
+        gc.collect()
+        gc.disable()  # as the command line does
+        try:
+            return _seconds(depth)
+        finally:
+            gc.enable()
+
+    def _seconds(depth: int) -> float:
         graph = graph_of(
             f"network n {{\n  input x: float32[N, 1, L]\n  output y = x -> body: {{ conv1d(1, 3, padding=1) -> relu }} * {depth}\n}}\n"
         )

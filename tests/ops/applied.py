@@ -119,7 +119,15 @@ def accepted(run: Callable[[], Any]) -> Any:
     """What torch makes of it, None where it refuses."""
     try:
         return run()
-    except (RuntimeError, ValueError, AssertionError, IndexError, NotImplementedError, TypeError, ZeroDivisionError):
+    except (
+        RuntimeError,
+        ValueError,
+        AssertionError,
+        IndexError,
+        NotImplementedError,
+        TypeError,
+        ZeroDivisionError,
+    ):
         return None
 
 

@@ -1,4 +1,4 @@
-"""Reading a plan: every key and parameter is known, of its kind and in its range, or a problem says why not."""
+"""Reading a plan: every key is known, every value of its kind and in its range, or a problem says why not."""
 
 from __future__ import annotations
 

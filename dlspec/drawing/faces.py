@@ -1,0 +1,228 @@
+"""What is written on a card, on the head of a box and over the picture, as runs of text; how it is set is left open."""
+
+from __future__ import annotations
+
+from dlspec.drawing import palette
+from dlspec.drawing.metrics import shortened, width
+from dlspec.drawing.parts import Box, Card, Part
+from dlspec.drawing.scene import is_own_name
+from dlspec.drawing.words import (
+    Shapes,
+    count_text,
+    mapping_text,
+    names_text,
+    operator_name,
+    plural,
+    spreads_out,
+    symbol,
+    tag,
+    title,
+)
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dlspec.drawing.scene import Scene
+    from dlspec.graph import Tensor
+
+_SLIM = ("shape", "activation", "regularization", "function", "input")
+"""Families without much to say: one line."""
+_WIDEST = 250
+"""Points that a line of a card may take before its label is shortened."""
+GAP = 12
+"""Points between what stands left and right on a line, at least."""
+
+
+class Run:
+    """A piece of text in one face."""
+
+    __slots__ = ("bold", "colour", "size", "text")
+
+    def __init__(self, text: str, size: float = 9, colour: str = palette.GREY, bold: bool = False) -> None:
+        self.text = text
+        self.size = size
+        self.colour = colour
+        self.bold = bold
+
+    @property
+    def width(self) -> float:
+        """Its length in points, with the space before the next run."""
+        return width(self.text, self.size, self.bold) + width(" ", self.size)
+
+
+class Face:
+    """The lines of a card, each with its left and right side, and the colours of its family."""
+
+    __slots__ = ("accent", "lines", "tint")
+
+    def __init__(self, family: str, lines: list[tuple[list[Run], list[Run]]]) -> None:
+        self.accent, self.tint = palette.colours(family)
+        self.lines = [(_fitted(left, right), right) for left, right in lines]
+
+    @property
+    def width(self) -> float:
+        """The length of its longest line in points."""
+        return max(_length(left, right) for left, right in self.lines)
+
+    def text(self) -> list[str]:
+        """Its lines as plain text."""
+        return ["   ".join(filter(None, (" ".join(r.text for r in left), " ".join(r.text for r in right))))
+                for left, right in self.lines]  # fmt: skip
+
+
+def _length(left: list[Run], right: list[Run]) -> float:
+    return sum(run.width for run in (*left, *right)) + (GAP if right else 0)
+
+
+def _fitted(left: list[Run], right: list[Run]) -> list[Run]:
+    """The left side, its last run shortened where the line would be too long."""
+    surplus = _length(left, right) - _WIDEST
+    if surplus <= 0 or not left:
+        return left
+    last = left[-1]
+    room = max(width(last.text, last.size, last.bold) - surplus, 4 * last.size)
+    return [*left[:-1], Run(shortened(last.text, last.size, room, last.bold), last.size, last.colour, last.bold)]
+
+
+class Faces:
+    """Writes the faces of one scene."""
+
+    def __init__(self, made: Scene) -> None:
+        from dlspec.analyses.cost import cost
+
+        self.made = made
+        self.shapes = Shapes(made.graph)
+        self.cost = cost(made.graph)
+
+    # Cards
+
+    def card(self, card: Card) -> Face:
+        """What a card shows: the operator, its label, the shape it gives, its parameters, and what is fused to it."""
+        if card.output:
+            return self._output(card)
+        if card.elided:
+            return Face("other", [([Run(f"… {plural(card.elided, 'part')} more", 10, palette.INK)], [])])
+        if card.closed is not None:
+            return self._closed(card)
+        host = card.host
+        if host.op.family == "input":
+            return self._input(card)
+        family = "resize" if spreads_out(host) else host.op.family
+        name = Run(title(host), 11, palette.colours(family)[0], True)
+        left = [name, *self._repeat(card), *self._label(card)]
+        shape = Run(self.shape(card.result), 10, palette.INK)
+        weights = self._weights(card)
+        tags = " · ".join(tag(node) for node in card.nodes[1:])
+        if host.op.family in _SLIM and not tags and not weights:
+            return Face(family, [(left, [shape])])
+        return Face(family, [(left, weights), ([shape], [Run(tags)] if tags else [])])
+
+    def join(self, card: Card) -> list[Run]:
+        """What the small node of a join shows: `+ ReLU`, `concat 128×56×56`."""
+        accent = palette.colours("join")[0]
+        words = [symbol(card.host), *(tag(node) for node in card.nodes[1:])]
+        runs = [Run(" ".join(words), 10, accent, True), *self._repeat(card)]
+        if any(tensor.shape != card.result.shape for tensor in card.host.inputs):
+            runs.append(Run(self.shape(card.result), 9, palette.INK))
+        return runs
+
+    def _input(self, card: Card) -> Face:
+        tensor = card.result
+        dtype = "" if tensor.dtype == "float32" else f"{tensor.dtype} "
+        left = [Run(card.label, 11, palette.INK, True), Run(card.host.op.name)]
+        return Face("input", [(left, [Run(dtype + self.shape(tensor), 10, palette.INK)])])
+
+    def _output(self, card: Card) -> Face:
+        tensor = self.made.graph.outputs[card.output]
+        left = [Run(card.output, 11, palette.INK, True), Run("output")]
+        return Face("input", [(left, [Run(self.shape(tensor), 10, palette.INK)])])
+
+    def _closed(self, card: Card) -> Face:
+        box = card.closed
+        assert box is not None
+        name = Run(_definition(box) or box.application.kind, 11, palette.colours("other")[0], True)
+        left = [name, *self._repeat(card), *self._label(card)]
+        count = sum(node.op.family != "input" for node in card.nodes)
+        lines = [(left, self._weights(card)), ([Run(self._results(card), 10, palette.INK)], [Run(plural(count, "layer"))])]
+        return Face("other", lines)
+
+    def _results(self, card: Card) -> str:
+        """The shapes of what leaves a block."""
+        shapes = [self.shape(tensor) for tensor in self.made.folder.results(card)]
+        return ", ".join(shapes) if len(shapes) <= 3 else f"{shapes[0]}, {shapes[1]}, … ({len(shapes)})"
+
+    def shape(self, tensor: Tensor) -> str:
+        """The shape of a tensor, in the picture's words."""
+        return self.shapes.text(tensor)
+
+    def _label(self, card: Card) -> list[Run]:
+        label = names_text([part.label for part in (card, *card.copies)])
+        return [] if not label or (is_own_name(card) and not card.closed) else [Run(label)]
+
+    def _repeat(self, part: Part) -> list[Run]:
+        return [Run(f"×{part.count}", 11, palette.REPEAT, True)] if part.copies else []
+
+    def _weights(self, card: Card) -> list[Run]:
+        words = [self.parameters(card)]
+        modules = [node.module for node in card.nodes if node.module is not None and node.module.weights]
+        if any(self.made.folder.is_shared(node) for node in card.nodes if node.module in modules):
+            words.append("shared")
+        if modules and all(module.frozen for module in modules):
+            words.append("frozen")
+        text = " · ".join(filter(None, words))
+        return [Run(text)] if text else []
+
+    def parameters(self, part: Part) -> str:
+        """How many parameters it holds: `590K`, `3 × 590K` where it repeats; nothing for none."""
+        counts = [sum(self.cost.nodes[node].parameters for node in one.nodes) for one in (part, *part.copies)]
+        if not any(counts):
+            return ""
+        if len(counts) > 1 and len(set(counts)) == 1:
+            return f"{len(counts)} × {count_text(counts[0])}"
+        return count_text(sum(counts))
+
+    # Boxes
+
+    def head(self, box: Box) -> list[Run]:
+        """What stands over a box: `1–5 ×5 bottleneck · 5 × 1.12M`."""
+        label = self.box_label(box)
+        runs = [Run(label, 10, palette.INK, True), *self._repeat(box)]
+        definition = _definition(box)
+        weights = self.parameters(box)
+        told = definition if definition and not label.startswith(definition) else ""
+        return runs + [Run(text) for text in (told, f"· {weights}" if told and weights else weights) if text]
+
+    def box_label(self, box: Box) -> str:
+        """Its label with those of its copies, in the room over a box."""
+        return shortened(names_text([part.label for part in (box, *box.copies)]), 10, _WIDEST / 2 - 20, True)
+
+    # The picture
+
+    def heading(self) -> list[Run]:
+        """Name and totals: `resnet50  25.56M parameters · 4.09G MACs · input 3×224×224`."""
+        words = [f"{count_text(self.cost.parameters, 4)} parameters"]
+        macs = self._macs()
+        if macs:
+            words.append(f"{count_text(macs, 4)} MACs")
+        inputs = {name: self.shape(tensor) for name, tensor in self.made.graph.inputs.items()}
+        if inputs:
+            words.append(f"input {mapping_text(inputs)}")
+        words += [f"needs {text}" for text in self.made.graph.requires[:3]]
+        return [Run(self.made.graph.name, 15, palette.INK, True), Run(shortened(" · ".join(words), 10, 420), 10)]
+
+    def _macs(self) -> int:
+        """Multiply-adds for one element of a batch; 0 where other sizes are open."""
+        macs = self.cost.macs
+        if not isinstance(macs, int) and not isinstance(self.shapes.batch, int):
+            macs = macs.substitute({str(self.shapes.batch): 1})
+        return macs if isinstance(macs, int) else 0
+
+    def told(self, card: Card) -> str:
+        """The path of every node of a card and its exact shape, to be read on pointing at it."""
+        if card.output:
+            return card.output
+        return ", ".join(f"{node.path}: {operator_name(node.op)}" for node in card.nodes[:8])
+
+
+def _definition(box: Box) -> str:
+    definition = box.application.definition
+    return str(getattr(definition, "name", "")) if box.application.kind in ("block", "network", "foreign") else ""

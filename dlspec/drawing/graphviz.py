@@ -1,0 +1,56 @@
+"""Running graphviz: DOT in, a picture out."""
+
+from __future__ import annotations
+
+from dlspec.diagnostics.record import Diagnostic, SpecError, problem
+
+FORMATS = ("svg", "png", "pdf")
+"""What `dot` makes for us."""
+_TIMEOUT = 300
+_DENSITY = "-Gdpi=144"
+"""Pixels an inch of a PNG: sharp on today's screens."""
+
+
+def rendered(dot: str, form: str) -> bytes:
+    """The picture of a DOT text as SVG, PNG or PDF. Raises SpecError where graphviz is missing or cannot do it."""
+    import subprocess
+
+    command = [_program(form), f"-T{form}", *([_DENSITY] if form == "png" else [])]
+    try:
+        done = subprocess.run(command, input=dot.encode(), capture_output=True, timeout=_TIMEOUT, check=False)
+    except subprocess.TimeoutExpired:
+        raise SpecError([_too_slow()]) from None
+    except OSError as error:
+        raise SpecError([problem("E0101", f"`dot` cannot be run: {error.strerror or error}", notes=_ways_out())]) from None
+    said = done.stderr.decode(errors="replace").strip()
+    if "not recognized. Use one of" in said:
+        raise SpecError([problem("E0101", f"this graphviz cannot write {form.upper()}", notes=[said, *_ways_out()])])
+    if done.returncode != 0:
+        # The text is ours, so what graphviz cannot read in it is our mistake.
+        raise RuntimeError(f"dot ended with {done.returncode}: {said}")
+    return done.stdout
+
+
+def _program(form: str) -> str:
+    from shutil import which
+
+    found = which("dot")
+    if found is None:
+        raise SpecError(
+            [problem("E0101", f"drawing {form.upper()} needs graphviz, whose program `dot` is not found", notes=_ways_out())]
+        )
+    return found
+
+
+def _ways_out() -> list[str]:
+    return [
+        "install it: `apt install graphviz`, `brew install graphviz`, `winget install graphviz`, or `conda install graphviz`",
+        "without it `.dot` and `.mmd` (Mermaid, which GitHub shows) can be written: `-o net.mmd`",
+    ]
+
+
+def _too_slow() -> Diagnostic:
+    return problem(
+        "E0101", f"`dot` was not done within {_TIMEOUT} seconds",
+        notes=["draw less: leave out `--full`, or open fewer blocks with `--depth 2`"],
+    )  # fmt: skip

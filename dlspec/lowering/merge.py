@@ -1,0 +1,401 @@
+"""Laying the uses of a block side by side: which steps correspond, and what decides where they differ."""
+
+from __future__ import annotations
+
+from dlspec.lowering.arguments import find_arguments
+from dlspec.lowering.expressions import Constant, Expression, Training, negated, operation
+from dlspec.lowering.reading import repeats_in
+from dlspec.lowering.units import Apart, Line, Phi, Unit, kind
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any
+
+    from dlspec.graph import Tensor
+    from dlspec.lowering.units import Operand, Ref
+    from dlspec.lowering.uses import Step, Survey, Use
+
+    Key = tuple[Any, ...]
+
+
+def units_of(surveys: list[Survey]) -> list[Unit]:
+    """The units of all uses, innermost first; the last is the network."""
+    units = [unit for uses in _grouped(surveys) for unit in _parted(uses, surveys)]
+    for unit in units:
+        for line in unit.lines:
+            if line.unit is not None:
+                line.unit.calls.append((unit, line))
+    return units
+
+
+# Which uses belong together
+
+
+def _grouped(surveys: list[Survey]) -> list[list[Use]]:
+    """Uses by what defines them, what is used within before what uses it.
+
+    A block that contains itself is told apart by how deep it does.
+    """
+    depths: dict[Use, dict[Key, int]] = {}
+    keys: dict[Use, Key] = {}
+    groups: dict[Key, list[Use]] = {}
+    within: dict[Key, dict[Key, None]] = {}
+    for survey in surveys:
+        for use in survey.uses:
+            inner = [step.use for step in use.steps if step.use is not None]
+            nested: dict[Key, int] = {}
+            for other in inner:
+                for key, depth in depths[other].items():
+                    nested[key] = max(depth, nested.get(key, 0))
+            own = (use.application.kind if use.parent else "root", id(use.definition))
+            nested[own] = nested.get(own, 0) + 1
+            depths[use] = nested
+            keys[use] = full = (*own, nested[own])
+            groups.setdefault(full, []).append(use)
+            within.setdefault(full, {}).update((keys[other], None) for other in inner)
+    return [groups[key] for key in _innermost_first(within)]
+
+
+def _innermost_first(within: dict[Key, dict[Key, None]]) -> list[Key]:
+    done: dict[Key, None] = {}
+    stack = [(key, iter(within[key])) for key in reversed(within)]
+    while stack:
+        key, rest = stack[-1]
+        inner = next((k for k in rest if k not in done), None)
+        if inner is None:
+            done[key] = None
+            stack.pop()
+        else:
+            stack.append((inner, iter(within[inner])))
+    return list(done)
+
+
+def _parted(uses: list[Use], surveys: list[Survey]) -> Iterator[Unit]:
+    """One unit for all uses if they fit, else one for each shape they have, else one for each path."""
+    made = _merged(uses, surveys)
+    if made is not None:
+        yield made
+        return
+    by_path: dict[str, list[Use]] = {}
+    for use in uses:
+        by_path.setdefault(use.path, []).append(use)
+    by_shape: dict[Any, list[list[Use]]] = {}
+    for same in by_path.values():
+        by_shape.setdefault(tuple(map(_shape, same)), []).append(same)
+    for alike in by_shape.values():
+        made = _merged([use for same in alike for use in same], surveys)
+        if made is not None:
+            yield made
+            continue
+        for same in alike:
+            made = _merged(same, surveys)
+            if made is None:
+                raise NotImplementedError(f"the uses of the shared module {same[0].path!r} differ in structure")
+            yield made
+
+
+def _shape(use: Use) -> Key:
+    """What a use does, its numbers aside."""
+    places: dict[Tensor, Any] = {tensor: name for name, tensor in reversed(use.inputs.items())}
+    found: list[Any] = []
+    for index, step in enumerate(use.steps):
+        refs = tuple(places.get(tensor) for tensor in step.operands)
+        found.append((kind(step), step.path and step.path[len(use.path) :], refs))
+        places.update((tensor, (index, port)) for port, tensor in enumerate(step.outputs))
+    return (*found, tuple(places.get(tensor) for tensor in use.results))
+
+
+def _merged(uses: list[Use], surveys: list[Survey]) -> Unit | None:
+    """The unit of these uses, or None where they do not fit one."""
+    unit = Unit(uses, all(_is_sequence(use, surveys) for use in uses))
+    for number, use in enumerate(uses):
+        use.unit, use.number = unit, number
+    try:
+        _Merge(unit, surveys).run()
+        find_arguments(unit)
+    except Apart:
+        return None
+    return unit
+
+
+def _is_sequence(use: Use, surveys: list[Survey]) -> bool:
+    """Whether a use is a plain chain of modules that reads best as `nn.Sequential`."""
+    owned = next(survey for survey in surveys if survey.training == use.training).owned.get(use.path, ())
+    names = [_name(step) for step in use.steps]
+    numbered = any(name.isdecimal() for name in names)
+    if not (numbered or use.application.kind == "group") or len(set(use.inputs.values())) != 1 or use.borrowed:
+        return False
+    if len(set(names)) != len(names) or any(path[len(use.path) :].strip(".") not in names for path in owned):
+        return False
+    current = next(iter(use.inputs.values()))
+    for step in use.steps:
+        if step.operands != [current] or len(step.outputs) != 1 or (step.node and step.node.op.family == "parameter"):
+            return False
+        (current,) = step.outputs
+    return use.results == [current]
+
+
+def _name(step: Step) -> str:
+    """The name of the module that a step is, or would be: its last part."""
+    path = step.path if step.path is not None else step.node.path if step.node is not None else ""
+    return path.rpartition(".")[2].partition("#")[0]
+
+
+# One unit
+
+
+class _Merge:
+    """Fills in the lines of a unit from its uses; raises `Apart`."""
+
+    def __init__(self, unit: Unit, surveys: list[Survey]) -> None:
+        self.unit = unit
+        self.surveys = surveys
+        self.refs: list[dict[Tensor, list[Ref]]] = []
+        for use in unit.uses:
+            found: dict[Tensor, list[Ref]] = {}
+            for name, tensor in use.inputs.items():
+                found.setdefault(tensor, []).append(("in", name))
+            self.refs.append(found)
+        self._tests: dict[int, Expression | None] = {}
+
+    def run(self) -> None:
+        unit = self.unit
+        for line in self._sequence() if unit.sequence else self._steps():
+            self._add(line)
+        self._results()
+        self._inputs()
+
+    def _add(self, line: Line) -> None:
+        """Put a line behind the others and say what its steps give."""
+        unit = self.unit
+        if any(kind(step) != line.pattern for _, step in line.all_steps()):
+            raise Apart
+        if not unit.sequence and len({self._place(number, step) for number, step in line.all_steps()}) > 1:
+            raise Apart
+        if not unit.sequence and len(line.steps) < len(unit.uses):
+            line.test = self._condition(frozenset(line.steps), unit.everywhere)
+        first = {number: steps[0] for number, steps in line.steps.items()}
+        line.operands = self._operands({number: step.operands for number, step in first.items()})
+        unit.lines.append(line)
+        for number, steps in line.steps.items():
+            for port, tensor in enumerate(steps[-1].outputs):
+                self.refs[number].setdefault(tensor, []).append((len(unit.lines) - 1, port))
+
+    def _place(self, number: int, step: Step) -> Any:
+        """The path of a step's module as seen from its use."""
+        use = self.unit.uses[number]
+        if step.path is None:
+            return None
+        if step.path in use.borrowed:
+            return ("borrowed", use.borrowed[step.path])
+        return step.path[len(use.path) :]
+
+    # Steps of a class
+
+    def _steps(self) -> Iterator[Line]:
+        rows = [_keyed((step.site, step) for step in use.steps) for use in self.unit.uses]
+        for key in _common_order(rows):
+            yield Line({number: [row[key]] for number, row in enumerate(rows) if key in row})
+
+    # Steps of a sequence
+
+    def _sequence(self) -> Iterator[Line]:
+        rows = [_keyed(_runs(use.steps)) for use in self.unit.uses]
+        for key in _common_order(rows):
+            copies = {number: row[key] for number, row in enumerate(rows) if key in row}
+            lengths = [len(copies.get(number, ())) for number in range(len(rows))]
+            if lengths == [1] * len(rows):
+                yield Line(copies)
+            else:
+                yield from self._repeat(copies, lengths)
+
+    def _repeat(self, copies: dict[int, list[Step]], lengths: list[int]) -> Iterator[Line]:
+        """Copies of one step: all alike, or the first and the rest, or each on its own."""
+        count = self._count(next(iter(copies.values()))[0], lengths)
+        rest = {number: steps[1:] for number, steps in copies.items() if len(steps) > 1}
+        if count is not None and all(map(_alike, copies.values())):
+            line = Line(copies)
+            line.count = count
+            yield line
+        elif count is not None and min(lengths) > 0 and all(map(_alike, rest.values())):
+            yield Line({number: steps[:1] for number, steps in copies.items()})
+            line = Line(rest)
+            line.count = operation("-", count, Constant(1))
+            yield line
+        elif min(lengths) == max(lengths):
+            for index in range(lengths[0]):
+                yield Line({number: [steps[index]] for number, steps in copies.items()})
+        else:
+            raise Apart
+
+    def _count(self, step: Step, lengths: list[int]) -> Expression | None:
+        """How often a step is repeated: as the spec says it, or the number where it is always the same."""
+        call = step.call
+        for repeat in repeats_in(self.unit.sample.enclosing.definition):
+            if repeat is call or repeat.left is call:
+                read = self.unit.reader.read(repeat.right)
+                if read is not None and [read[0].value(n) for n in range(len(lengths))] == lengths:
+                    self.unit.covered.update(read[1])
+                    return read[0]
+        return Constant(lengths[0]) if min(lengths) == max(lengths) else None
+
+    # What decides
+
+    def _splits(self, numbers: frozenset[int]) -> Iterator[tuple[Expression, frozenset[int]]]:
+        """Conditions that part these uses, with those for which each holds."""
+        unit = self.unit
+        modes = frozenset(number for number in numbers if unit.uses[number].training)
+        if modes and modes != numbers:
+            yield Training([use.training for use in unit.uses]), modes
+        met: dict[int, dict[int, bool | None]] = {}
+        trees: dict[int, Any] = {}
+        for number in numbers:
+            for tree, outcome in unit.uses[number].application.decisions:
+                trees[id(tree)] = tree
+                row = met.setdefault(id(tree), {})
+                row[number] = outcome if row.get(number, outcome) is outcome else None
+        for key, row in met.items():
+            true = frozenset(number for number, outcome in row.items() if outcome)
+            if len(row) < len(numbers) or None in row.values() or not true or true == numbers:
+                continue
+            read = unit.reader.read(trees[key].test)
+            if read is not None and all(_holds(read[0], number) is row[number] for number in numbers):
+                unit.covered.update(read[1])
+                yield read[0], true
+
+    def _condition(self, wanted: frozenset[int], among: frozenset[int]) -> Expression | None:
+        """The condition that holds for the wanted ones among these uses; None where it always does."""
+        if wanted == among:
+            return None
+        for test, true in self._splits(among):
+            for side, part in ((true, test), (among - true, negated(test))):
+                if wanted <= side:
+                    rest = self._condition(wanted, side)
+                    return part if rest is None else operation("and", part, rest)
+        raise Apart
+
+    # What flows
+
+    def _operands(self, tensors: dict[int, list[Tensor]]) -> list[Operand]:
+        counts = {len(row) for row in tensors.values()}
+        if len(counts) > 1:
+            raise Apart
+        return [self._operand({n: row[i] for n, row in tensors.items()}) for i in range(counts.pop())]
+
+    def _operand(self, tensors: dict[int, Tensor]) -> Operand:
+        """The one place that a value comes from in all uses, or a choice of two."""
+        places = [self.refs[number].get(tensor, []) for number, tensor in tensors.items()]
+        for ref in places[0]:
+            if all(ref in other for other in places[1:]):
+                return ref
+        numbers = frozenset(tensors)
+        for test, true in self._splits(numbers):
+            try:
+                then = self._operand({n: t for n, t in tensors.items() if n in true})
+                orelse = self._operand({n: t for n, t in tensors.items() if n not in true})
+            except Apart:
+                continue
+            return Phi(test, then, orelse)
+        raise Apart
+
+    def _results(self) -> None:
+        unit = self.unit
+        rows = [use.results for use in unit.uses]
+        if len({len(row) for row in rows}) == 1:
+            unit.results = self._operands(dict(enumerate(rows)))
+        elif unit.sample.parent is None:
+            unit.results = []
+        else:
+            found: dict[Ref, None] = {}
+            for number, row in enumerate(rows):
+                found.update((self.refs[number][tensor][0], None) for tensor in row)
+            unit.results = list(found)
+        try:
+            unit.result_tensors = [
+                [unit.tensor(ref, number) for number in range(len(unit.uses))] for ref in unit.results
+            ]
+        except KeyError:
+            raise Apart from None
+
+    def _inputs(self) -> None:
+        """The inputs that are needed, in order."""
+        unit = self.unit
+        needed: set[str] = set()
+        for operand in [*unit.results, *(operand for line in unit.lines for operand in line.operands)]:
+            needed.update(_input_names(operand))
+        names = dict.fromkeys(name for use in unit.uses for name in use.inputs if name in needed)
+        if any(name not in use.inputs for use in unit.uses for name in names):
+            raise Apart
+        unit.inputs = list(names)
+
+
+def _input_names(operand: Operand) -> Iterator[str]:
+    if isinstance(operand, Phi):
+        yield from _input_names(operand.then)
+        yield from _input_names(operand.orelse)
+    elif operand[0] == "in":
+        yield operand[1]
+
+
+def _holds(test: Expression, use: int) -> bool | None:
+    try:
+        return bool(test.value(use))
+    except (TypeError, ValueError, KeyError, IndexError, ZeroDivisionError):
+        return None
+
+
+def _keyed(items: Iterable[tuple[Key, Any]]) -> dict[Key, Any]:
+    """Items by their site, and by how often the site came before."""
+    seen: dict[Key, int] = {}
+    found: dict[Key, Any] = {}
+    for site, item in items:
+        seen[site] = seen.get(site, -1) + 1
+        found[(*site, seen[site])] = item
+    return found
+
+
+def _runs(steps: Sequence[Step]) -> Iterator[tuple[Key, list[Step]]]:
+    """Steps of one site that follow each other, together."""
+    run: list[Step] = []
+    for step in steps:
+        if run and run[-1].site != step.site:
+            yield run[-1].site, run
+            run = []
+        run.append(step)
+    if run:
+        yield run[-1].site, run
+
+
+def _common_order(rows: list[dict[Key, Any]]) -> list[Key]:
+    """All keys in an order that every row follows; `Apart` where there is none."""
+    longest = max(rows, key=len)
+    order = list(longest)
+    places = set(order)
+    for row in rows:
+        if row.keys() == places and list(row) == order:
+            continue
+        for key, before in zip(row, [None, *row]):
+            if key not in places:
+                order.insert(0 if before is None else order.index(before) + 1, key)
+                places.add(key)
+    rank = {key: index for index, key in enumerate(order)}
+    for row in rows:
+        ranks = [rank[key] for key in row]
+        if ranks != sorted(ranks):
+            raise Apart
+    return order
+
+
+def _alike(steps: Sequence[Step]) -> bool:
+    """Whether copies are of one kind with the same numbers."""
+    return len(steps) < 2 or all(_profile(step) == _profile(steps[0]) for step in steps[1:])
+
+
+def _profile(step: Step) -> Any:
+    if step.node is not None:
+        own = step.node.op.module_text(step.node.at)
+        return kind(step), own, () if own else sorted(step.node.op.given.items(), key=repr)
+    assert step.use is not None
+    unit = step.use.unit
+    return unit, [(key, repr(formal.values[step.use.number])) for key, formal in unit.formals.items()]
