@@ -1,13 +1,13 @@
 """dlspec: networks and training plans as specs that are checked, drawn, compiled to PyTorch and run.
 
-    import dlspec
+import dlspec
 
-    spec = dlspec.load("lenet")                 # a file, or a name of the zoo
-    dlspec.check(spec)                          # -> a report of diagnostics
-    print(dlspec.summarize(spec))               # the table of layers
-    dlspec.draw(spec, "lenet.svg")
-    source = dlspec.compile(spec)               # the text of a PyTorch module
-    report = dlspec.train(spec, out="runs/lenet")
+spec = dlspec.load("lenet")                 # a file, or a name of the zoo
+dlspec.check(spec)                          # -> a report of diagnostics
+print(dlspec.summarize(spec))               # the table of layers
+dlspec.draw(spec, "lenet.svg")
+source = dlspec.compile(spec)               # the text of a PyTorch module
+report = dlspec.train(spec, out="runs/lenet")
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 
 _FRONT = ("Network", "Report", "check", "compile", "draw", "load", "load_run", "summarize", "train")
 
-__all__ = ["Network", "Report", "__version__", "check", "compile", "draw", "load", "load_run", "summarize", "train"]  # noqa: F822
+__all__ = ["__version__", *_FRONT]
 
 
 def __getattr__(name: str) -> object:

@@ -172,7 +172,7 @@ def lowered(graph: Graph, *, allow_code: bool = False) -> Lowered:
         if node.op.family == "foreign" and not allow_code:
             raise SpecError(
                 [problem("E0217", f"`{node.op.name}` is code of the user", node.span, "would be imported and run",
-                         notes=["checking and drawing run no code; compiling and training a spec with such a module would"],
+                         notes=["checking and drawing run no code; `--allow-code` lets this"],
                          fixes=[])]
             )  # fmt: skip
     return lower(graph)

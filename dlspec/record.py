@@ -8,7 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, dataclass_transform
+    from typing import Any, ClassVar, dataclass_transform
 else:
 
     def dataclass_transform(**_):
@@ -43,7 +43,8 @@ class _RecordType(type):
 class Record(metaclass=_RecordType):
     """Equality and `repr` by fields; mutable, so that a pass may fill in what a later pass needs."""
 
-    _aside: tuple[str, ...] = ()
+    _fields: ClassVar[tuple[str, ...]]
+    _aside: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, *values: Any, **named: Any) -> None:
         fields = self._fields

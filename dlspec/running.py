@@ -26,7 +26,7 @@ def run_plan(
     allow_code: bool = False,
 ) -> Any:  # fmt: skip
     """Run a plan; its report. Raises SpecError where spec or plan have mistakes, and RunError for what a run meets."""
-    chosen, resolved, graph, warnings = checked_plan(spec, plan, overrides or {}, settings or {})
+    chosen, resolved, graph, _ = checked_plan(spec, plan, overrides or {}, settings or {})
     files = run_files(spec, resolved, graph, allow_code=allow_code)
     from dlspec.training.run import train
 
@@ -120,22 +120,22 @@ def resolved_spec(spec: Spec, plan: ResolvedPlan) -> str:
     from dlspec.plan.writing import to_yaml
     from dlspec.syntax.yaml_writer import write_yaml
 
-    name = _network_name(spec, plan)
-    items, found = gathered(spec.scope, name)
-    if found != name:
-        raise AssertionError(f"the network {name} was renamed to {found}")
+    used = [name for name in _names(spec, plan) if name in spec.scope.names]
+    items = gathered(spec.scope, used)
     source = Source("spec.dlspec.yaml", "")
     text = write_yaml(tree.File(source.span(0, 0), tuple(items), ()))
     return f"{text.rstrip()}\n\n{to_yaml(plan)}"
 
 
-def _network_name(spec: Spec, plan: ResolvedPlan) -> str:
-    value = plan.network
-    while isinstance(value, (tree.Call, tree.Attribute)):
-        value = value.function if isinstance(value, tree.Call) else value.value
-    if isinstance(value, tree.Name):
-        return value.name
-    return str(value).partition("(")[0] if value is not None else spec.default_network()
+def _names(spec: Spec, plan: ResolvedPlan) -> list[str]:
+    """What the plan's network is made of: its name, and names among its arguments."""
+    from dlspec.elaborate.unused import names
+    from dlspec.syntax.parser import parse
+
+    if plan.network is None:
+        return [spec.default_network()]
+    expression, _, _ = parse(Source("network", plan.network), "expression")
+    return sorted(names(expression))
 
 
 def parameter_count(graph: Graph) -> int:

@@ -436,7 +436,7 @@ def judged(d: Draw) -> tuple[object, list[str]]:
     scope = files.load(Source("random.dls", text), None)
     graph, problems = elaborate(scope, "random")
     errors = [f"{p.code} {p.message}" for p in (*files.problems, *problems) if p.severity == "error"]
-    return graph if not errors else None, errors + [text]
+    return graph if not errors else None, [*errors, text]
 
 
 def start(seed: int) -> Draw:

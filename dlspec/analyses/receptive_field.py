@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from dlspec.graph import Graph, Node, Tensor
-    from dlspec.ops.spread import Seen
+    from dlspec.ops.spread import Seen, Stretch
     from dlspec.sizes import Dim
 
     Sight = Reach | str
@@ -135,73 +135,79 @@ def receptive_fields(graph: Graph) -> ReceptiveFields:
     return ReceptiveFields(graph, views, positions)
 
 
+class _Spread:
+    """What an operator sees of one input, with what follows from it."""
+
+    __slots__ = ("folds", "keeps", "reads", "seen")
+
+    def __init__(self, seen: tuple[Seen, ...]) -> None:
+        self.seen = seen
+        places = [place for place, _ in seen]
+        self.reads = not seen or any(place is not None or isinstance(much, str) for place, much in seen)
+        """Whether any number is read; of a tensor that only lends its size none is."""
+        self.keeps = places == list(range(len(seen))) and all(_is_identity(much) for _, much in seen)
+        """Whether each unit sees just its own."""
+        self.folds = {place for place in places if places.count(place) > 1}
+        """Axes of the result into which several axes are folded."""
+
+
+def _is_identity(much: Window | Stretch | str) -> bool:
+    return isinstance(much, Window) and much.span == much.step == 1 and much.before == 0
+
+
 class _Spreads:
     """What operators see of their inputs, asked once for each kind of application."""
 
     __slots__ = ("_known",)
 
     def __init__(self) -> None:
-        self._known: dict[Any, tuple[Seen, ...]] = {}
+        self._known: dict[Any, _Spread] = {}
 
-    def of(self, node: Node, port: int) -> tuple[Seen, ...]:
+    def of(self, node: Node, port: int) -> _Spread:
         op = node.op
         try:
             key = (op.__class__, op.name, port, *op.given, *op.given.values(), *[fact.shape for fact in node.inputs])
             found = self._known.get(key)
         except TypeError:  # a parameter that cannot be hashed
-            return op.spread(node.at, node.outputs, port)
+            return _Spread(op.spread(node.at, node.outputs, port))
         if found is None:
-            found = self._known[key] = op.spread(node.at, node.outputs, port)
+            found = self._known[key] = _Spread(op.spread(node.at, node.outputs, port))
         return found
 
 
 def _views(graph: Graph, start: Tensor, spreads: _Spreads) -> dict[Node, View]:
     """What a unit of each node that depends on `start` sees of it."""
     views: dict[Node, View] = {start.node: tuple(Reach(axis) for axis in range(len(start.shape)))}
-    # A view and a spread seen before give the same again; both are kept, so that their ids stay theirs.
-    known: dict[tuple[int, int], tuple[View, View, tuple[Seen, ...]]] = {}
     for node in graph.nodes:
         found: View | None = None
         for port, tensor in enumerate(node.inputs):
-            inner = views.get(tensor.node)
-            if inner is None:
+            view = views.get(tensor.node)
+            if view is None:
                 continue
             spread = spreads.of(node, port)
-            if not _reads(spread):
+            if not spread.reads:
                 continue
-            key = (id(inner), id(spread))
-            if key not in known:
-                known[key] = (_through(inner, spread, tensor.shape, start.shape), inner, spread)
-            view = known[key][0]
+            if not spread.keeps:
+                view = tuple(_sight(sight, spread, tensor.shape, size) for sight, size in zip(view, start.shape))
             found = view if found is None or found is view else _joined(found, view, node.outputs[0].shape)
         if found is not None:
             views[node] = found
     return views
 
 
-def _reads(spread: tuple[Seen, ...]) -> bool:
-    """Whether any number is read; of a tensor that only lends its size none is."""
-    return not spread or any(place is not None or isinstance(much, str) for place, much in spread)
-
-
-def _through(inner: View, spread: tuple[Seen, ...], shape: tuple[Dim, ...], lengths: tuple[Dim, ...]) -> View:
-    """What a unit sees of the input which looks through `spread` at a tensor whose units see `inner`."""
-    view = tuple(_sight(sight, spread, shape, length) for sight, length in zip(inner, lengths))
-    return inner if all(new is old for new, old in zip(view, inner)) else view
-
-
-def _sight(sight: Sight, spread: tuple[Seen, ...], shape: tuple[Dim, ...], length: Dim) -> Sight:
+def _sight(sight: Sight, spread: _Spread, shape: tuple[Dim, ...], length: Dim) -> Sight:
+    """What a unit sees of an axis of the input which looks through `spread` at a tensor whose units see `sight`."""
     if not isinstance(sight, Reach) or sight.place is None:
         return sight
-    place, much = spread[sight.place]
+    place, much = spread.seen[sight.place]
     if isinstance(much, str):
         return DATA if much == DATA else _whole(sight, shape[sight.place], length)
-    if not isinstance(much, Window):
-        return WHOLE if sight.is_folded else sight.through_stretch(place, much)
-    if much.span == much.step == 1 and much.before == 0:
-        folded = sight.is_folded or sum(seen[0] == place for seen in spread) > 1
+    if _is_identity(much):
+        folded = sight.is_folded or place in spread.folds
         return sight if place == sight.place and folded == sight.is_folded else sight.moved(place, is_folded=folded)
-    return WHOLE if sight.is_folded else sight.through(place, much)
+    if sight.is_folded:
+        return WHOLE
+    return sight.through(place, much) if isinstance(much, Window) else sight.through_stretch(place, much)
 
 
 def _whole(sight: Reach, count: Dim, length: Dim) -> Sight:

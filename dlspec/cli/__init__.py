@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if name not in _TRAINING:
         import gc
 
-        gc.disable()  # the passes make no cycles worth collecting; a collection in 100,000 nodes costs four times the pass
+        gc.disable()  # the passes make no cycles worth collecting, and looking for them costs four times the pass
     sys.setrecursionlimit(_RECURSION)
     try:
         return _run(name, given)

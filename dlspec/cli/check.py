@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from dlspec.checking import Spec
-    from dlspec.diagnostics.record import Diagnostic
+    from dlspec.diagnostics.record import Diagnostic, Safety
 
 FORMATS = ("full", "concise", "json", "sarif", "github")
 
@@ -90,7 +90,7 @@ def _fix(found: list[Diagnostic], options: Namespace) -> list[Diagnostic]:
     from dlspec.checking import check_spec, open_spec
     from dlspec.diagnostics.fixes import apply, chosen
 
-    safety = "unsafe" if options.unsafe else "safe"
+    safety: Safety = "unsafe" if options.unsafe else "safe"
     changed = apply(found, safety)
     count = len(chosen(found, safety))
     for name, text in changed.items():

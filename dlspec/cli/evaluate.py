@@ -1,4 +1,7 @@
-"""Score what a run trained, on its validation split; --test reads the test split once more, and the report counts it."""
+"""Score what a run trained, on its validation split.
+
+--test reads the test split once more, and the report counts how often it was read.
+"""
 
 from __future__ import annotations
 

@@ -28,5 +28,5 @@ def run(options: Namespace) -> int:
         hint = f"; there is {' and '.join(f'`{n}`' for n in close)}" if close else "; `dlspec ops` lists them"
         print(f"there is no operator `{options.name}`{hint}", file=sys.stderr)
         return 2
-    print(page(options.name).rstrip())
+    print((page(options.name) or "").rstrip())
     return 0

@@ -8,6 +8,7 @@ from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Mapping
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -44,7 +45,7 @@ def run(options: Namespace) -> int:
     return 0
 
 
-def known_inputs(given: dict[str, object], inputs: dict[str, object]) -> None:
+def known_inputs(given: Mapping[str, object], inputs: Mapping[str, object]) -> None:
     """Every `--input` names an input of the network; raises SpecError otherwise."""
     from dlspec.diagnostics.record import SpecError, problem
 

@@ -18,13 +18,14 @@ from dlspec.drawing.words import (
     tag,
     title,
 )
+from dlspec.graph import Source
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dlspec.drawing.scene import Scene
     from dlspec.graph import Tensor
 
-_SLIM = ("shape", "activation", "regularization", "function", "input")
+_SLIM = ("shape", "activation", "regularization", "function")
 """Families without much to say: one line."""
 _WIDEST = 250
 """Points that a line of a card may take before its label is shortened."""
@@ -104,8 +105,8 @@ class Faces:
         if card.closed is not None:
             return self._closed(card)
         host = card.host
-        if host.op.family == "input":
-            return self._input(card)
+        if isinstance(host.op, Source):
+            return self._source(card)
         family = "resize" if spreads_out(host) else host.op.family
         name = Run(title(host), 11, palette.colours(family)[0], True)
         left = [name, *self._repeat(card), *self._label(card)]
@@ -125,7 +126,7 @@ class Faces:
             runs.append(Run(self.shape(card.result), 9, palette.INK))
         return runs
 
-    def _input(self, card: Card) -> Face:
+    def _source(self, card: Card) -> Face:
         tensor = card.result
         dtype = "" if tensor.dtype == "float32" else f"{tensor.dtype} "
         left = [Run(card.label, 11, palette.INK, True), Run(card.host.op.name)]
@@ -172,18 +173,18 @@ class Faces:
         return [Run(text)] if text else []
 
     def parameters(self, part: Part) -> str:
-        """How many parameters it holds: `590K`, `3 × 590K` where it repeats; nothing for none."""
+        """How many parameters it holds: `590K`, `590K each` where it repeats; nothing for none."""
         counts = [sum(self.cost.nodes[node].parameters for node in one.nodes) for one in (part, *part.copies)]
         if not any(counts):
             return ""
         if len(counts) > 1 and len(set(counts)) == 1:
-            return f"{len(counts)} × {count_text(counts[0])}"
+            return f"{count_text(counts[0])} each"
         return count_text(sum(counts))
 
     # Boxes
 
     def head(self, box: Box) -> list[Run]:
-        """What stands over a box: `1–5 ×5 bottleneck · 5 × 1.12M`."""
+        """What stands over a box: `1–5 ×5 bottleneck · 1.12M each`."""
         label = self.box_label(box)
         runs = [Run(label, 10, palette.INK, True), *self._repeat(box)]
         definition = _definition(box)

@@ -8,6 +8,7 @@ of them read) or stand side by side (all read and feed the same).
 from __future__ import annotations
 
 from dlspec.drawing.parts import Box, Card, Part
+from dlspec.graph import Source
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -141,4 +142,4 @@ def _is_named(box: Box) -> bool:
 
 
 def _is_source(part: Part) -> bool:
-    return isinstance(part, Card) and part.host.op.family == "input"
+    return isinstance(part, Card) and isinstance(part.host.op, Source)

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from dlspec.graph import Application, Graph, Node
 
 _FOLLOWERS = ("normalization", "activation", "regularization")
-_NO_HOSTS = ("input", "shape")
+_NO_HOSTS = ("input", "parameter", "shape")
 MOST = 4
 """Nodes on one card."""
 

@@ -6,6 +6,7 @@ Everything is read from the facts of an operator: its PyTorch name, its family, 
 from __future__ import annotations
 
 import re
+from math import gcd
 
 from dlspec.record import TYPE_CHECKING
 
@@ -154,6 +155,9 @@ class Shapes:
         first = next((tensor.shape for tensor in graph.inputs.values() if tensor.shape), ())
         self.batch = first[0] if first else None
         self.multiples = _multiples(graph)
+        named = {str(size): size for tensor in graph.inputs.values() for size in tensor.shape}
+        self._scaled = {name: named[name] * count for name, count in self.multiples.items() if name in named}
+        """Each open size as so many times what it is a multiple of, under the same name."""
 
     def text(self, tensor: Tensor) -> str:
         """`64×56×56`; with open sizes `64×H/2×W/2` where the network asks for even ones, else `64×⌈H/2⌉×⌈W/2⌉`."""
@@ -163,25 +167,32 @@ class Shapes:
 
     def without_batch(self, tensor: Tensor) -> tuple[Any, ...]:
         """The sizes of one element of a batch; all of them where the first axis is not the batch."""
-        learned = tensor.node.op.family == "input" and tensor.node.op.name != "input"
         shape = tensor.shape
-        is_batch = bool(shape) and not learned and not tensor.listed and shape[0] == self.batch
+        is_batch = bool(shape) and tensor.node.op.family != "parameter" and not tensor.listed and shape[0] == self.batch
         return shape[1:] if is_batch else shape
 
     def size(self, size: Any) -> str:
         """One size: a number, or a formula that no `×` beside it can tear apart."""
-        text = re.sub(r"\((\w+) \+ (\d+)\)//(\d+)|(\w+)//(\d+)", self._quotient, str(size)).replace("*", "·")
-        return f"({text})" if " " in text else text
+        if isinstance(size, int):
+            return str(size)
+        text = re.sub(r"(?:(\d+)\*)?\b([A-Za-z_]\w*)", self._part, str(size.substitute(self._scaled)))
+        text = re.sub(r"\((\w+) \+ (\d+)\)//(\d+)|(\w+)//(\d+)", _quotient, text).replace("*", "·")
+        return f"({text})" if " " in text and text[0] not in "⌈⌊" else text
 
-    def _quotient(self, found: re.Match[str]) -> str:
-        name = found[1] or found[4]
-        extra, divisor = int(found[2] or 0), int(found[3] or found[5])
-        if self.multiples.get(name, 1) % divisor == 0:
-            whole = extra // divisor
-            return f"{name}/{divisor} + {whole}" if whole else f"{name}/{divisor}"
-        if extra == divisor - 1:
-            return f"⌈{name}/{divisor}⌉"
-        return f"⌊({name} + {extra})/{divisor}⌋" if extra else f"⌊{name}/{divisor}⌋"
+    def _part(self, found: re.Match[str]) -> str:
+        """A name that stands for a part of itself: with 32, `16*H` is `H/2`."""
+        times, name = int(found[1] or 1), found[2]
+        of = self.multiples.get(name, 1) if name in self._scaled else 1
+        divisor = of // gcd(times, of)
+        factor = times * divisor // of
+        return (f"{factor}*" if factor > 1 else "") + name + (f"/{divisor}" if divisor > 1 else "")
+
+
+def _quotient(found: re.Match[str]) -> str:
+    name, extra, divisor = found[1] or found[4], int(found[2] or 0), int(found[3] or found[5])
+    if extra == divisor - 1:
+        return f"⌈{name}/{divisor}⌉"
+    return f"⌊({name} + {extra})/{divisor}⌋" if extra else f"⌊{name}/{divisor}⌋"
 
 
 def _multiples(graph: Graph) -> dict[str, int]:

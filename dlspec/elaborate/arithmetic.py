@@ -79,9 +79,7 @@ def binary(run: Run, frame: Frame, expr: tree.Binary, left: Any, right: Any) -> 
             return _order(operator, left, right)
     elif _is_number(left) and _is_number(right):
         return _number(run, frame, expr, left, right)
-    elif operator == "+" and isinstance(left, (list, str)) and type(left) is type(right):
-        return _joined(run, frame, expr, left, right)
-    elif operator == "*" and isinstance(left, list) and type(right) is int:
+    elif (operator == "+" and isinstance(left, (list, str)) and type(left) is type(right)) or (operator == "*" and isinstance(left, list) and type(right) is int):
         return _joined(run, frame, expr, left, right)
     run.report(
         frame, "E0215", f"`{operator}` does not join {kind_of(left)} and {kind_of(right)}", expr.span, "here"

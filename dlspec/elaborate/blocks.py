@@ -54,7 +54,7 @@ def _contains_itself(run: Run, frame: Frame, definition: tree.Block, call: tree.
     run.report(
         frame, "E0210", f"the block `{definition.name}` contains itself without end", call.span, "used here again",
         also=[(definition.name_span, "defined here")],
-        notes=[f"blocks may stand {DEPTH} deep in each other; `{definition.name}` was used {nested} times within itself"],
+        notes=[f"blocks may stand {DEPTH} deep in each other; this one was used {nested} times within itself"],
     )  # fmt: skip
     raise Stop
 

@@ -175,7 +175,7 @@ def _close(
 def _closes(run: Run, declared: Any, size: Any) -> bool:
     """Whether a declared axis can be that number; its open name is that number from here on."""
     if isinstance(declared, int):
-        return declared == size
+        return bool(declared == size)
     names = sorted(declared.symbols)
     if len(names) != 1:
         return True
@@ -201,7 +201,8 @@ def accept(run: Run, frame: Frame, statement: tree.Input, value: Any) -> Any:
     tensor = tensors[0]
     if len(tensor.shape) != len(inner.axes):
         run.report(
-            frame, "E0301", f"`{statement.name}` takes {len(inner.axes)} axes, it gets {len(tensor.shape)}", statement.span,
+            frame, "E0301", f"`{statement.name}` takes {len(inner.axes)} axes, it gets {len(tensor.shape)}",
+            statement.span,
             f"gets {spaced(tensor.shape)}",
         )  # fmt: skip
         return UNKNOWN

@@ -153,7 +153,8 @@ class Files:
         top = (self.root or base).resolve()
         if not (target.is_relative_to(top) or target.is_relative_to(ZOO.resolve())):
             self.problems.append(
-                problem("E0116", f'"{item.path}" leaves the folder of the spec', item.path_span, f"lies outside `{top.name}`",
+                problem("E0116", f'"{item.path}" leaves the folder of the spec', item.path_span,
+                        f"lies outside `{top.name}`",
                         notes=["a spec imports from its own folder and from the zoo"])
             )  # fmt: skip
             return None
@@ -250,6 +251,6 @@ def _no_file(item: tree.Import, target: Path) -> Diagnostic:
     prefix = item.path[: len(item.path) - len(target.name)]
     return problem(
         "E0115", f'there is no file "{item.path}"', item.path_span, "not found",
-        notes=[] if close else [f"looked in `{folder.name or folder}`, which holds {', '.join(sorted(names)) or 'no specs'}"],
+        notes=[] if close else [f"looked in `{folder.name or folder}`, with {', '.join(sorted(names)) or 'no specs'}"],
         fixes=[Fix(f"there is `{n}`", [Edit(item.path_span, f'"{prefix}{n}"')], "safe") for n in close],
     )  # fmt: skip

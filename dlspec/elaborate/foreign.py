@@ -25,7 +25,7 @@ class ForeignOp(Op, abstract=True):
     ) -> None:
         self.definition = definition
         self.given = values
-        self.name = definition.name
+        self.name = definition.name  # type: ignore[misc]  # one class for all modules of users
         self.path = definition.path
         self.size = size
 

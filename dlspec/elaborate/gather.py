@@ -13,34 +13,37 @@ if TYPE_CHECKING:
 _Key = tuple[int, str]
 
 
-def gathered(scope: FileScope, network: str) -> tuple[list[tree.Statement], str]:
-    """The definitions behind a network, in an order that reads from parts to whole, and the network's name among them.
+def gathered(scope: FileScope, wanted: list[str]) -> list[tree.Statement]:
+    """The definitions behind names of a file, in an order that reads from parts to whole.
 
-    Nothing is imported any more. Where two files use one name for two things, the later one met gets a number.
+    Nothing is imported any more. The names asked for stay; where another file uses one of them, or two files use
+    one name for two things, the later one met gets a number.
     """
-    gathering = _Gathering()
-    name = gathering.visit(scope, network)
-    return gathering.items, name
+    gathering = _Gathering(scope, wanted)
+    for name in wanted:
+        gathering.visit(scope, name)
+    return gathering.items
 
 
 class _Gathering:
-    def __init__(self) -> None:
+    def __init__(self, scope: FileScope, wanted: list[str]) -> None:
         self.items: list[tree.Statement] = []
         self.names: dict[_Key, str] = {}
-        self.taken: set[str] = set()
+        self.kept = {_origin(scope, name): name for name in wanted}
+        self.taken = set(wanted)
 
     def visit(self, scope: FileScope, name: str) -> str:
         """Take in what a file means by a name; the name it has in the result."""
         found = scope.names[name]
         if isinstance(found, tuple):
             return self.visit(*found)
-        key = (id(scope), name)
+        key = _origin(scope, name)
         if key in self.names:
             return self.names[key]
         item = next(
             i for i in scope.tree.items if getattr(i, "name", None) == name and not isinstance(i, tree.Plan)
         )
-        new = self._free(name)
+        new = self.kept.get(key) or self._free(name)
         self.names[key] = new
         used = sorted(n for n in names(item) if n in scope.names and n != name)
         renamed = {n: self.visit(scope, n) for n in used}
@@ -57,11 +60,17 @@ class _Gathering:
         return new
 
 
+def _origin(scope: FileScope, name: str) -> _Key:
+    """Where a name is defined, through imports."""
+    found = scope.names[name]
+    return _origin(*found) if isinstance(found, tuple) else (id(scope), name)
+
+
 def _renamed(item: tree.Statement, mapping: dict[str, str], name: str) -> tree.Statement:
     """The definition under its new name, with what it refers to under theirs; its own parameters stay."""
     own = {param.name for param in getattr(item, "params", ())}
-    made = _rewritten(item, {old: now for old, now in mapping.items() if old not in own})
-    made.name = name
+    made: tree.Statement = _rewritten(item, {old: now for old, now in mapping.items() if old not in own})
+    made.name = name  # type: ignore[attr-defined]  # a definition
     return made
 
 

@@ -70,7 +70,8 @@ def foreign(
     tensors = list(tensors_in(args[:count]))
     if len(tensors) != len(definition.takes):
         run.report(
-            frame, "E0204", f"`{definition.name}` takes {len(definition.takes)} inputs, it gets {len(tensors)}", spans.call,
+            frame, "E0204", f"`{definition.name}` takes {len(definition.takes)} inputs, it gets {len(tensors)}",
+            spans.call,
             f"gets {len(tensors)}",
         )  # fmt: skip
         return UNKNOWN

@@ -149,7 +149,8 @@ def _only(run: Run, frame: Frame, stage: NetworkStage) -> dict[str, Any] | None:
         if name not in run.values:
             tops = [path for path in run.values if "." not in path]
             run.report(
-                frame, "E0119", f"`{stage.definition.name}` has no part `{name}`", stage.definition.name_span, "not found in it",
+                frame, "E0119", f"`{stage.definition.name}` has no part `{name}`", stage.definition.name_span,
+                "not found in it",
                 notes=[f"its parts are {', '.join(tops)}"],
             )  # fmt: skip
             return None
@@ -197,7 +198,8 @@ def _only_one(requirement: Any, texts: list[str]) -> Diagnostic:
     """Sizes that meet in a single position only, and so almost never."""
     mistake: Mistake = requirement.mistake
     return problem(
-        "W0417", f"these sizes fit only where {' and '.join(texts)}", requirement.node_span, f"asks {_words(requirement)}",
+        "W0417", f"these sizes fit only where {' and '.join(texts)}", requirement.node_span,
+        f"asks {_words(requirement)}",
         notes=[mistake.message, *mistake.notes],
     )  # fmt: skip
 
@@ -205,7 +207,8 @@ def _only_one(requirement: Any, texts: list[str]) -> Diagnostic:
 def _undecided(requirement: Any) -> Diagnostic:
     mistake: Mistake = requirement.mistake
     return problem(
-        "W0416", "it is not decided whether these sizes always fit", requirement.node_span, f"asks {_words(requirement)}",
+        "W0416", "it is not decided whether these sizes always fit", requirement.node_span,
+        f"asks {_words(requirement)}",
         notes=[mistake.message, "the sizes are taken to fit; a run checks them"],
     )  # fmt: skip
 

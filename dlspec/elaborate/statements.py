@@ -311,8 +311,8 @@ def _start(run: Run, frame: Frame, expr: tree.Expr) -> str:
     known = isinstance(name, tree.Name) and name.name in STARTS and len(numbers) <= STARTS[name.name]
     if not known or any(isinstance(n, (str, bool)) or n is None for n in numbers):
         run.report(
-            frame, "E0205", "a learned tensor begins as `zeros`, `ones`, `normal(std)`, `trunc_normal(std)` or `uniform(low, high)`",
-            expr.span, "not one of them",
+            frame, "E0205", "a learned tensor begins as `zeros`, `ones`, `normal`, `trunc_normal` or `uniform`",
+            expr.span, "not one of them", notes=["with numbers: `normal(0.02)`, `uniform(-1, 1)`"],
         )  # fmt: skip
         return "zeros"
     assert isinstance(name, tree.Name)

@@ -6,6 +6,7 @@ stands as it is, if it is the same in all uses, or becomes an argument of its ow
 
 from __future__ import annotations
 
+from dlspec.lowering.calls import bound_arguments, written_fields
 from dlspec.lowering.expressions import Constant, Expression, Formal, Name, operation, same_value
 from dlspec.lowering.leaves import word_value
 from dlspec.lowering.units import Line, Phi, Unit
@@ -24,19 +25,27 @@ if TYPE_CHECKING:
     Known = tuple[Expression | None, frozenset[Formal]]
     """A size, and what it may depend on beside what the expression says."""
 
-_OPEN: Known = (None, frozenset())
+_OPEN: tuple[None, frozenset[Any]] = (None, frozenset())
 
 
 def find_arguments(unit: Unit) -> None:
     """Fill in the words and arguments of every line of a unit, and the sizes of what it gives."""
     finder = unit.finder = Finder(unit)
-    for line in unit.lines:
+    for index, line in enumerate(unit.lines):
         if line.unit is None:
             finder.words(line)
         else:
             for formal in list(line.unit.formals.values()):
                 finder.argument(line, formal)
-        finder.keep_sizes(line)
+        finder.keep_sizes(index, line)
+
+
+def holds(expression: Expression, values: dict[int, Any]) -> bool:
+    """Whether an expression comes to the value in every use."""
+    try:
+        return all(same_value(expression.value(number), value) for number, value in values.items())
+    except (TypeError, ValueError, KeyError, IndexError, ZeroDivisionError, OverflowError):
+        return False
 
 
 class Finder:
@@ -44,13 +53,13 @@ class Finder:
 
     def __init__(self, unit: Unit) -> None:
         self.unit = unit
-        self.evidence = {use.number for use in unit.uses if use.first} or set(range(len(unit.uses)))
+        self.evidence = {use.number for use in unit.uses if use.first}
         self._sizes: dict[Any, Known] = {}
+        self._bound: dict[int, dict[str, Any]] = {}
 
-    # Trying
-
-    def _settled(self, values: dict[int, Any], candidates: Iterable[Found], hint: str, key: tuple[Any, ...],
-                 depends: Iterable[Formal]) -> Expression:  # fmt: skip
+    def _settled(
+        self, values: dict[int, Any], candidates: Iterable[Found], depends: Iterable[Formal], hint: str, key: tuple[Any, ...]
+    ) -> Expression:
         """The first candidate that comes to these values; else a number, or an argument of its own."""
         values = {number: value for number, value in values.items() if number in self.evidence} or values
         for expression, names in candidates:
@@ -65,10 +74,9 @@ class Finder:
         return Name(self.unit.formal(key, hint, everywhere))
 
     def _read(self, expr: Any) -> Iterator[Found]:
-        if expr is not None:
-            found = self.unit.reader.read(expr)
-            if found is not None:
-                yield found
+        found = None if expr is None else self.unit.reader.read(expr)
+        if found is not None:
+            yield found
 
     # Operators
 
@@ -76,35 +84,29 @@ class Finder:
         """What the fields and axes of an operator are."""
         node = line.sample.node
         assert node is not None
-        written = _written_fields(node)
+        written = written_fields(node)
         for word in line.pattern[3]:
-            values = {n: word_value(_node(step).op, _node(step).at, word) for n, step in _firsts(line)}
-            key = ("own", len(self.unit.lines), id(line), word)
+            values = {n: word_value(at.op, at.at, word) for n, step in _firsts(line) if (at := step.node) is not None}
             name, _, index = word.partition(".")
-            if name in node.op.given or name in node.op.fields:
-                candidates: Iterable[Found] = self._read(_item(written.get(name), index))
-                line.words[word] = self._settled(values, candidates, name, key, ())
+            key = ("own", id(line), word)
+            if name in node.op.given:
+                expr = written.get(name)
+                if index and expr is not None:
+                    items = getattr(expr, "items", ())
+                    expr = items[int(index)] if int(index) < len(items) else None
+                line.words[word] = self._settled(values, self._read(expr), (), name, key)
             else:
-                known = [self.size(line.operands[i], axis) for i, axis in self._axes(line, node, word, values)]
-                sizes = [(size, ()) for size, _ in known if size is not None]
-                depends = frozenset().union(*(d for _, d in known), *(e.formals() for e, _ in sizes))
-                line.words[word] = self._settled(values, sizes, _axis_hint(word), key, depends)
-                if known:
-                    self.unit.fixed.update(known[0][1])
+                line.words[word] = self._axis_word(line, node, word, values, key)
 
-    def _axes(self, line: Line, node: Node, word: str, values: dict[int, Any]) -> list[tuple[int, int]]:
-        """Where an axis of an operator stands: in which operand, at which place; by its name, else by its size."""
-        for position, (axes, tensor) in enumerate(zip(pattern(node.op.axes).inputs, node.inputs)):
-            if fits(axes, len(tensor.shape)):
-                for axis, place in paired(axes, tuple(range(len(tensor.shape)))):
-                    if axis == word:
-                        return [(position, place)]
-        return [
-            (position, axis)
-            for position, tensor in enumerate(node.inputs)
-            for axis in range(len(tensor.shape) - 1, -1, -1)
-            if tensor.shape[axis] == node.at[word]
-        ]
+    def _axis_word(self, line: Line, node: Node, word: str, values: dict[int, Any], key: tuple[Any, ...]) -> Expression:
+        """The size of an axis of an operand: where the pattern of the operator has it, else where it is found."""
+        known = [self.size(line.operands[operand], axis) for operand, axis in _places(node, word)]
+        candidates = [(size, ()) for size, _ in known if size is not None]
+        depends = frozenset().union(*(unsaid for _, unsaid in known), *(size.formals() for size, _ in candidates))
+        settled = self._settled(values, candidates, depends, {"C": "channels", "I": "features"}.get(word, "size"), key)
+        if known:
+            self.unit.fixed.update(known[0][1])
+        return settled
 
     # Uses
 
@@ -113,11 +115,202 @@ class Finder:
         if formal not in line.arguments:
             assert line.unit is not None
             values = {n: formal.values[step.use.number] for n, step in _firsts(line) if step.use is not None}
-            line.arguments[formal] = self._settled(
-                values, *self._candidates(line, line.unit, formal, values), formal.key
-            )
+            key = ("own", id(line), *formal.key)
+            candidates, depends = self._candidates(line, line.unit, formal)
+            line.arguments[formal] = self._settled(values, candidates, depends, formal.hint, key)
         return line.arguments[formal]
 
-    def _settled_argument(self) -> None: ...
+    def _candidates(self, line: Line, unit: Unit, formal: Formal) -> tuple[list[Found], frozenset[Formal]]:
+        match formal.key:
+            case ("axis", name, axis):
+                if name not in unit.inputs:
+                    return [], frozenset()
+                size, unsaid = self.size(line.operands[unit.inputs.index(name)], axis)
+                self.unit.fixed.update(unsaid)
+                return ([] if size is None else [(size, ())]), unsaid
+            case ("parameter", name):
+                return self._parameter(line, unit, name)
+        return [], frozenset().union(*(self.argument(line, other).formals() for other in _fixed_beside(unit, formal)))
 
-    def _candidates(self, line: Line, unit: Unit, formal: Formal, values: dict[int, Any]) -> Any: ...
+    def _parameter(self, line: Line, unit: Unit, name: str) -> tuple[list[Found], frozenset[Formal]]:
+        """A parameter: as the call gives it, as its default says, or the same value around a group."""
+        if unit.kind == "group":
+            same = self.unit.parameter(name)
+            return ([] if same is None else [(Name(same), ())]), frozenset()
+        written = self._bound.get(id(line))
+        if written is None:
+            written = self._bound[id(line)] = bound_arguments(line.sample, self._agrees(line))
+        if name in written:
+            return list(self._read(written[name])), frozenset()
+        return self._default(line, unit, name)
+
+    def _default(self, line: Line, unit: Unit, name: str) -> tuple[list[Found], frozenset[Formal]]:
+        """A default may be made of other parameters: `hidden = width * 4`."""
+        param = next((p for p in unit.definition.params if p.name == name), None)
+        read = None if param is None or param.default is None else unit.reader.read(param.default)
+        if read is None:
+            return [], frozenset()
+        inner = {formal: self.argument(line, formal) for formal in set(read[0].formals())}
+        depends = frozenset().union(*(expression.formals() for expression in inner.values()))
+        return [(read[0].replaced(inner.get), ())], depends
+
+    def _agrees(self, line: Line) -> Any:
+        """Whether an expression of the call may be what a parameter is bound to, as far as it can be read."""
+
+        def agrees(name: str, expr: Any) -> bool:
+            read = self.unit.reader.read(expr)
+            if read is None:
+                return True
+            bound = {n: step.use.names.get(name, step.use) for n, step in _firsts(line) if step.use is not None}
+            return holds(read[0], bound)
+
+        return agrees
+
+    # Sizes
+
+    def size(self, operand: Operand, axis: int) -> Known:
+        """The size of an axis of a value."""
+        if isinstance(operand, Phi):
+            (then, first), (orelse, second) = self.size(operand.then, axis), self.size(operand.orelse, axis)
+            values = {n: s for n in range(len(self.unit.uses)) if (s := self._size_in(operand, n, axis)) is not None}
+            fits_all = [size for size in (then, orelse) if size is not None and holds(size, values)]
+            return (fits_all[0] if fits_all else None), first | second
+        place, key = operand
+        if place == "in":
+            formal = self.unit.axis(key, axis)
+            return _OPEN if formal is None else (Name(formal), frozenset())
+        return self._sizes.get((place, key, axis), _OPEN)
+
+    def _size_in(self, operand: Operand, use: int, axis: int) -> Any:
+        try:
+            return self.unit.tensor(operand, use).shape[axis]
+        except (KeyError, IndexError):
+            return None
+
+    def keep_sizes(self, index: int, line: Line) -> None:
+        """Work out every size of what a line gives, where it is a number."""
+        rows = {n: steps[-1].outputs for n, steps in line.steps.items() if n in self.evidence} or {
+            n: steps[-1].outputs for n, steps in line.steps.items()
+        }
+        sample = next(iter(rows.values()))
+        for port, tensor in enumerate(sample):
+            for axis in range(len(tensor.shape)):
+                shapes = {n: outputs[port].shape for n, outputs in rows.items()}
+                if all(len(shape) > axis and type(shape[axis]) is int for shape in shapes.values()):
+                    values = {n: shape[axis] for n, shape in shapes.items()}
+                    self._sizes[index, port, axis] = self._size_of(line, port, axis, values)
+
+    def _size_of(self, line: Line, port: int, axis: int, values: dict[int, Any]) -> Known:
+        if line.unit is not None:
+            return self._size_of_use(line, line.unit, port, axis, values)
+        node = line.sample.node
+        assert node is not None
+        plainly, expressions, unsaid = self._around(line, node, port, axis)
+        for size, depends in plainly:
+            if holds(size, values):
+                return size, depends
+        if expressions or unsaid:
+            for size in _combined(expressions):
+                if holds(size, values):
+                    return size, frozenset()
+        depends = unsaid.union(*(e.formals() for e in expressions), *(e.formals() for e in line.words.values()))
+        first = next(iter(values.values()))
+        if all(value == first for value in values.values()):
+            return Constant(first), depends
+        return None, depends
+
+    def _around(
+        self, line: Line, node: Node, port: int, axis: int
+    ) -> tuple[list[tuple[Expression, frozenset[Formal]]], list[Expression], frozenset[Formal]]:
+        """What the pattern of an operator says of an output axis; and every size and word around it."""
+        known = [
+            (operand, place, *self.size(line.operands[operand], place))
+            for operand, tensor in enumerate(node.inputs)
+            for place in range(len(tensor.shape))
+        ]
+        unsaid = frozenset().union(*(depends for _, _, _, depends in known))
+        plainly: list[tuple[Expression, frozenset[Formal]]] = []
+        name = _output_axis(node, port, axis)
+        if name in node.op.fields:
+            plainly.append((line.words.get(name) or Constant(word_value(node.op, node.at, name)), frozenset()))
+        elif name and name[0].isupper() and name[-1] != "'":
+            places = _places(node, name)
+            plainly += [(size, d) for o, p, size, d in known if (o, p) in places and size is not None]
+        elif name.startswith("*") or not name:
+            plainly += [(size, d) for _, p, size, d in known if p == axis and size is not None]
+        if name.endswith("'"):
+            return plainly, [], unsaid.union(*(s.formals() for *_, s, _ in known if s is not None))
+        varying = [size for *_, size, _ in known if size is not None and next(size.formals(), None)]
+        varying += [word for word in line.words.values() if next(word.formals(), None)]
+        if varying:
+            varying += [size for *_, size, _ in known if isinstance(size, Constant)]
+        return plainly, varying, unsaid
+
+    def _size_of_use(self, line: Line, unit: Unit, port: int, axis: int, values: dict[int, Any]) -> Known:
+        inner, unsaid = unit.finder.size(unit.results[port], axis)
+        depends = frozenset().union(*(self.argument(line, formal).formals() for formal in unsaid))
+        if inner is not None:
+            size = inner.replaced({formal: self.argument(line, formal) for formal in set(inner.formals())}.get)
+            if holds(size, values):
+                return size, depends
+            depends |= frozenset(size.formals())
+        first = next(iter(values.values()))
+        same = all(value == first for value in values.values())
+        return (Constant(first) if same else None), depends
+
+
+def _firsts(line: Line) -> list[tuple[int, Any]]:
+    """The step of each use, the first of its copies where it is repeated."""
+    return [(number, steps[0]) for number, steps in line.steps.items()]
+
+
+def _fixed_beside(unit: Unit, formal: Formal) -> list[Formal]:
+    """The formals that an argument without an expression may depend on."""
+    return [other for other in unit.fixed if other is not formal]
+
+
+def _places(node: Node, word: str) -> list[tuple[int, int]]:
+    """Where an axis of an operator stands: in which input, at which place; by its name, else by its size."""
+    for position, (axes, tensor) in enumerate(zip(pattern(node.op.axes).inputs, node.inputs)):
+        if fits(axes, len(tensor.shape)):
+            for axis, place in paired(axes, tuple(range(len(tensor.shape)))):
+                if axis == word:
+                    return [(position, place)]
+    return [
+        (position, axis)
+        for position, tensor in enumerate(node.inputs)
+        for axis in range(len(tensor.shape) - 1, -1, -1)
+        if word in node.at and tensor.shape[axis] == node.at[word]
+    ]
+
+
+def _output_axis(node: Node, port: int, axis: int) -> str:
+    """The name of an axis of an output in the operator's pattern; empty where the pattern does not fit."""
+    outputs = pattern(node.op.axes).outputs
+    axes = outputs[min(port, len(outputs) - 1)]
+    rank = len(node.outputs[port].shape)
+    if not axes or not fits(axes, rank):
+        return ""
+    for name, place in paired(axes, tuple(range(rank))):
+        if place == axis or (isinstance(place, tuple) and axis in place):
+            return name
+    return ""
+
+
+def _combined(expressions: list[Expression]) -> Iterator[Expression]:
+    """What sizes often come to: one of those around, the sum or product of some, a quotient."""
+    yield from expressions
+    total = expressions[0] if expressions else Constant(0)
+    for other in expressions[1:]:
+        total = operation("+", total, other)
+        yield total
+    for start in range(len(expressions)):
+        product = expressions[start]
+        for other in expressions[start + 1 :]:
+            product = operation("*", product, other)
+            yield product
+    for left in expressions:
+        for right in expressions:
+            if left is not right:
+                yield operation("+", left, right)
+                yield operation("//", left, right)

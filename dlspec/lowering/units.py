@@ -7,7 +7,7 @@ where they differ in more, they are parted into several classes.
 
 from __future__ import annotations
 
-from dlspec.lowering.expressions import Constant, Expression, Formal, operation, same_value
+from dlspec.lowering.expressions import Formal
 from dlspec.lowering.leaves import pattern_of
 from dlspec.lowering.reading import Reader
 from dlspec.record import TYPE_CHECKING
@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from dlspec.graph import Tensor
-    from dlspec.lowering.uses import Step, Survey, Use
+    from dlspec.lowering.arguments import Finder
+    from dlspec.lowering.expressions import Expression
+    from dlspec.lowering.uses import Step, Use
 
     Ref = tuple[Any, Any]
     """`("in", name)` for an input, `(line, port)` for what a line gives."""
-    Operand = Ref | "Phi"
+    Operand = Ref | Phi
 
 
 class Apart(Exception):
@@ -73,6 +75,8 @@ class Line:
 class Unit:
     """A class to be written, or a sequence: uses of one block that are alike."""
 
+    finder: Finder
+
     def __init__(self, uses: list[Use], sequence: bool) -> None:
         self.uses = uses
         self.sequence = sequence
@@ -88,7 +92,8 @@ class Unit:
         """Formals that something depends on that is not written as an expression of them."""
         self.calls: list[tuple[Unit, Line]] = []
         """Where it is used."""
-        self.name = ""
+        self.used: dict[Formal, None] = {}
+        """Formals that something is written with."""
         self.reader = Reader(self)
 
     @property
@@ -98,6 +103,11 @@ class Unit:
     @property
     def kind(self) -> str:
         return self.sample.application.kind
+
+    @property
+    def definition(self) -> Any:
+        """The block, network or group of the tree."""
+        return self.sample.definition
 
     @property
     def everywhere(self) -> frozenset[int]:
@@ -152,8 +162,10 @@ class Unit:
 
 
 def kind(step: Step) -> tuple[Any, ...]:
-    """What a step is, its numbers aside."""
+    """What a step is, its numbers aside: a unit, or an operator with its texts and the words in them."""
     if step.use is not None:
         return ("unit", step.use.unit)
-    assert step.node is not None
-    return (step.node.op.name, *pattern_of(step.node))
+    if step.pattern is None:
+        assert step.node is not None
+        step.pattern = (step.node.op.name, *pattern_of(step.node))
+    return step.pattern

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Step:
     """A node, or a further use, in the order of a use."""
 
-    __slots__ = ("node", "path", "span", "use")
+    __slots__ = ("node", "path", "pattern", "span", "use")
 
     def __init__(self, path: str | None, span: Span, node: Node | None, use: Use | None) -> None:
         self.path = path
@@ -29,6 +29,8 @@ class Step:
         self.span = span
         self.node = node
         self.use = use
+        self.pattern: tuple[Any, ...] | None = None
+        """Of a node: what it is, its numbers aside; kept since it is asked for often."""
 
     @property
     def operands(self) -> list[Tensor]:

@@ -274,8 +274,11 @@ class ConvTranspose1d(_Transposed):
     axes = "N C L -> N out_channels L"
     torch = "nn.ConvTranspose1d(C, out_channels, kernel_size=, stride=, padding=, output_padding=, groups=, bias=, dilation=)"
     samples = ("float32[2, 4, 5] -> conv_transpose1d(6, 4, stride=2, padding=1)",)
-    mistakes = (("float32[2, 4, 1] -> conv_transpose1d(6, 2, padding=1)", "E0307"),)
-    beyond_torch = (("float32[4, 5] -> conv_transpose1d(6, 4)", "E0301"),)
+    mistakes = (("float32[2, 4, 1] -> conv_transpose1d(6, 2, padding=2)", "E0307"),)
+    beyond_torch = (
+        ("float32[4, 5] -> conv_transpose1d(6, 4)", "E0301"),
+        ("float32[2, 4, 1] -> conv_transpose1d(6, 2, padding=1)", "E0307"),
+    )
 
     kernel_size: Single
     stride: Single = (1,)
@@ -313,7 +316,8 @@ class ConvTranspose3d(_Transposed):
     axes = "N C D H W -> N out_channels D H W"
     torch = "nn.ConvTranspose3d(C, out_channels, kernel_size=, stride=, padding=, output_padding=, groups=, bias=, dilation=)"
     samples = ("float32[1, 4, 2, 3, 4] -> conv_transpose3d(2, 2, stride=2)",)
-    mistakes = (("float32[2, 4, 5, 6] -> conv_transpose3d(6, 3)", "E0301"),)
+    mistakes = (("float32[2, 4, 5] -> conv_transpose3d(6, 3)", "E0301"),)
+    beyond_torch = (("float32[2, 4, 5, 6] -> conv_transpose3d(6, 3)", "E0301"),)
 
     kernel_size: Triple
     """Depth, height and width of one filter."""

@@ -266,8 +266,9 @@ class Pad(Op):
         ('float32[2, 3, 4, 5] -> pad([5, 1], mode="reflect")', "E0301"),
         ('float32[2, 3, 5] -> pad([5, 1], mode="reflect")', "E0307"),
         ('float32[2, 3, 5] -> pad([1, 1], mode="reflect", value=1)', "E0202"),
-        ("float32[2, 3, 5] -> pad([-3, -2])", "E0307"),
+        ("float32[2, 3, 5] -> pad([-3, -3])", "E0307"),
     )
+    beyond_torch = (("float32[2, 3, 5] -> pad([-3, -2])", "E0307"),)
 
     pad: Wholes
     """Positions added before and after the last axis, then the one before it, and so on."""

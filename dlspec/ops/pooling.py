@@ -276,7 +276,7 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPool):
         "float32[2, 3, 8, 9] -> adaptive_avg_pool2d([3, 5])",
         "float32[2, 3, 8, 9] -> adaptive_avg_pool2d([null, 12])",
     )
-    mistakes = (("float32[2, 3] -> adaptive_avg_pool2d(1)", "E0301"),)
+    mistakes = (("float32[2, 3] -> adaptive_avg_pool2d(2)", "E0301"),)
     beyond_torch = (("float32[3, 8, 9] -> adaptive_avg_pool2d(2)", "E0301"),)
 
     output_size: Output2
@@ -310,7 +310,8 @@ class AdaptiveMaxPool1d(_AdaptiveMaxPool):
     torch = "nn.AdaptiveMaxPool1d(output_size)"
     function = "F.adaptive_max_pool1d({x}, output_size)"
     samples = ("float32[2, 3, 9] -> adaptive_max_pool1d(4)",)
-    mistakes = (("float32[2, 3] -> adaptive_max_pool1d(1)", "E0301"),)
+    mistakes = (("float32[3] -> adaptive_max_pool1d(1)", "E0301"),)
+    beyond_torch = (("float32[2, 3] -> adaptive_max_pool1d(1)", "E0301"),)
 
     output_size: Output1
 

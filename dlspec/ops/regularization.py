@@ -70,7 +70,7 @@ class Dropout3d(_Dropout):
     torch = "nn.Dropout3d(p=)"
     function = "F.dropout3d({x}, p=, training=self.training)"
     samples = ("float32[2, 3, 4, 5, 6] -> dropout3d",)
-    mistakes = (("float32[2, 3, 4] -> dropout3d", "E0301"),)
+    mistakes = (("float32[2, 3, 4, 5, 6] -> dropout3d(2)", "E0202"),)
     beyond_torch = (("float32[3, 4, 5, 6] -> dropout3d", "E0301"),)
 
     def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:

@@ -242,7 +242,7 @@ class Squeeze(_Arrangement):
         "float32[2, 1, 4, 1] -> squeeze(1)",
         "float32[2, 1, 4, 1] -> squeeze([1, -1, 0])",
     )
-    mistakes = (("float32[2, 1] -> squeeze(2)", "E0309"), ("float32[2, 1] -> squeeze([1, 1])", "E0202"))
+    mistakes = (("float32[2, 1] -> squeeze(2)", "E0309"),)
 
     dim: Axes | None = None
     """The axis or axes that are left out where their size is 1; all such axes unless said."""
@@ -258,9 +258,10 @@ class Squeeze(_Arrangement):
                 if size.__class__ is not int:
                     at.at_least(size, 2, self._unsure(axis, size, fact))
             return tuple(axis for axis, size in enumerate(fact.shape) if size == 1)
-        axes = checked_axes(self, fact, self.dim, "dim")
         gone: list[int] = []
-        for axis in axes if fact.shape else ():
+        for axis in dict.fromkeys(checked_axis(self, fact, axis, "dim") for axis in self.dim):
+            if not fact.shape:
+                continue
             size = fact.shape[axis]
             if size.__class__ is not int:
                 at.equal(size, 1, self._longer(axis, size, fact))

@@ -104,7 +104,7 @@ class Writer(Expressions):
         return [node.dtype, self.axes(node.axes)]
 
     def axes(self, axes: Sequence[tree.Expr]) -> Doc:
-        return self.listed("[", [(axis, self.doc(axis)) for axis in axes], "]", comma=False)
+        return self.listed("[", [(axis, self.doc(axis, OR)) for axis in axes], "]", comma=False)
 
     def _output(self, node: tree.Output) -> Doc:
         found: list[Doc] = [f"output {node.name}"]

@@ -30,9 +30,11 @@ _GAP = re.compile(r"(?:[ \t\r\f]+|\n|#[^\n]*)+")
 _COMMENT = re.compile(r"#[^\n]*")
 CONTINUES = re.compile(
     r"->|(?:else|and|or|in|not)\b|[-+*/%<>=!.,})\]]"
-    r"|(?:where|when|takes|gives)(?=[ \t]+(?!(?:if|else|for|in|and|or|not)\b)[A-Za-z0-9_(\[])"
+    r"|(?:where|when|takes|gives)(?=[ \t]+(?:not(?![ \t]+in\b)\b|-[^ \t>]|[\"(\[{]"
+    r"|(?!(?:if|else|for|in|and|or|not)\b)[A-Za-z0-9_]))"
 )
-"""What at the start of a line makes it go on with the statement before it."""
+"""What at the start of a line makes it go on with the statement before it: an operator or closing bracket, or
+a word such as `where` with the begin of an expression after it (`where = 3` is a statement of its own)."""
 _OPEN_ENDED = frozenset(
     ("LPAR", "LSQB", "LBRACE", "COMMA", "__ANON_0", "__ANON_1", "EQUAL", "COLON", "PLUS", "MINUS", "STAR", "SLASH",
      "POWER", "COMPARE", "OR", "AND", "NOT", "IN", "ELSE", "IF", "FOR")
