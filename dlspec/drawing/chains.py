@@ -19,11 +19,13 @@ def assign_roles(made: Scene) -> None:
     made.chains = _chains(made)
     chain_of = {card: number for number, chain in enumerate(made.chains) for card in chain}
     linked = {pair for chain in made.chains for pair in zip(chain, chain[1:])}
-    loose = [edge for edge in made.edges if (edge.source, edge.target) not in linked]
+    loose = [edge for edge in made.edges if (edge.source, edge.target) not in linked and edge.role != "size"]
     left = {(chain_of[edge.source], chain_of[edge.target]) for edge in loose}
     for edge in made.edges:
         source, target = chain_of[edge.source], chain_of[edge.target]
         edge.same_chain = source == target
+        if edge.role == "size":
+            continue
         if (edge.source, edge.target) in linked:
             edge.role = "main" if source == 0 else "side"
         elif edge.same_chain or (target, source) in left:
@@ -35,8 +37,9 @@ def _chains(made: Scene) -> list[list[Card]]:
     before: dict[Card, list[Card]] = {card: [] for card in made.cards}
     after: dict[Card, list[Card]] = {card: [] for card in made.cards}
     for edge in made.edges:
-        before[edge.target].append(edge.source)
-        after[edge.source].append(edge.target)
+        if edge.role != "size":
+            before[edge.target].append(edge.source)
+            after[edge.source].append(edge.target)
     down = _longest(made.cards, before)
     up = _longest(made.cards[::-1], after)
     came_from = {card: max(before[card], key=down.__getitem__) for card in made.cards if before[card]}

@@ -21,7 +21,9 @@ FONT = "Helvetica,Arial,sans-serif"
 """Families of one metric; others would run over the edges in the reader's browser."""
 _BAR = 5
 _PADDING = 4
-_NARROWEST = 160
+_NARROWEST = 168
+_OVERHANG = 5
+"""How much further left than its cards the label of a box begins, less a gap to the edge that comes in."""
 
 _DEFAULTS = f"""\
   graph [fontname="{FONT}", rankdir=TB, nodesep=0.28, ranksep=0.24, splines=spline, bgcolor=white, pad=0.2, labelloc=t, labeljust=l];
@@ -34,7 +36,7 @@ def dot_text(made: Scene) -> str:
     faces = Faces(made)
     writer = _Writer(made, faces)
     lines = [f"digraph {quoted(made.graph.name)} {{", _DEFAULTS, f"  label=<{writer.heading()}>;"]
-    for part in made.parts:
+    for part in writer.ordered(made.parts):
         lines += writer.part(part, 1)
     lines += [f"  {writer.edge(edge)};" for edge in made.edges]
     return "\n".join([*lines, "}", ""])
@@ -47,7 +49,7 @@ class _Writer:
         self.column = {card: number for number, chain in enumerate(made.chains) for card in chain}
         self.written = {card: faces.card(card) for card in made.cards if not card.is_join}
         widest = max((face.width for face in self.written.values()), default=0)
-        self.width = max(_NARROWEST, round(widest + 2 * _PADDING), round(2 * self._widest_label() + 2 * _PADDING))
+        self.width = max(_NARROWEST, round(widest + 2 * _PADDING), round(2 * (self._widest_label() - _OVERHANG)))
         self.boxes = 0
 
     def _widest_label(self) -> float:
@@ -73,16 +75,27 @@ class _Writer:
         yield f"{indent}subgraph cluster_{self.boxes} {{"
         yield f"{indent}  graph [{self.frame(part, depth)}];"
         self.boxes += 1
-        for inner in part.parts:
+        for inner in self.ordered(part.parts):
             yield from self.part(inner, depth + 1)
         yield f"{indent}}}"
+
+    def ordered(self, parts: list[Part]) -> list[Part]:
+        """The parts of the longest chain first: graphviz starts from this order, from left to right."""
+        return sorted(parts, key=self.place)
+
+    def place(self, part: Part) -> int:
+        """The number of the longest chain that a part has to do with."""
+        return self.column[part] if isinstance(part, Card) else min(map(self.place, part.parts))  # type: ignore[attr-defined]
 
     def frame(self, box: Box, depth: int) -> str:
         ground = palette.GROUND[(depth - 1) % 2]
         line = f'color="{palette.REPEAT}", penwidth=1.5' if box.copies else f'color="{palette.FRAME}", penwidth=1'
-        lines = wrapped(self.faces.head(box), self.width / 2 - _PADDING)
-        label = '<BR ALIGN="LEFT"/>'.join([*map(_texts, lines), ""])
-        return f'style="rounded,filled", {line}, fillcolor="{ground}", margin=9, label=<{label}>'
+        lines = wrapped(self.faces.head(box), self.width / 2 + _OVERHANG)
+        # A column at the side is entered from the left, so its label stands at the right.
+        side = "l" if self.place(box) == 0 else "r"
+        end = f'<BR ALIGN="{"LEFT" if side == "l" else "RIGHT"}"/>'
+        label = end.join([*map(_texts, lines), ""])
+        return f'style="rounded,filled", {line}, fillcolor="{ground}", margin=9, labeljust={side}, label=<{label}>'
 
     def card(self, card: Card) -> str:
         group = f'group="c{self.column[card]}", tooltip={quoted(self.faces.told(card))}'
@@ -113,6 +126,8 @@ class _Writer:
     def edge(self, edge: Edge) -> str:
         """An edge: heavy along a chain, from side to side for a shortcut past a part of its own chain."""
         source, target = edge.source.identifier, edge.target.identifier
+        if edge.role == "size":
+            return f"{source} -> {target} [style=dotted, weight=0]"
         if edge.role != "skip":
             weight = {"main": 20, "side": 8, "plain": 2}[edge.role]
             return f"{source} -> {target} [weight={weight}]"

@@ -142,7 +142,7 @@ class Faces:
         assert box is not None
         name = Run(_definition(box) or box.application.kind, 11, palette.colours("other")[0], True)
         left = [name, *self._repeat(card), *self._label(card)]
-        count = sum(node.op.family != "input" for node in card.nodes)
+        count = sum(not isinstance(node.op, Source) for node in card.nodes)
         lines = [(left, self._weights(card)), ([Run(self._results(card), 10, palette.INK)], [Run(plural(count, "layer"))])]
         return Face("other", lines)
 

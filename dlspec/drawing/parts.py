@@ -85,14 +85,14 @@ class Edge:
     """From card to card; its `role` says how it is drawn.
 
     `main` and `side` are the links of straight chains of cards, `skip` is a shortcut past or around a part of such a
-    chain, `plain` anything else.
+    chain, `size` carries a tensor of which only the size is read, `plain` is anything else.
     """
 
     __slots__ = ("role", "same_chain", "source", "target")
 
-    def __init__(self, source: Card, target: Card) -> None:
+    def __init__(self, source: Card, target: Card, role: str = "plain") -> None:
         self.source = source
         self.target = target
-        self.role = "plain"
+        self.role = role
         self.same_chain = False
         """Whether both ends stand in one column."""

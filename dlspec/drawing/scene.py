@@ -185,12 +185,22 @@ def _connect(made: Scene) -> None:
     for number, card in enumerate(made.cards):
         card.identifier = f"n{number}"
     made.parts = [*made.parts, *outputs]
-    edges = {}
+    edges: dict[tuple[Card, Card], str] = {}
     for node in made.graph.nodes:
         if node not in repeated:
-            edges.update({(home[tensor.node], home[node]): None for tensor in node.inputs})
-    ends = [(home[tensor.node], card) for tensor, card in zip(made.graph.outputs.values(), outputs)]
-    made.edges = [Edge(source, target) for source, target in (*edges, *ends) if source is not target]
+            for place, tensor in enumerate(node.inputs):
+                pair = (home[tensor.node], home[node])
+                if not _is_read_for_size(node, place) or pair not in edges:
+                    edges[pair] = "size" if _is_read_for_size(node, place) else "plain"
+    for tensor, card in zip(made.graph.outputs.values(), outputs):
+        edges[home[tensor.node], card] = "plain"
+    made.edges = [Edge(*pair, role) for pair, role in edges.items() if pair[0] is not pair[1]]
+
+
+def _is_read_for_size(node: Node, place: int) -> bool:
+    """Whether an input only tells what size the result has."""
+    names = node.op.inputs
+    return place < len(names) and names[place].startswith("like")
 
 
 def _settle(part: Part, home: dict[Node, Card], repeated: set[Node]) -> None:

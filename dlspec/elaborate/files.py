@@ -32,6 +32,9 @@ class FileScope:
         self.spans: dict[str, Span] = {}
         self.used: set[str] = set()
         self.plans: dict[str, tree.Plan] = {}
+        self.allowed: dict[str, str] = {}
+        """Lints that the file allows, each with its reason."""
+        self.limits: tree.Section | None = None
         self.broken = False
         """Whether something at the top could not be read, so that an unknown name may stand there."""
 
@@ -88,6 +91,10 @@ class Files:
                 if item.name in scope.plans:
                     self._twice("plan", item.name, item.name_span, scope.plans[item.name].name_span)
                 scope.plans.setdefault(item.name, item)
+            case tree.Allow():
+                scope.allowed[item.lint] = item.reason
+            case tree.Limits():
+                scope.limits = item.section
             case _:
                 self.problems.append(
                     problem(

@@ -64,6 +64,8 @@ def _make(
     root = Application(where, "network", "", None, {}, None, [], decisions=[])
     graph = Graph(name, root)
     graph.source_name = file.source.name
+    graph.allowed = dict(file.allowed)
+    graph.limits = file.limits
     run = Run(graph, language, training=training)
     run.inputs_given = dict(inputs or {})
     frame = Frame(file, root, Scope(""))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TOP_KEYS = (
     "imports", "constants", "foreign", "blocks", "network", "networks", "plan", "plans", "allow", "limits", "items",
 )  # fmt: skip
-ITEM_KEYS = ("import", "constant", "foreign", "block", "network", "plan", "allow", "limits")
+ITEM_KEYS = ("import", "constant", "foreign", "block", "network", "plan", "plans", "allow", "limits")
 
 
 def read_yaml(source: Source) -> tuple[tree.File, list[Diagnostic]]:
@@ -95,6 +95,8 @@ class _Reader(Bodies):
             yield from self.limits(field)
         elif name == "constant":
             yield from self._named(field.value, self._constant)
+        elif name == "plans":
+            yield from self._named(field.value, self._plan)
         else:
             yield from self._single(name, field.value)
 

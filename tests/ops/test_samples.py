@@ -177,7 +177,7 @@ def torch_runs(text: str) -> bool:
         case.at.update({name: size for name, size in inferred.items() if name not in case.at})
 
     def run() -> object:
-        module = None if case.op.function else case.module("cpu")
+        module = case.module("cpu") if case.op.torch and not case.op.function else None
         return case.run(case.tensors("cpu"), module)
 
     try:

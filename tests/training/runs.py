@@ -47,7 +47,8 @@ DIGITS = {
 }
 DIABETES = {
     "network": "line",
-    "data": "{ source = diabetes split { train = 0.8 val = 0 test = 0.2 } standardize { inputs = true target = true } }",
+    "data": "{ source = diabetes  split { train = 0.8 val = 0 test = 0.2 }"
+    "  standardize { inputs = true target = true } }",
     "loss": "mse",
     "optimizer": "sgd(lr=0.1, momentum=0.9)",
     "epochs": "20",

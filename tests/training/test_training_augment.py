@@ -1,4 +1,4 @@
-"""Augmentation: geometry agrees with torch's own flips and turns and with scipy, and depends on the sample alone."""
+"""Augmentation agrees with torch's flips and turns and with scipy, and depends on the sample alone."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""What editors need of the language: the JSON Schema of the YAML spelling."""
