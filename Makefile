@@ -60,10 +60,10 @@ demo: $(READY)  ## check, summarise, explain, draw, compile and train LeNet on h
 	@echo; echo "written:"; find $(RUN) -type f | sort | sed 's/^/  /'
 
 test: $(READY)  ## every test
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist worksteal
 
 fast: $(READY)  ## the tests that take less than a second each
-	$(BIN)/pytest -n 2 --dist loadgroup -m 'not slow'
+	$(BIN)/pytest -n 2 --dist worksteal -m 'not slow'
 
 check: $(READY)  ## format, lint, types and layers
 	$(BIN)/ruff format --check .

@@ -122,6 +122,10 @@ class ReceptiveFields:
                 return Field(axes, tuple(view[axis] for axis in axes), tuple(shape[axis] for axis in axes))
         return None
 
+    def view(self, node: Node, input: str) -> View | None:
+        """What a unit sees along every axis of an input, batch and channels too."""
+        return self._views[input].get(node)
+
     def inputs_of(self, node: Node) -> list[str]:
         """The names of the inputs that a node depends on."""
         return [name for name, views in self._views.items() if node in views]

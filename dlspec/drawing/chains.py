@@ -1,16 +1,19 @@
 """Which cards stand in one column, and what part each edge plays there.
 
-Every card goes on with the card after it on the longest way to an output, and came from the one before it on the longest
-way from an input; where both agree the two are linked. Linked cards make chains, each a straight column; the chain that
-holds the longest way of all is the main one. An edge that leaves a chain and comes back to it is a shortcut.
+Every card goes on with the card after it on the longest way to an output, and came from the one before it on
+the longest way from an input; where both agree the two are linked. Linked cards make chains, each a straight
+column; the chain that holds the longest way of all is the main one. An edge that leaves a chain and comes back
+to it is a shortcut.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dlspec.drawing.parts import Card, Edge
+    from dlspec.drawing.parts import Card
     from dlspec.drawing.scene import Scene
 
 
@@ -18,7 +21,7 @@ def assign_roles(made: Scene) -> None:
     """Find the chains of a scene and give every edge its role."""
     made.chains = _chains(made)
     chain_of = {card: number for number, chain in enumerate(made.chains) for card in chain}
-    linked = {pair for chain in made.chains for pair in zip(chain, chain[1:])}
+    linked = {pair for chain in made.chains for pair in pairwise(chain)}
     loose = [edge for edge in made.edges if (edge.source, edge.target) not in linked and edge.role != "size"]
     left = {(chain_of[edge.source], chain_of[edge.target]) for edge in loose}
     for edge in made.edges:

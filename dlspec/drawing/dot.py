@@ -21,12 +21,13 @@ FONT = "Helvetica,Arial,sans-serif"
 """Families of one metric; others would run over the edges in the reader's browser."""
 _BAR = 5
 _PADDING = 4
-_NARROWEST = 168
+_NARROWEST = 180
 _OVERHANG = 5
 """How much further left than its cards the label of a box begins, less a gap to the edge that comes in."""
 
 _DEFAULTS = f"""\
-  graph [fontname="{FONT}", rankdir=TB, nodesep=0.28, ranksep=0.24, splines=spline, bgcolor=white, pad=0.2, labelloc=t, labeljust=l];
+  graph [fontname="{FONT}", rankdir=TB, nodesep=0.28, ranksep=0.24, splines=spline];
+  graph [bgcolor=white, pad=0.2, labelloc=t, labeljust=l];
   node [shape=plain, fontname="{FONT}", fontsize=10];
   edge [color="{palette.LINE}", arrowsize=0.6, penwidth=1.3];"""
 
@@ -46,10 +47,14 @@ class _Writer:
     def __init__(self, made: Scene, faces: Faces) -> None:
         self.made = made
         self.faces = faces
-        self.column = {card: number for number, chain in enumerate(made.chains) for card in chain}
+        self.column: dict[Part, int] = {
+            card: number for number, chain in enumerate(made.chains) for card in chain
+        }
         self.written = {card: faces.card(card) for card in made.cards if not card.is_join}
         widest = max((face.width for face in self.written.values()), default=0)
-        self.width = max(_NARROWEST, round(widest + 2 * _PADDING), round(2 * (self._widest_label() - _OVERHANG)))
+        self.width = max(
+            _NARROWEST, round(widest + 2 * _PADDING), round(2 * (self._widest_label() - _OVERHANG))
+        )
         self.boxes = 0
 
     def _widest_label(self) -> float:
@@ -85,11 +90,15 @@ class _Writer:
 
     def place(self, part: Part) -> int:
         """The number of the longest chain that a part has to do with."""
-        return self.column[part] if isinstance(part, Card) else min(map(self.place, part.parts))  # type: ignore[attr-defined]
+        return min(map(self.place, part.parts)) if isinstance(part, Box) else self.column[part]
 
     def frame(self, box: Box, depth: int) -> str:
         ground = palette.GROUND[(depth - 1) % 2]
-        line = f'color="{palette.REPEAT}", penwidth=1.5' if box.copies else f'color="{palette.FRAME}", penwidth=1'
+        line = (
+            f'color="{palette.REPEAT}", penwidth=1.5'
+            if box.copies
+            else f'color="{palette.FRAME}", penwidth=1'
+        )
         lines = wrapped(self.faces.head(box), self.width / 2 + _OVERHANG)
         # A column at the side is entered from the left, so its label stands at the right.
         side = "l" if self.place(box) == 0 else "r"
@@ -105,8 +114,10 @@ class _Writer:
 
     def joined(self, card: Card) -> str:
         tint = palette.colours("join")[1]
-        style = f'shape=box, style="rounded,filled", margin="0.1,0.05", width=0.3, height=0.26, color="{palette.SKIP}"'
-        return f'{style}, fillcolor="{tint}", label=<{_texts(self.faces.join(card))}>'
+        shape = 'shape=box, style="rounded,filled", margin="0.1,0.05", width=0.3, height=0.26'
+        # Graphviz sets HTML-like text a little too high; a line of 2 points before it puts it into the middle.
+        label = f'<FONT POINT-SIZE="2"><BR/></FONT>{_texts(self.faces.join(card))}'
+        return f'{shape}, color="{palette.SKIP}", fillcolor="{tint}", label=<{label}>'
 
     def table(self, face: Face) -> str:
         """A bar in the accent, and every line a table of its own that fills the width.
@@ -119,7 +130,7 @@ class _Writer:
         for place, (left, right) in enumerate(face.lines):
             line = f'<TD WIDTH="{self.width}">{_line(left, right)}</TD>'
             rows.append(f"<TR>{bar if place == 0 else ''}{line}</TR>")
-        return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" BGCOLOR="{face.tint}">{"".join(rows)}</TABLE>'
+        return _table("".join(rows), padding=0, ground=f' BGCOLOR="{face.tint}"')
 
     # Edges
 
@@ -157,12 +168,16 @@ def _line(left: list[Run], right: list[Run]) -> str:
     cells = f'<TD ALIGN="LEFT">{_texts(left)}</TD>'
     if right:
         cells += f'<TD ALIGN="RIGHT">{_texts(right)}</TD>'
-    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{_PADDING - 1}"><TR>{cells}</TR></TABLE>'
+    return _table(f"<TR>{cells}</TR>", padding=_PADDING - 1)
+
+
+def _table(rows: str, *, padding: int, ground: str = "") -> str:
+    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{padding}"{ground}>{rows}</TABLE>'
 
 
 def _texts(runs: list[Run]) -> str:
     # A plain blank at the start or end of a run is lost in some viewers.
-    return f'<FONT POINT-SIZE="9">&#160;</FONT>'.join(_text(run) for run in runs)
+    return '<FONT POINT-SIZE="9">&#160;</FONT>'.join(_text(run) for run in runs)
 
 
 def _text(run: Run) -> str:

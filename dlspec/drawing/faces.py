@@ -23,7 +23,7 @@ from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dlspec.drawing.scene import Scene
-    from dlspec.graph import Tensor
+    from dlspec.graph import Node, Tensor
 
 _SLIM = ("shape", "activation", "regularization", "function")
 """Families without much to say: one line."""
@@ -57,31 +57,34 @@ class Face:
 
     def __init__(self, family: str, lines: list[tuple[list[Run], list[Run]]]) -> None:
         self.accent, self.tint = palette.colours(family)
-        self.lines = [(_fitted(left, right), right) for left, right in lines]
+        self.lines = [_fitted(left, right) for left, right in lines]
 
     @property
     def width(self) -> float:
         """The length of its longest line in points."""
-        return max(_length(left, right) for left, right in self.lines)
-
-    def text(self) -> list[str]:
-        """Its lines as plain text."""
-        return ["   ".join(filter(None, (" ".join(r.text for r in left), " ".join(r.text for r in right))))
-                for left, right in self.lines]  # fmt: skip
+        return max(_length(left) + _length(right) + (GAP if right else 0) for left, right in self.lines)
 
 
-def _length(left: list[Run], right: list[Run]) -> float:
-    return sum(run.width for run in (*left, *right)) + (GAP if right else 0)
+def _length(runs: list[Run]) -> float:
+    return sum(run.width for run in runs)
 
 
-def _fitted(left: list[Run], right: list[Run]) -> list[Run]:
-    """The left side, its last run shortened where the line would be too long."""
-    surplus = _length(left, right) - _WIDEST
-    if surplus <= 0 or not left:
-        return left
-    last = left[-1]
-    room = max(width(last.text, last.size, last.bold) - surplus, 4 * last.size)
-    return [*left[:-1], Run(shortened(last.text, last.size, room, last.bold), last.size, last.colour, last.bold)]
+def _fitted(left: list[Run], right: list[Run]) -> tuple[list[Run], list[Run]]:
+    """Both sides of a line, their texts shortened where it would be too long."""
+    right = narrowed(right, _WIDEST - min(_length(left) + GAP, _WIDEST / 2))
+    return narrowed(left, _WIDEST - _length(right) - (GAP if right else 0)), right
+
+
+def narrowed(runs: list[Run], room: float) -> list[Run]:
+    """The runs in at most that many points, the last of them shortened first."""
+    kept = list(runs)
+    for place in reversed(range(len(kept))):
+        surplus = _length(kept) - room
+        if surplus > 0:
+            run = kept[place]
+            text = shortened(run.text, run.size, run.width - surplus, run.bold)
+            kept[place] = Run(text, run.size, run.colour, run.bold)
+    return kept
 
 
 class Faces:
@@ -110,10 +113,11 @@ class Faces:
         family = "resize" if spreads_out(host) else host.op.family
         name = Run(title(host), 11, palette.colours(family)[0], True)
         left = [name, *self._repeat(card), *self._label(card)]
-        shape = Run(self.shape(card.result), 10, palette.INK)
+        shape = Run(self._shapes(card.nodes[-1]), 10, palette.INK)
         weights = self._weights(card)
         tags = " · ".join(tag(node) for node in card.nodes[1:])
-        if host.op.family in _SLIM and not tags and not weights:
+        is_slim = host.op.family in _SLIM or host.op.family == "join"
+        if is_slim and not tags and not weights:
             return Face(family, [(left, [shape])])
         return Face(family, [(left, weights), ([shape], [Run(tags)] if tags else [])])
 
@@ -143,13 +147,20 @@ class Faces:
         name = Run(_definition(box) or box.application.kind, 11, palette.colours("other")[0], True)
         left = [name, *self._repeat(card), *self._label(card)]
         count = sum(not isinstance(node.op, Source) for node in card.nodes)
-        lines = [(left, self._weights(card)), ([Run(self._results(card), 10, palette.INK)], [Run(plural(count, "layer"))])]
-        return Face("other", lines)
+        shape = Run(self._results(card), 10, palette.INK)
+        return Face("other", [(left, self._weights(card)), ([shape], [Run(plural(count, "layer"))])])
 
     def _results(self, card: Card) -> str:
         """The shapes of what leaves a block."""
         shapes = [self.shape(tensor) for tensor in self.made.folder.results(card)]
         return ", ".join(shapes) if len(shapes) <= 3 else f"{shapes[0]}, {shapes[1]}, … ({len(shapes)})"
+
+    def _shapes(self, node: Node) -> str:
+        """The shape of every tensor that a node gives: `3 of 64×56×56` where it gives several alike."""
+        shapes = [self.shape(tensor) for tensor in node.outputs]
+        if len(shapes) > 1 and len(set(shapes)) == 1:
+            return f"{len(shapes)} of {shapes[0]}"
+        return ", ".join(shapes)
 
     def shape(self, tensor: Tensor) -> str:
         """The shape of a tensor, in the picture's words."""
@@ -203,12 +214,15 @@ class Faces:
         words = [f"{count_text(self.cost.parameters, 4)} parameters"]
         macs = self._macs()
         if macs:
-            words.append(f"{count_text(macs, 4)} MACs")
+            batch = self.shapes.batch
+            several = f" for {batch}" if isinstance(batch, int) and batch > 1 else ""
+            words.append(f"{count_text(macs, 4)} MACs{several}")
         inputs = {name: self.shape(tensor) for name, tensor in self.made.graph.inputs.items()}
         if inputs:
             words.append(f"input {mapping_text(inputs)}")
         words += [f"needs {text}" for text in self.made.graph.requires[:3]]
-        return [Run(self.made.graph.name, 15, palette.INK, True), Run(shortened(" · ".join(words), 10, 420), 10)]
+        name = Run(shortened(self.made.graph.name, 15, 300, True), 15, palette.INK, True)
+        return [name, Run(shortened(" · ".join(words), 10, 420), 10)]
 
     def _macs(self) -> int:
         """Multiply-adds for one element of a batch; 0 where other sizes are open."""
@@ -221,9 +235,13 @@ class Faces:
         """The path of every node of a card and its exact shape, to be read on pointing at it."""
         if card.output:
             return card.output
-        return ", ".join(f"{node.path}: {operator_name(node.op)}" for node in card.nodes[:8])
+        return ", ".join(f"{node.path}: {operator_name(node)}" for node in card.nodes[:8])
 
 
 def _definition(box: Box) -> str:
     definition = box.application.definition
-    return str(getattr(definition, "name", "")) if box.application.kind in ("block", "network", "foreign") else ""
+    return (
+        str(getattr(definition, "name", ""))
+        if box.application.kind in ("block", "network", "foreign")
+        else ""
+    )

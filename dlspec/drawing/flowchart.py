@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from dlspec.drawing import palette
 from dlspec.drawing.faces import Faces, Run
 from dlspec.drawing.parts import Box, Card, Edge, Part
@@ -20,11 +22,11 @@ def mermaid_text(made: Scene) -> str:
     """The scene as a flowchart, ready for a fenced block; the same bytes for the same scene."""
     faces = Faces(made)
     writer = _Writer(faces)
-    lines = ["---", f"title: {_yaml(_plain(faces.heading()))}", "---", "flowchart TB"]
+    title = " · ".join([_plain(faces.heading()), *made.notes])
+    lines = ["---", f"title: {_yaml(title)}", "---", "flowchart TB"]
     for part in made.parts:
         lines += writer.part(part, 1)
     lines += [f"  {_arrow(edge)}" for edge in made.edges]
-    lines += [f"  %% {_comment(note)}" for note in made.notes]
     return "\n".join([*lines, *_styles(made, writer), ""])
 
 
@@ -33,8 +35,8 @@ class _Writer:
         self.faces = faces
         self.classes: dict[tuple[str, str], list[str]] = {}
         """Accent and tint to the cards that have them."""
+        self.boxes: list[str] = []
         self.repeated: list[str] = []
-        self.boxes = 0
 
     def part(self, part: Part, depth: int) -> Iterator[str]:
         """The lines of a part; a box is a subgraph."""
@@ -43,10 +45,8 @@ class _Writer:
             yield f"{indent}{self.card(part)}"
             return
         assert isinstance(part, Box)
-        name = f"box{self.boxes}"
-        self.boxes += 1
-        if part.copies:
-            self.repeated.append(name)
+        name = f"box{len(self.boxes) + len(self.repeated)}"
+        (self.repeated if part.copies else self.boxes).append(name)
         yield f"{indent}subgraph {name}[{_label(_plain(self.faces.head(part)))}]"
         for inner in part.parts:
             yield from self.part(inner, depth + 1)
@@ -58,12 +58,15 @@ class _Writer:
             return f"{card.identifier}([{_label(_plain(self.faces.join(card)))}])"
         face = self.faces.card(card)
         self.classes.setdefault((face.accent, face.tint), []).append(card.identifier)
-        lines = [" · ".join(filter(None, (_plain(left), _plain(right)))) for left, right in face.lines]
+        lines = [_plain(left) for left, _ in face.lines]
+        remarks = " · ".join(_plain(right) for _, right in face.lines if right)
+        if remarks:
+            lines = [f"{lines[0]} · {remarks}"] if len(lines) == 1 else [*lines, remarks]
         return f"{card.identifier}[{_label('<br/>'.join(map(_entities, lines)), ready=True)}]"
 
 
 def _arrow(edge: Edge) -> str:
-    arrow = "-.->" if edge.role == "skip" else "-->"
+    arrow = "-.->" if edge.role in ("skip", "size") else "-->"
     return f"{edge.source.identifier} {arrow} {edge.target.identifier}"
 
 
@@ -71,9 +74,13 @@ def _styles(made: Scene, writer: _Writer) -> Iterator[str]:
     for number, ((accent, tint), cards) in enumerate(writer.classes.items()):
         yield f"  classDef kind{number} fill:{tint},stroke:{accent},color:{palette.INK}"
         yield f"  class {','.join(cards)} kind{number}"
-    if writer.repeated:
-        yield f"  classDef repeated stroke:{palette.REPEAT},stroke-width:2px"
-        yield f"  class {','.join(writer.repeated)} repeated"
+    for name, boxes, stroke in (
+        ("box", writer.boxes, palette.FRAME),
+        ("repeated", writer.repeated, palette.REPEAT),
+    ):
+        if boxes:
+            yield f"  classDef {name} fill:{palette.GROUND[0]},stroke:{stroke},color:{palette.INK}"
+            yield f"  class {','.join(boxes)} {name}"
     skips = [str(place) for place, edge in enumerate(made.edges) if edge.role == "skip"]
     if skips:
         yield f"  linkStyle {','.join(skips)} stroke:{palette.SKIP}"
@@ -89,18 +96,16 @@ def _label(text: str, ready: bool = False) -> str:
 
 def _entities(text: str) -> str:
     """Text inside a quoted label: whatever Mermaid, Markdown or HTML might read otherwise, as an entity by number."""
+    text = re.sub(r"_(?![a-z0-9])|(?<![A-Za-z0-9])_", "#95;", text.replace("#", "#35;"))
     return "".join(letter if _is_plain(letter) else f"#{ord(letter)};" for letter in text)
 
 
 def _is_plain(letter: str) -> bool:
-    return letter.isprintable() and letter not in "\"#&;<>`\\*_~[]{}|"
+    return letter.isprintable() and letter not in '"&<>`\\*+~[]{}|'
 
 
 def _yaml(text: str) -> str:
+    """A string of YAML, which takes those of JSON."""
     from json import dumps
 
     return dumps(text, ensure_ascii=False)
-
-
-def _comment(text: str) -> str:
-    return text.replace("\n", " ")

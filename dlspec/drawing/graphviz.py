@@ -21,10 +21,10 @@ def rendered(dot: str, form: str) -> bytes:
     except subprocess.TimeoutExpired:
         raise SpecError([_too_slow()]) from None
     except OSError as error:
-        raise SpecError([problem("E0101", f"`dot` cannot be run: {error.strerror or error}", notes=_ways_out())]) from None
+        raise SpecError([_unfit(f"`dot` cannot be run: {error.strerror or error}")]) from None
     said = done.stderr.decode(errors="replace").strip()
     if "not recognized. Use one of" in said:
-        raise SpecError([problem("E0101", f"this graphviz cannot write {form.upper()}", notes=[said, *_ways_out()])])
+        raise SpecError([_unfit(f"this graphviz cannot write {form.upper()}")])
     if done.returncode != 0:
         # The text is ours, so what graphviz cannot read in it is our mistake.
         raise RuntimeError(f"dot ended with {done.returncode}: {said}")
@@ -36,17 +36,17 @@ def _program(form: str) -> str:
 
     found = which("dot")
     if found is None:
-        raise SpecError(
-            [problem("E0101", f"drawing {form.upper()} needs graphviz, whose program `dot` is not found", notes=_ways_out())]
-        )
+        raise SpecError([_unfit(f"{form.upper()} is drawn by graphviz, whose program `dot` is not found")])
     return found
 
 
-def _ways_out() -> list[str]:
-    return [
-        "install it: `apt install graphviz`, `brew install graphviz`, `winget install graphviz`, or `conda install graphviz`",
-        "without it `.dot` and `.mmd` (Mermaid, which GitHub shows) can be written: `-o net.mmd`",
+def _unfit(message: str) -> Diagnostic:
+    """What is wrong with the graphviz at hand, and what can be done without it."""
+    ways = [
+        "without it a network is drawn as `.mmd` (Mermaid, which GitHub and GitLab show) or `.dot`",
+        "install it: `apt install graphviz`, `brew install graphviz` or `winget install graphviz`",
     ]
+    return problem("E0101", message, notes=ways)
 
 
 def _too_slow() -> Diagnostic:

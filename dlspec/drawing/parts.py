@@ -60,7 +60,9 @@ class Card(Part):
     @property
     def is_join(self) -> bool:
         """Whether it only joins several tensors."""
-        return bool(self.nodes) and not self.closed and self.host.op.family == "join" and len(self.host.inputs) > 1
+        if self.closed is not None or self.elided or not self.nodes:
+            return False
+        return self.host.op.family == "join" and len(self.host.inputs) > 1
 
 
 class Box(Part):

@@ -86,7 +86,8 @@ class _Builder:
         parts = [part for step in application.steps if (part := self._part(step)) is not None]
         if not parts:
             return None
-        box = Box(application, [node for part in parts for node in part.nodes], _label(application.name), parts)
+        nodes = [node for part in parts for node in part.nodes]
+        box = Box(application, nodes, _label(application.name), parts)
         self.folder.sign_box(box)
         if not self.full:
             box.parts = self.folder.fold(parts)
@@ -133,7 +134,7 @@ def _close(made: Scene, depth: int | None, room: int) -> None:
     while fits > 0 and sum(_count(part, fits) for part in made.parts) > room:
         fits -= 1
     if fits < wanted:
-        made.notes.append(f"drawn {fits} blocks deep: with all {deepest} levels it would pass {room} cards")
+        made.notes.append(f"drawn {fits} of {deepest} blocks deep: all of it would be more than {room} cards")
     made.parts = [_closed(part, fits) for part in made.parts]
     if len(made.parts) > room:
         made.parts = _without_middle(made, room)
@@ -162,13 +163,12 @@ def _closed(part: Part, depth: int) -> Part:
 
 def _without_middle(made: Scene, room: int) -> list[Part]:
     """The first and the last parts, with one card for what there is no room for."""
-    head, tail = made.parts[: room // 2], made.parts[-(room // 2 - 1) :]
-    middle = made.parts[room // 2 : -(room // 2 - 1)]
-    nodes = [node for part in middle for node in (*part.nodes, *(n for copy in part.copies for n in copy.nodes))]
-    gap = Card(nodes, "")
+    first, last = room // 2, len(made.parts) - (room // 2 - 1)
+    middle = made.parts[first:last]
+    gap = Card([node for part in middle for one in (part, *part.copies) for node in one.nodes], "")
     gap.elided = len(middle)
-    made.notes.append(f"{len(middle):,} of {len(made.parts):,} parts are left out: a picture holds {room} cards")
-    return [*head, gap, *tail]
+    made.notes.append(f"{gap.elided:,} of {len(made.parts):,} parts are left out to show the rest")
+    return [*made.parts[:first], gap, *made.parts[last:]]
 
 
 # Edges

@@ -16,58 +16,49 @@ if TYPE_CHECKING:
 
     from dlspec.graph import Graph, Node, Tensor
 
-    Op = Any  # the base of every operator; this room sees operators through the graph
-
 _SIGNS = {"*": "×", "-": "−", "/": "÷", "**": "^"}
 
 
 # Operators
 
 
-def operator_name(op: Op) -> str:
-    """The name as people say it: `Conv`, `MaxPool`, `LayerNorm`, `Concat`; without the number of axes.
-
-    >>> from dlspec.ops import lookup
-    >>> operator_name(lookup("max_pool2d")), operator_name(lookup("concat"))
-    ('MaxPool', 'Concat')
-    """
+def operator_name(node: Node) -> str:
+    """The name as people say it, without the number of axes: `Conv`, `MaxPool`, `LayerNorm`, `Concat`."""
+    op = node.op
     if op.family == "foreign":
-        return str(op.name)
+        return op.name
     template = op.torch.partition("(")[0]
     if "nn." in template:
         return re.sub(r"[123]d$", "", template.rpartition(".")[2])
     return re.sub(r"[123]d$", "", op.name).replace("_", " ").capitalize()
 
 
-def sign(op: Op) -> str:
+def sign(node: Node) -> str:
     """The sign of an operator that has one: `+`, `×`."""
-    own = getattr(op, "sign", "")
+    own = getattr(node.op, "sign", "")
     return _SIGNS.get(own, own)
 
 
 def title(node: Node) -> str:
     """The operator with what matters most of how it is set: `Conv 3×3 /2`, `Dropout 0.5`."""
-    op = node.op
     if _is_global(node):
-        return f"Global{operator_name(op).removeprefix('Adaptive')}"
-    if sign(op) and len(node.inputs) == 1:
-        number = number_text(op.other)
-        return f"{number} {sign(op)} x" if op.reversed else f"{sign(op)} {number}"
-    facts = [text for name in op.fields if (text := _fact(node, name))]
-    return " ".join([operator_name(op), *facts])
+        return f"Global{operator_name(node).removeprefix('Adaptive')}"
+    if sign(node) and len(node.inputs) == 1:
+        number = number_text(getattr(node.op, "other", None))
+        return f"{number} {sign(node)} x" if getattr(node.op, "reversed", False) else f"{sign(node)} {number}"
+    facts = [text for name in node.op.fields if (text := _fact(node, name))]
+    return " ".join([operator_name(node), *facts])
 
 
 def tag(node: Node) -> str:
     """The operator as a remark on a card: `ReLU`, `BN`, `Dropout 0.5`."""
-    name = operator_name(node.op)
-    if node.op.family == "normalization" and (initials := re.sub(r"[^A-Z]", "", name)) and len(initials) > 1:
-        return initials
-    return title(node)
+    initials = re.sub(r"[^A-Z]", "", operator_name(node))
+    return initials if node.op.family == "normalization" and len(initials) > 1 else title(node)
 
 
 def symbol(node: Node) -> str:
     """What stands in the small node of a join: its sign, or its name."""
-    return sign(node.op) or operator_name(node.op).lower()
+    return sign(node) or operator_name(node).lower()
 
 
 def spreads_out(node: Node) -> bool:
@@ -124,7 +115,7 @@ def _scale(node: Node, value: Any) -> str:
 
 
 def _probability(node: Node, value: Any) -> str:
-    return number_text(value) if isinstance(value, (int, float)) and node.op.family == "regularization" else ""
+    return number_text(value) if node.op.family == "regularization" else ""
 
 
 _FIELDS: dict[str, Callable[[Node, Any], str]] = {
@@ -152,7 +143,7 @@ class Shapes:
     """Writes the shapes of one network: without the batch, open sizes as short as they are exact."""
 
     def __init__(self, graph: Graph) -> None:
-        first = next((tensor.shape for tensor in graph.inputs.values() if tensor.shape), ())
+        first = next((t.shape for t in graph.inputs.values() if t.shape and not t.listed), ())
         self.batch = first[0] if first else None
         self.multiples = _multiples(graph)
         named = {str(size): size for tensor in graph.inputs.values() for size in tensor.shape}
@@ -168,8 +159,8 @@ class Shapes:
     def without_batch(self, tensor: Tensor) -> tuple[Any, ...]:
         """The sizes of one element of a batch; all of them where the first axis is not the batch."""
         shape = tensor.shape
-        is_batch = bool(shape) and tensor.node.op.family != "parameter" and not tensor.listed and shape[0] == self.batch
-        return shape[1:] if is_batch else shape
+        has_batch = tensor.node.op.family != "parameter" and not tensor.listed
+        return shape[1:] if has_batch and shape[:1] == (self.batch,) else shape
 
     def size(self, size: Any) -> str:
         """One size: a number, or a formula that no `×` beside it can tear apart."""
@@ -177,7 +168,8 @@ class Shapes:
             return str(size)
         text = re.sub(r"(?:(\d+)\*)?\b([A-Za-z_]\w*)", self._part, str(size.substitute(self._scaled)))
         text = re.sub(r"\((\w+) \+ (\d+)\)//(\d+)|(\w+)//(\d+)", _quotient, text).replace("*", "·")
-        return f"({text})" if " " in text and text[0] not in "⌈⌊" else text
+        loose = " " in re.sub(r"⌈[^⌉]*⌉|⌊[^⌋]*⌋", "", text)
+        return f"({text})".replace("-", "−") if loose else text
 
     def _part(self, found: re.Match[str]) -> str:
         """A name that stands for a part of itself: with 32, `16*H` is `H/2`."""
@@ -217,12 +209,10 @@ def count_text(count: int, digits: int = 3) -> str:
     """
     if count < 1000:
         return str(count)
-    value, unit = float(count), ""
-    for unit in "KMGTP":
-        value /= 1000
-        if float(f"{value:.{digits}g}") < 1000:
-            break
-    return f"{value:.{digits}g}{unit}"
+    power = 1
+    while float(f"{count / 1000**power:.{digits}g}") >= 1000 and power < 5:
+        power += 1
+    return f"{count / 1000**power:.{digits}g}{' KMGTP'[power]}"
 
 
 def number_text(value: Any) -> str:

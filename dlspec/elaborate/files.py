@@ -226,12 +226,16 @@ def _defining(name: str) -> Path | None:
 
 
 def zoo_names() -> list[str]:
-    """The files of the zoo by their names."""
-    if not ZOO.is_dir():
-        return []
-    return sorted(
-        path.name.partition(".")[0] for path in ZOO.iterdir() if path.name.endswith((".dls", ".dlspec.yaml"))
-    )
+    """Every network of the zoo that can be asked for by name."""
+    import re
+
+    network = re.compile(r"(?m)^network\s+(\w+)\s*(?==|\{)")
+    names = set()
+    for path in ZOO.iterdir() if ZOO.is_dir() else ():
+        if path.name.endswith((".dls", ".dlspec.yaml")):
+            names.add(path.name.partition(".")[0])
+            names.update(network.findall(path.read_text(encoding="utf-8")))
+    return sorted(names)
 
 
 def _not_there(name: str, span: Span, imported: FileScope) -> Diagnostic:

@@ -6,7 +6,7 @@ stands as it is, if it is the same in all uses, or becomes an argument of its ow
 
 from __future__ import annotations
 
-from dlspec.lowering.calls import bound_arguments, written_fields
+from dlspec.lowering.calls import bound_arguments, written_fields, written_shape
 from dlspec.lowering.expressions import Constant, Expression, Formal, Name, operation, same_value
 from dlspec.lowering.leaves import word_value
 from dlspec.lowering.units import Line, Phi, Unit
@@ -84,15 +84,15 @@ class Finder:
         """What the fields and axes of an operator are."""
         node = line.sample.node
         assert node is not None
-        written = written_fields(node)
+        written = written_fields(node) if node.call is not None else written_shape(node, self.unit.sample.enclosing.definition)
         for word in line.pattern[3]:
             values = {n: word_value(at.op, at.at, word) for n, step in _firsts(line) if (at := step.node) is not None}
             name, _, index = word.partition(".")
             key = ("own", id(line), word)
-            if name in node.op.given:
+            if name in node.op.given or node.op.family == "parameter":
                 expr = written.get(name)
-                if index and expr is not None:
-                    items = getattr(expr, "items", ())
+                if index:
+                    items = expr if isinstance(expr, tuple) else getattr(expr, "items", ())
                     expr = items[int(index)] if int(index) < len(items) else None
                 line.words[word] = self._settled(values, self._read(expr), (), name, key)
             else:

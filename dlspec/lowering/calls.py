@@ -30,6 +30,17 @@ def written_fields(node: Node) -> dict[str, Any]:
     return {**dict(zip(by_position, values)), **named}
 
 
+def written_shape(node: Node, definition: Any) -> dict[str, Any]:
+    """The sizes of a learned tensor, as its statement gives them."""
+    statements = list(getattr(definition, "body", ()))
+    while statements:
+        statement = statements.pop()
+        if type(statement).__name__ == "Learned" and statement.span == node.span:
+            return {"shape": statement.shape}
+        statements += [*getattr(statement, "body", ()), *getattr(statement, "orelse", ())]
+    return {}
+
+
 def bound_arguments(step: Step, agrees: Callable[[str, Any], bool]) -> dict[str, Any]:
     """Parameter to expression, for the parameters that the call of a block gives.
 

@@ -56,7 +56,9 @@ def field_words(op: Op) -> list[str]:
 def word_value(op: Op, at: Mapping[str, Any] | None, word: str) -> Any:
     """What a word is where the operator is applied."""
     name, _, index = word.partition(".")
-    if name in op.fields:
+    if op.family == "foreign":
+        return op.given[name]
+    if name in op.fields or op.family == "parameter":
         value = getattr(op, name)
         if index:
             return value[int(index)]
@@ -99,11 +101,14 @@ def pattern_of(node: Node) -> tuple[str, str, tuple[str, ...]]:
 
     Nodes with equal texts differ in words only.
     """
-    op = node.op
-    if op.family in ("input", "parameter", "foreign"):
-        given = tuple(sorted(op.given)) if op.family == "foreign" else ()
-        name = getattr(op, "path", "") or f"{op.name} {getattr(op, 'start', '')}"
-        return name, f"{len(node.inputs)} inputs", given
+    op: Any = node.op
+    match op.family:
+        case "input":
+            return "", "", ()
+        case "parameter":
+            return op.start, op.kind, tuple(f"shape.{index}" for index in range(len(op.shape)))
+        case "foreign":
+            return op.path, f"{len(node.inputs)} inputs", tuple(op.given)
     axes = [axis for axis, size in node.at.items() if type(size) is int]
     words = {word: token(word) for word in [*field_words(op), *axes]}
     tensors = [token(f"#{index}") for index in range(len(node.inputs))]

@@ -242,12 +242,12 @@ class _Merge:
 
     # What decides
 
-    def _splits(self, numbers: frozenset[int]) -> Iterator[tuple[Expression, frozenset[int]]]:
-        """Conditions that part these uses, with those for which each holds."""
+    def _splits(self, numbers: frozenset[int]) -> Iterator[tuple[Expression, Any, frozenset[int]]]:
+        """Conditions that part these uses, with what decides in the spec and those for which each holds."""
         unit = self.unit
         modes = frozenset(number for number in numbers if unit.uses[number].training)
         if modes and modes != numbers:
-            yield Training([use.training for use in unit.uses]), modes
+            yield Training([use.training for use in unit.uses]), None, modes
         met: dict[int, dict[int, bool | None]] = {}
         trees: dict[int, Any] = {}
         for number in numbers:
@@ -262,13 +262,13 @@ class _Merge:
             read = unit.reader.read(trees[key].test)
             if read is not None and all(_holds(read[0], number) is row[number] for number in numbers):
                 unit.covered.update(read[1])
-                yield read[0], true
+                yield read[0], trees[key], true
 
     def _condition(self, wanted: frozenset[int], among: frozenset[int]) -> Expression | None:
         """The condition that holds for the wanted ones among these uses; None where it always does."""
         if wanted == among:
             return None
-        for test, true in self._splits(among):
+        for test, _, true in self._splits(among):
             for side, part in ((true, test), (among - true, negated(test))):
                 if wanted <= side:
                     rest = self._condition(wanted, side)
@@ -290,13 +290,13 @@ class _Merge:
             if all(ref in other for other in places[1:]):
                 return ref
         numbers = frozenset(tensors)
-        for test, true in self._splits(numbers):
+        for test, tree, true in self._splits(numbers):
             try:
                 then = self._operand({n: t for n, t in tensors.items() if n in true})
                 orelse = self._operand({n: t for n, t in tensors.items() if n not in true})
             except Apart:
                 continue
-            return Phi(test, then, orelse)
+            return Phi(test, tree, then, orelse)
         raise Apart
 
     def _results(self) -> None:

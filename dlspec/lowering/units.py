@@ -33,10 +33,12 @@ class Apart(Exception):
 class Phi:
     """A value that comes from one place or another, by a condition of the class."""
 
-    __slots__ = ("orelse", "test", "then")
+    __slots__ = ("orelse", "test", "then", "tree")
 
-    def __init__(self, test: Expression, then: Operand, orelse: Operand) -> None:
+    def __init__(self, test: Expression, tree: Any, then: Operand, orelse: Operand) -> None:
         self.test = test
+        self.tree = tree
+        """The choice of the spec that decides."""
         self.then = then
         self.orelse = orelse
 

@@ -209,7 +209,8 @@ class ScaledDotProductAttention(Op):
             raise Mistake(
                 "E0202", f"`{self.name}` is causal and has a mask as well", "set here", parameter="is_causal"
             )
-        if len(mask.shape) > len(wanted):
+        # With images and heads before, PyTorch reads the last two axes of a mask by their place.
+        if len(mask.shape) > len(wanted) or (len(wanted) == 4 and len(mask.shape) < 2):
             raise mistake
         for size, other in zip(mask.shape[::-1], wanted[::-1]):
             if size != 1 and size != other:

@@ -45,7 +45,9 @@ if TYPE_CHECKING:
     Sizes = tuple[Dim, ...]
     Wholes = tuple[int, ...]
     Sections = int | tuple[int, ...]
-    Scales = tuple[float, ...]
+    Scales = float | tuple[float, ...]
+    Resized = Dim | tuple[Dim, ...]
+    Offsets = int | tuple[int, ...]
     Axes = tuple[int, ...]
     Text = str
 
@@ -193,24 +195,40 @@ def _padding(length: int) -> Kind:
 
 
 def _output(length: int) -> Kind:
-    words = f"a whole number of at least 1, or a list of {length}; `null` keeps the size"
-    return _several(optional(_whole(1, words, open_too=True)), length, words)
+    if length == 1:
+        words = "a whole number of at least 1"
+        return _several(_whole(1, words, open_too=True), 1, words)
+    words = f"a whole number of at least 1, or a list of {length}, in which `null` keeps a size"
+    several = _several(optional(_whole(1, words, open_too=True)), length, words)
+
+    def read(value: Any) -> Any:
+        if value is None:
+            raise Wrong(words)
+        return several.read(value)
+
+    one, more = several.schema["anyOf"]
+    return Kind(words, read, {"anyOf": [one["anyOf"][0], more]}, evens=True)
 
 
-def _sections(value: Any) -> Any:
-    words = "a whole number of at least 1, or a list of lengths"
-    if isinstance(value, (list, tuple)):
-        return tuple(whole(item, 1, words) for item in listed(value, words))
-    return whole(value, 1, words)
+def _per_axis_or_one(one: Kind, words: str) -> Kind:
+    """One value for all axes, or a list with one for each; which it was stays known."""
+    several = _several(one, None, words)
+
+    def read(value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return several.read(value)
+        return one.read(value)
+
+    return Kind(words, read, several.schema)
 
 
 def _scalar(value: Any) -> Any:
     return value if isinstance(value, Size) else real(value, "a number")
 
 
-_INTEGER = {"type": "integer"}
 _NUMBER = {"type": "number"}
 _SIZES = "a size or a list of sizes"
+_OFFSETS = "a whole number of at least 0, or a list of them"
 _WHOLES = "a whole number or a list of them"
 _AXES = "an axis or a list of axes"
 _FACTORS = "a factor above 0, or a list of factors"
@@ -249,12 +267,15 @@ KINDS: dict[str, Kind] = {
     "ElementType": choice(
         "bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"
     ),
+    "Resized": _per_axis_or_one(_whole(1, _SIZES, open_too=True), _SIZES),
+    "Offsets": _per_axis_or_one(_whole(0, _OFFSETS), _OFFSETS),
     "Sizes": _several(_whole(-1, _SIZES, open_too=True), None, _SIZES, evens=False),
     "Wholes": _several(_whole(None, _WHOLES), None, _WHOLES, evens=False),
-    "Sections": Kind(
-        _SECTIONS, _sections, {"anyOf": [_INTEGER | {"minimum": 1}, {"type": "array", "items": _INTEGER | {"minimum": 1}}]},
+    "Sections": _per_axis_or_one(_whole(1, _SECTIONS), _SECTIONS),
+    "Scales": _per_axis_or_one(
+        Kind(_FACTORS, lambda value: real(value, _FACTORS, 0, above=True), {"type": "number", "exclusiveMinimum": 0}),
+        _FACTORS,
     ),
-    "Scales": _several(Kind(_FACTORS, lambda value: real(value, _FACTORS, 0, above=True), _NUMBER), None, _FACTORS),
     "Axes": _several(_whole(None, _AXES), None, _AXES),
 }  # fmt: skip
 

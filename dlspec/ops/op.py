@@ -365,6 +365,8 @@ REFUSED_BEYOND_TORCH: dict[str, str] = {
     "open size of 1": "an open size is not stretched where it happens to be 1: `H` and `W` are joined where `H == W`, "
     "and `squeeze` leaves out a named open axis only where it is 1",
     "other precision": "weights are float32, so their inputs are; `to` converts",
+    "values without keys": "scaled_dot_product_attention has as many values as keys, which PyTorch's fused kernel does "
+    "not look at",
     "stretched batch": "the batch axes of scaled_dot_product_attention are equal; PyTorch stretches some of them",
     "axis out of range": "an axis that is not there, which PyTorch's meta device lets `softmax` have and its kernels do not",
 }

@@ -10,10 +10,10 @@ from dlspec.sizes import Window, ceil_div
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import Literal
+    from typing import Any, Literal
 
     from dlspec.ops.fact import Shape
-    from dlspec.ops.kinds import Bound, Count, Number, Sections, Sizes, Whole, Wholes
+    from dlspec.ops.kinds import Bound, Count, Number, Offsets, Resized, Sections, Whole, Wholes
     from dlspec.ops.op import Limit
     from dlspec.ops.spread import Seen
     from dlspec.ops.text import Writer
@@ -365,9 +365,9 @@ class Crop(Op):
         ("float32[2, 3, 8, 9], float32[4, 8] -> crop", "E0301"),
     )
 
-    size: Sizes | None = None
+    size: Resized | None = None
     """Height and width of the result, where no tensor gives them."""
-    offset: Wholes | None = None
+    offset: Offsets | None = None
     """Where the part begins; in the middle unless said."""
 
     def result(self, at: At) -> tuple[Fact, ...]:
@@ -408,8 +408,6 @@ class Crop(Op):
         """Where the part begins along each axis."""
         if self.offset is None:
             return [(size - part) // 2 for size, part in zip(space, wanted)]
-        if min(self.offset) < 0:
-            raise Mistake("E0202", "an offset of `crop` is at least 0", "set here", parameter="offset")
         return per_axis(self.offset, len(space), "crop", "offset")
 
     def expression(self, write: Writer) -> str:
@@ -420,7 +418,7 @@ class Crop(Op):
             cuts = [slice_text(str(begin or ""), str(begin + part)) for begin, part in zip(offsets, wanted)]
             return write.filled("{x}.").removesuffix(".") + f"[:, :, {', '.join(cuts)}]"
         size = write.filled("{like}.shape[2:]") if len(write.tensors) > 1 else write.tuple(wanted)
-        offset = "" if self.offset is None else f", offset={write.tuple(self.offset)}"
+        offset = "" if self.offset is None else f", offset={write.tuple(offsets)}"
         return write.filled(f"dlspec.nn.crop({{x}}, {size}{offset})")
 
     def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
@@ -437,10 +435,10 @@ class Crop(Op):
         )
 
 
-def per_axis(values: tuple[Dim, ...], axes: int, name: str, parameter: str) -> tuple[Dim, ...]:
+def per_axis(values: Any, axes: int, name: str, parameter: str) -> tuple[Any, ...]:
     """One value for every axis, or as many as there are axes."""
-    if len(values) == 1:
-        return values * axes
+    if not isinstance(values, tuple):
+        return (values,) * axes
     if len(values) != axes:
         words = f"`{name}` has {len(values)} values in `{parameter}` for {axes} axes"
         raise Mistake("E0202", words, "set here", parameter=parameter)

@@ -211,6 +211,15 @@ class AvgPool3d(_AvgPool):
     divisor_override: Count | None = None
     """What the sum is divided by instead of the number of positions."""
 
+    def result(self, at: At) -> tuple[Fact, ...]:
+        """As everywhere, but PyTorch asks that the window fits without its padding."""
+        made = super().result(at)
+        for axis, kernel in zip("DHW", self.kernel_size):
+            size = at[axis]
+            if not (isinstance(size, int) and size >= kernel):
+                at.at_least(size, kernel, self.too_small(axis, size, Window(kernel)))
+        return made
+
 
 class _Adaptive(Op, abstract=True):
     """Windows chosen so that the result has the wanted size."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from dlspec.ops.fact import Shape
-    from dlspec.ops.kinds import Count, Scales, Sizes
+    from dlspec.ops.kinds import Count, Resized, Scales
     from dlspec.ops.op import Limit
     from dlspec.ops.spread import Seen, Stretch
     from dlspec.ops.text import Writer
@@ -29,7 +29,7 @@ class _Resize(Op, abstract=True):
     axes = "N C *S, *T -> N C *S"
     family = "resize"
 
-    size: Sizes | None = None
+    size: Resized | None = None
     """Sizes of the axes after batch and channels."""
     scale_factor: Scales | None = None
     """Factors for them; the result is rounded down."""
@@ -73,9 +73,9 @@ class _Resize(Op, abstract=True):
             return at.inputs[1].shape[2:]
         if self.size is not None:
             return per_axis(self.size, len(before), self.name, "size")
-        assert self.scale_factor is not None
-        scales = per_axis(self.scale_factor, len(before), self.name, "scale_factor")  # type: ignore[arg-type]
-        return tuple(map(_resized, before, scales))  # type: ignore[arg-type]
+        return tuple(
+            map(_resized, before, per_axis(self.scale_factor, len(before), self.name, "scale_factor"))
+        )
 
     def _nothing(self, axis: int, old: Dim, new: Dim, fact: Fact) -> Mistake:
         return Mistake(

@@ -259,9 +259,8 @@ class Squeeze(_Arrangement):
                     at.at_least(size, 2, self._unsure(axis, size, fact))
             return tuple(axis for axis, size in enumerate(fact.shape) if size == 1)
         gone: list[int] = []
-        for axis in dict.fromkeys(checked_axis(self, fact, axis, "dim") for axis in self.dim):
-            if not fact.shape:
-                continue
+        axes = checked_axes(self, fact, self.dim, "dim")
+        for axis in axes if fact.shape else ():
             size = fact.shape[axis]
             if size.__class__ is not int:
                 at.equal(size, 1, self._longer(axis, size, fact))

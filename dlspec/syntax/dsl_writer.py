@@ -210,8 +210,8 @@ class Writer(Expressions):
 
 
 def plain_key(key: str) -> bool:
-    """Whether a key of a plan is a name."""
-    return key.isascii() and key.isidentifier() and key not in RESERVED
+    """Whether a key of a plan is a name, and can begin a line before an opening brace."""
+    return key.isascii() and key.isidentifier() and key not in RESERVED and not CONTINUES.match(key + " {")
 
 
 def _close(before: tree.Statement, item: tree.Statement) -> bool:

@@ -29,7 +29,7 @@ class Lines:
         own = self.attached.get(id(node), NONE)
         waiting = [comment for comment in gathered(self.attached, node) if id(comment) not in self.shown]
         last = own.trailing[-1] if own.trailing and own.trailing[-1] in waiting else None
-        if last is not None and _takes_comment(lines[0]):
+        if last is not None and len(lines) == 1 and "  #" not in lines[0]:
             lines[0] += "  " + comment_text(spelling(last))
             waiting.remove(last)
         below = [comment for comment in waiting if comment in own.after]
@@ -68,8 +68,9 @@ class Lines:
     def header(self, head: str, inside: Iterable[tree.Node]) -> str:
         """A line that opens a list or mapping, with the comment that stands behind it."""
         for node in inside:
-            waiting = [one for one in self.attached.get(id(node), NONE).leading if id(one) not in self.shown]
-            if waiting and not waiting[0].alone:
+            own = self.attached.get(id(node), NONE).leading
+            waiting = [one for one in own if not one.alone and id(one) not in self.shown]
+            if waiting:
                 self.shown.add(id(waiting[0]))
                 return head + "  " + comment_text(spelling(waiting[0]))
         return head
@@ -91,8 +92,3 @@ class Lines:
             return [line]
         folded = rendered(doc, WIDTH - indent - 2).split("\n")
         return [line] if len(folded) == 1 else [f"{head} >-", *(" " * (indent + 2) + one for one in folded)]
-
-
-def _takes_comment(line: str) -> bool:
-    """Whether a comment can stand at the end of a line: none does, and no folded text begins."""
-    return not line.endswith(">-") and "  #" not in line

@@ -8,8 +8,10 @@ its files, since no format notices a flipped bit.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
+import pickle
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,7 +143,12 @@ def read(folder: Path) -> Checkpoint:
         raise Damaged(f"the checkpoint `{folder.name}` is damaged ({MANIFEST} names too few files)")
     training: State = {}
     if TRAINING in contents:
-        training = torch.load(folder / TRAINING, map_location="cpu", weights_only=True)
+        try:
+            training = torch.load(io.BytesIO(contents[TRAINING]), map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:
+            raise Damaged(
+                f"the checkpoint `{folder.name}` holds more than tensors, and is not read"
+            ) from error
     return Checkpoint(folder, load(contents[WEIGHTS]), json.loads(contents[STATE]), training)
 
 

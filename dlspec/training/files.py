@@ -17,7 +17,7 @@ Array = NDArray[np.generic]
 Floats = NDArray[np.float64]
 
 
-NOT_AN_ARCHIVE = (ValueError, OSError, EOFError, TypeError, KeyError, zipfile.BadZipFile)
+NOT_AN_ARCHIVE = (ValueError, OSError, EOFError, TypeError, KeyError, AttributeError, zipfile.BadZipFile)
 """What numpy raises for a file that is no archive of arrays, or a broken one."""
 
 
@@ -108,7 +108,7 @@ def read_arrays(path: Path, *names: str) -> list[Array]:
     Raises RunError where the file or an array is missing, or they differ in length.
     """
     try:
-        with np.load(_existing(path), allow_pickle=False) as archive:
+        with np.load(_archive(path), allow_pickle=False) as archive:
             for name in names:
                 if name not in archive.files:
                     raise RunError(
@@ -133,10 +133,16 @@ def read_arrays(path: Path, *names: str) -> list[Array]:
 def array_names(path: Path) -> list[str]:
     """The names of the arrays in an NPZ file."""
     try:
-        with np.load(_existing(path), allow_pickle=False) as archive:
+        with np.load(_archive(path), allow_pickle=False) as archive:
             return list(archive.files)
     except NOT_AN_ARCHIVE as error:
         raise RunError(f"`{path}` is not an NPZ file", "write it with `numpy.savez`") from error
+
+
+def _archive(path: Path) -> Path:
+    if not zipfile.is_zipfile(_existing(path)):
+        raise RunError(f"`{path}` is not an NPZ file", "write it with `numpy.savez`")
+    return path
 
 
 def _existing(path: Path) -> Path:

@@ -90,6 +90,7 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
                 state.seconds += time.perf_counter() - began
                 if len(run.kept) >= FLUSH:
                     run.sum_up()
+                job.progress.step(state, total)
                 if state.position < count and state.step < total:
                     run.save_if_due(stop)
 

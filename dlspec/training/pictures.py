@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -26,18 +27,30 @@ MOST_CLASSES_WRITTEN = 20
 """Classes up to which a confusion matrix writes its counts."""
 
 
-def curves(rows: Sequence[dict[str, Any]], file: Path, *, best_epoch: int | None = None) -> None:
-    """Loss, metrics and learning rate over the epochs, a panel each."""
+def curves(
+    rows: Sequence[dict[str, Any]],
+    file: Path,
+    *,
+    best_epoch: int | None = None,
+    levels: dict[str, float] | None = None,
+) -> None:
+    """Loss, metrics and learning rate over the epochs, a panel each; `levels` are what least squares reaches."""
     named = [key for key in rows[0] if key not in ("epoch", "step", "split", "seconds")]
     if len({row.get("learning_rate") for row in rows} - {None}) == 1:
         named.remove("learning_rate")
-    figure, panels = _panels(len(named), width=4.6, height=3.4, columns=min(len(named), 3))
+    figure, panels = _panels(
+        len(named), width=4.6, height=3.4, columns=2 if len(named) == 4 else min(len(named), 3)
+    )
     for axes, name in zip(panels, named, strict=True):
         for split, colour in SPLIT_COLOURS.items():
             points = [(row["epoch"], row[name]) for row in rows if row["split"] == split and name in row]
             if points:
                 marker = "o" if len(points) == 1 else ""
                 axes.plot(*zip(*points, strict=True), color=colour, label=split, linewidth=1.8, marker=marker)
+        if levels and name in levels:
+            axes.axhline(
+                levels[name], color=GREY, linewidth=1.2, linestyle=(0, (4, 3)), label="least squares"
+            )
         _decorate_curve(axes, name, rows, best_epoch)
     _save(figure, file)
 
@@ -107,43 +120,121 @@ def templates(weights: Tensor, shape: Sequence[int], names: Sequence[str], file:
     """The weights of a linear classifier as images, one a class: blue speaks for it, red against it."""
     images = weights.detach().float().cpu().view(len(weights), *shape).mean(1).numpy()
     limit = float(np.abs(images).max()) or 1.0
-    side = 1.5 if len(images) > 1 else 3.6
-    figure, panels = _panels(len(images), width=side, height=side + 0.2, columns=min(len(images), 5))
-    for axes, image, name in zip(panels, images, names, strict=True):
-        axes.imshow(image, cmap="RdBu", vmin=-limit, vmax=limit)
-        _bare(axes, name)
-    what = "what each class looks for" if len(images) > 1 else "what the score looks for"
-    figure.suptitle(f"{what}: blue counts for it, red against it", fontsize=10, color=INK)
-    _save(figure, file)
+    alone = len(images) == 1
+    what = "what the score looks for" if alone else "what each class looks for"
+    mosaic = Mosaic(
+        len(images),
+        min(len(images), 5),
+        side=3.4 if alone else 1.4,
+        above=0.28,
+        title=f"{what}: blue for it, red against it",
+    )
+    for place, (image, name) in enumerate(zip(images, names, strict=True)):
+        mosaic.show(place, image, name, cmap="RdBu", vmin=-limit, vmax=limit)
+    mosaic.save(file)
 
 
 def augmented(originals: Tensor, versions: Sequence[Tensor], labels: Sequence[str], file: Path) -> None:
     """A row for each sample: as it is, then as it was seen in successive epochs."""
     columns = 1 + len(versions)
-    figure, panels = _panels(len(originals) * columns, width=1.1, height=1.15, columns=columns)
+    mosaic = Mosaic(
+        len(originals) * columns, columns, side=1.0, above=0.08, title="", first_above=0.3, left=0.35
+    )
     for row, label in enumerate(labels):
         for column, images in enumerate((originals, *versions)):
-            axes = panels[row * columns + column]
-            _show(axes, images[row])
-            _bare(axes, "as it is" if row == column == 0 else f"epoch {column}" if row == 0 else "")
-        panels[row * columns].set_ylabel(label, rotation=0, ha="right", va="center", color=INK)
-    _save(figure, file)
+            said = "" if row else f"epoch {column}" if column else "as it is"
+            mosaic.show(row * columns + column, *_pixels(images[row], said))
+        mosaic.beside(row * columns, label)
+    mosaic.save(file)
 
 
 def predictions(
     images: Tensor, predicted: Sequence[str], true: Sequence[str], sure: Sequence[float] | None, file: Path
 ) -> None:
     """Samples with what they were taken for; the wrong ones in red, with what they are."""
-    figure, panels = _panels(len(images), width=1.25, height=1.5, columns=min(len(images), 8))
-    for place, axes in enumerate(panels):
+    mosaic = Mosaic(len(images), min(len(images), 8), side=1.15, above=0.42)
+    for place, image in enumerate(images):
         wrong = predicted[place] != true[place]
         share = f" {sure[place]:.0%}" if sure is not None else ""
-        _show(axes, images[place])
-        _bare(axes, f"{predicted[place]}{share}" + (f"\nis {true[place]}" if wrong else ""))
-        axes.title.set_color(RED if wrong else INK)
-        for spine in axes.spines.values():
-            spine.set(visible=wrong, color=RED, linewidth=2)
-    _save(figure, file)
+        said = f"{predicted[place]}{share}" + (f"\nis {true[place]}" if wrong else "")
+        mosaic.show(place, *_pixels(image, said), colour=RED if wrong else INK, framed=wrong)
+    mosaic.save(file)
+
+
+class Mosaic:
+    """Images in rows on one plain sheet, each with words above it; sizes are in inches.
+
+    One pair of axes for all of them: an axes of its own for each image takes ten times as long to draw.
+    """
+
+    gap = 0.1
+
+    def __init__(
+        self,
+        count: int,
+        columns: int,
+        *,
+        side: float,
+        above: float,
+        title: str = "",
+        first_above: float = 0.0,
+        left: float = 0.0,
+    ) -> None:
+        self.columns, self.side, self.above = columns, side, above
+        self.left, self.top = left + self.gap, max(first_above, above) - above + (0.35 if title else 0.05)
+        rows = -(-count // columns)
+        width = self.left + columns * (side + self.gap)
+        height = self.top + rows * (side + above) + self.gap
+        self.figure = Figure(figsize=(width, height), facecolor="white")
+        self.axes = self.figure.add_axes((0, 0, 1, 1))
+        self.axes.set_axis_off()
+        self.axes.set(xlim=(0, width), ylim=(height, 0))
+        if title:
+            self.axes.text(self.gap, 0.2, title, fontsize=10, color=INK, va="center")
+
+    def show(
+        self,
+        place: int,
+        image: NDArray[np.float32],
+        words: str,
+        *,
+        colour: str = INK,
+        framed: bool = False,
+        **look: Any,
+    ) -> None:
+        """An image (H, W) or (H, W, 3) at a place, centred in its square."""
+        x, y = self._corner(place)
+        height, width = image.shape[:2]
+        wide, tall = (self.side * size / max(height, width) for size in (width, height))
+        x, y = x + (self.side - wide) / 2, y + (self.side - tall) / 2
+        self.axes.imshow(image, extent=(x, x + wide, y + tall, y), aspect="auto", **look)
+        self.axes.text(x + wide / 2, y - 0.05, words, ha="center", va="bottom", fontsize=9, color=colour)
+        if framed:
+            self.axes.add_patch(Rectangle((x, y), wide, tall, fill=False, edgecolor=colour, linewidth=2))
+
+    def beside(self, place: int, words: str) -> None:
+        """Words to the left of a place."""
+        x, y = self._corner(place)
+        self.axes.text(x - self.gap, y + self.side / 2, words, ha="right", va="center", fontsize=9, color=INK)
+
+    def _corner(self, place: int) -> tuple[float, float]:
+        row, column = divmod(place, self.columns)
+        return self.left + column * (self.side + self.gap), self.top + row * (
+            self.side + self.above
+        ) + self.above
+
+    def save(self, file: Path) -> None:
+        self.axes.set(xlim=(0, self.figure.get_figwidth()), ylim=(self.figure.get_figheight(), 0))
+        _save(self.figure, file)
+
+
+def _pixels(image: Tensor, words: str) -> tuple[NDArray[np.float32], str]:
+    """An image (C, H, W) in 0..1 as colours, ink dark on white where it has one channel."""
+    values = image.detach().float().clamp(0, 1).cpu()
+    values = (
+        values.permute(1, 2, 0) if len(values) == 3 else (1 - values.mean(0))[..., None].expand(-1, -1, 3)
+    )
+    return values.numpy(), words
 
 
 def predicted_numbers(predicted: Tensor, true: Tensor, name: str, file: Path, *, r2: float | None) -> None:
@@ -194,22 +285,6 @@ def _panels(
         for label in (axes.xaxis.label, axes.yaxis.label):
             label.set(color="#334155", size=9)
     return figure, grid[:count]
-
-
-def _show(axes: Axes, image: Tensor) -> None:
-    """An image (C, H, W) in 0..1, grey or coloured."""
-    pixels = image.detach().float().clamp(0, 1).cpu().permute(1, 2, 0).numpy()
-    if pixels.shape[2] == 3:
-        axes.imshow(pixels)
-    else:
-        axes.imshow(pixels[..., 0], cmap="gray_r", vmin=0, vmax=1)
-
-
-def _bare(axes: Axes, title: str) -> None:
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_visible(False)
-    axes.set_title(title, fontsize=9, color=INK)
 
 
 def _save(figure: Figure, file: Path) -> None:

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
     from dlspec.training.job import State
 
+PERIOD = 0.2
+"""Seconds between two looks of a live line."""
+
+ROOMY = 110
+"""Columns of a terminal from which on the rate is shown too."""
+
 LINES = 10
 """About how many lines a run without a terminal prints."""
 
@@ -28,8 +34,11 @@ class Progress:
     ) -> None:
         return None
 
+    def step(self, state: State, total: int) -> None:
+        """Called after every step, so it must cost nothing."""
+
     def epoch(self, state: State, total: int, scores: dict[str, float]) -> None:
-        return None
+        """Called after every evaluation."""
 
 
 class Lines(Progress):
@@ -41,7 +50,7 @@ class Lines(Progress):
 
     def epoch(self, state: State, total: int, scores: dict[str, float]) -> None:
         share = state.step / total
-        if share >= self.next or state.stopped:
+        if share >= self.next or state.stopped or state.step >= total:
             self.next = share + 1 / LINES
             text = f"epoch {state.epoch:>4}  step {state.step:>6,}/{total:,}  {summary(scores)}"
             print(text, file=self.stream, flush=True)
@@ -52,23 +61,24 @@ class Live(Progress):
 
     def __init__(self, stream: TextIO) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
 
+        console = Console(file=stream)
+        rate = [TextColumn("{task.fields[rate]}")] if console.width >= ROOMY else []
         self.bar: Any = RichProgress(
             TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
+            BarColumn(bar_width=40 if console.width >= ROOMY else 10),
+            TaskProgressColumn(),
+            *rate,
+            TimeRemainingColumn(compact=True),
             TextColumn("{task.fields[scores]}"),
-            console=Console(file=stream),
+            console=console,
         )
-        self.task: Any = None
-        self.began, self.first_step = 0.0, 0
+        self.task = self.bar.add_task("", total=None, epoch=0, rate="", scores="")
+        self.shown = 0.0
 
     def __enter__(self) -> Progress:
-        self.began = time.monotonic()
         self.bar.start()
         return self
 
@@ -77,17 +87,18 @@ class Live(Progress):
     ) -> None:
         self.bar.stop()
 
+    def step(self, state: State, total: int) -> None:
+        now = time.monotonic()
+        if now - self.shown >= PERIOD:
+            self.shown = now
+            self._update(state, total, epoch=state.epoch + 1)
+
     def epoch(self, state: State, total: int, scores: dict[str, float]) -> None:
-        if self.task is None:
-            self.task = self.bar.add_task("", total=total, epoch=0, rate="", scores="")
-        rate = state.step / state.seconds if state.seconds else 0.0
-        self.bar.update(
-            self.task,
-            completed=state.step,
-            epoch=state.epoch,
-            rate=f"{rate:,.0f} steps/s",
-            scores=summary(scores),
-        )
+        self._update(state, total, epoch=state.epoch, scores=summary(scores))
+
+    def _update(self, state: State, total: int, **words: Any) -> None:
+        rate = f"{state.step / state.seconds:,.0f} steps/s" if state.seconds else ""
+        self.bar.update(self.task, total=total, completed=state.step, rate=rate, **words)
 
 
 def summary(scores: dict[str, float]) -> str:

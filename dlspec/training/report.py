@@ -88,10 +88,10 @@ def report(
     *,
     parameters: int,
     resumed: bool,
-    notes: list[str],
+    pictures: bool = True,
 ) -> Report:
     """Judge the chosen weights, read the test split, write `report.json` and the pictures."""
-    chosen, more = checkpoints.chosen()
+    chosen, notes = checkpoints.chosen()
     setting.module.load_state_dict(chosen.weights)
     val = judge(setting, setting.prepared(setting.splits.val)) if len(setting.splits.val) else None
     held_out = setting.splits.test
@@ -123,8 +123,9 @@ def report(
     if compared is not None:
         data["closed_form"] = compared[1] | compared[0].as_data()
     write_whole(out / "report.json", json.dumps(data, indent=2) + "\n")
-    _draw(setting, state, out, test, val, samples, compared[0] if compared else None)
-    return Report(out, data, listed(out), notes + more)
+    if pictures:
+        _draw(setting, state, out, test, val, samples, compared)
+    return Report(out, data, listed(out), notes)
 
 
 def read_report(out: Path) -> Report:
@@ -178,7 +179,7 @@ def _draw(
     test: Judgement | None,
     val: Judgement | None,
     samples: Samples | None,
-    comparison: closed_form.Comparison | None,
+    compared: tuple[closed_form.Comparison, dict[str, Any]] | None,
 ) -> None:
     from dlspec.training import gallery, pictures
     from dlspec.training.record import read_rows
@@ -186,14 +187,15 @@ def _draw(
     rows = read_rows(out / "metrics.jsonl")
     if rows:
         best = state.best_epoch if state.best is not None and setting.plan.keep.best_by else None
-        pictures.curves(rows, out / "curves.png", best_epoch=best)
+        levels = compared[1]["scores"]["least_squares"]["train"] if compared else None
+        pictures.curves(rows, out / "curves.png", best_epoch=best, levels=levels)
     confusion = _confusion(setting, test, val) if setting.classes else None
     if confusion is not None:
         pictures.confusion_matrix(
             confusion["counts"], confusion["classes"], out / "confusion_matrix.png", split=confusion["split"]
         )
-    if comparison is not None:
-        pictures.coefficients(comparison, out / "coefficients.png")
+    if compared is not None:
+        pictures.coefficients(compared[0], out / "coefficients.png")
     if test is not None and samples is not None:
         gallery.draw_predictions(setting, samples, test, out / "predictions.png")
     with torch.no_grad():

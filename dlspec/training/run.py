@@ -48,6 +48,7 @@ def train(
     resume: bool = False,
     parameters: int = 0,
     quiet: bool = False,
+    pictures: bool = True,
 ) -> Report:
     """Run the plan and write the run folder; gives the report, whose `files` names what was written.
 
@@ -69,10 +70,26 @@ def train(
     recorder = Recorder(out, tensorboard=plan.log.tensorboard, from_step=started.step)
     try:
         state = fit(job(setting, checkpoints, recorder, progress(quiet=quiet)), found)
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        raise _out_of_memory(error, plan) from error
     finally:
         recorder.close()
     count = parameters or sum(parameter.numel() for parameter in setting.module.parameters())
-    return report(setting, checkpoints, state, out, parameters=count, resumed=found is not None, notes=notes)
+    made = report(
+        setting, checkpoints, state, out, parameters=count, resumed=found is not None, pictures=pictures
+    )
+    made.notes = notes + made.notes
+    return made
+
+
+def _out_of_memory(error: Exception, plan: ResolvedPlan) -> Exception:
+    """What to lower where memory ran out; any other error is our own and stays as it is."""
+    said = str(error)
+    if isinstance(error, RuntimeError) and "memory" not in said:
+        return error
+    size = plan.batch_size if plan.batch_size == "full" else f"now {plan.batch_size}"
+    hint = f"lower `batch_size` ({size})" + (" or `resize`" if plan.data.resize else "")
+    return RunError(f"the {plan.device if plan.device != 'auto' else 'machine'} ran out of memory", hint)
 
 
 def set_up(module: nn.Module | None, plan: ResolvedPlan, out: Path) -> Setting:
@@ -156,7 +173,10 @@ def _refuse_other_plan(before: ResolvedPlan, plan: ResolvedPlan, out: Path) -> N
 
 
 def _differences(old: Any, new: Any, skipped: tuple[str, ...] = (), path: str = "") -> Any:
-    if isinstance(old, dict) and isinstance(new, dict) and old.get("op") == new.get("op"):
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for place, (one, other) in enumerate(zip(old, new, strict=True)):
+            yield from _differences(one, other, (), f"{path}[{place}]")
+    elif isinstance(old, dict) and isinstance(new, dict) and old.get("op") == new.get("op"):
         for key in dict.fromkeys((*old, *new)):
             if key not in skipped:
                 yield from _differences(old.get(key), new.get(key), (), f"{path}.{key}".lstrip("."))

@@ -65,8 +65,10 @@ def plan_of(base: dict[str, str] = DIGITS, folder: Path | str = "", /, **changed
     return plan
 
 
-def run(plan: ResolvedPlan, out: Path, source: str = CNN, *, resume: bool = False) -> Report:
-    return train(None, plan, out, files={"model.py": source}, resume=resume, quiet=True)
+def run(
+    plan: ResolvedPlan, out: Path, source: str = CNN, *, resume: bool = False, pictures: bool = False
+) -> Report:
+    return train(None, plan, out, files={"model.py": source}, resume=resume, quiet=True, pictures=pictures)
 
 
 def final_weights(out: Path) -> dict[str, torch.Tensor]:

@@ -108,7 +108,7 @@ def test_a_resumed_run_follows_its_plan(tmp_path: Path) -> None:
         run(
             plan_of(epochs="2", optimizer="sgd(lr=0.2, momentum=0.9)"), tmp_path / "run", SOFTMAX, resume=True
         )
-    with pytest.raises(RunError, match=r"`loss\[0\].loss` was \"cross_entropy\", is \"multi_margin\""):
+    with pytest.raises(RunError, match=r"`loss\[0\].loss` was .cross_entropy., is .multi_margin."):
         run(plan_of(epochs="2", loss="multi_margin"), tmp_path / "run", SOFTMAX, resume=True)
 
 
@@ -186,11 +186,14 @@ def test_predictions_for_pictures_of_any_size(softmax: Path, tmp_path: Path) -> 
     folder.mkdir()
     for number in range(4):
         ink = (bunch.images[number] / 16 * 255).astype(np.uint8)
-        Image.fromarray(ink).resize((40, 40)).convert("RGB" if number % 2 else "L").save(
-            folder / f"{number}.png"
-        )
+        Image.fromarray(ink).resize((40, 40), Image.Resampling.NEAREST).convert(
+            "RGB" if number % 2 else "L"
+        ).save(folder / f"{number}.png")
     written = predict(softmax, [folder], tmp_path / "out.json")
-    assert [row["label"] for row in json.loads((tmp_path / "out.json").read_text())] == ["0", "1", "2", "3"]
+    labels = [row["label"] for row in json.loads((tmp_path / "out.json").read_text())]
+    assert (
+        labels == load_run(softmax).predict(torch.from_numpy(bunch.images[:4] / 16).float()[:, None]).labels
+    )
     assert written.notes == []
     assert str(written) == f"4 predictions written to {tmp_path / 'out.json'}"
 
@@ -277,7 +280,7 @@ def test_tensorboard_gets_every_curve(tmp_path: Path) -> None:
 
 def test_pictures_are_the_same_bytes_for_the_same_run(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        run(plan_of(epochs="2", augment="[rotate(10)]"), tmp_path / name, SOFTMAX)
+        run(plan_of(epochs="2", augment="[rotate(10)]"), tmp_path / name, SOFTMAX, pictures=True)
     pictures = sorted(path.name for path in (tmp_path / "one").glob("*.png"))
     assert pictures == [
         "augmentation.png",
@@ -297,8 +300,8 @@ from tests.training.runs import *
 plan = plan_of(epochs="400", data="{ source = digits }", keep="{ every_seconds = 0.05 }", augment="[rotate(10)]")
 print("ready", flush=True)
 try:
-    run(plan, Path(sys.argv[1]), CNN, resume="resume" in sys.argv)
-except RunError if False else Exception as error:
+    run(plan, Path(sys.argv[1]))
+except Exception as error:
     print(type(error).__name__, error, flush=True)
     sys.exit(130)
 """

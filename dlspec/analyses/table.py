@@ -1,0 +1,313 @@
+"""The summary as a table: layers nested by block, equal copies folded, totals and open sizes in words."""
+
+from __future__ import annotations
+
+from dlspec.analyses.memory import Largest
+from dlspec.analyses.words import (
+    bytes_words,
+    copies_words,
+    count_words,
+    is_rounded,
+    listed,
+    multiples,
+    operator_words,
+    part_words,
+    requirements_words,
+    shape_words,
+)
+from dlspec.diagnostics.render.display import shown
+from dlspec.diagnostics.render.display import width as cells
+from dlspec.diagnostics.render.ink import Ink
+from dlspec.graph import Application, Node
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from dlspec.analyses.summary import Summary
+    from dlspec.sizes import Dim
+
+    Step = Node | Application
+    Columns = tuple[str, str, str, str, str, str]
+
+HEADER = ("layer", "operator", "output", "parameters", "MACs", "field")
+WISHED = (16, 26, 14)
+"""What layer, operator and output are left, as long as that is enough for the table to fit."""
+LEAST = (8, 8, 8)
+GAP = "  "
+
+
+class _Row:
+    """A line of the table."""
+
+    __slots__ = ("columns", "guide", "style")
+
+    def __init__(self, guide: str, columns: Columns, style: str = "") -> None:
+        self.guide = guide
+        self.columns = columns
+        self.style = style
+
+
+def table(summary: Summary, *, width: int = 100, colour: bool = False) -> str:
+    """The whole report, in at most `width` columns of a terminal."""
+    ink = Ink(colour)
+    rows = _Rows(summary).rows
+    widths = _widths([HEADER, *(_with_guide(row) for row in rows)], width)
+    rule = ink("dim", "─" * (sum(widths) + len(GAP) * (len(widths) - 1)))
+    lines = [*_title(summary, width, ink), "", ink("bold", _line("", HEADER, widths, Ink(False))), rule]
+    lines += [_line(row.guide, row.columns, widths, ink, row.style) for row in rows]
+    lines += [rule, *_totals(summary, ink), *_notes(summary, rows, width, ink)]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+# Rows
+
+
+class _Rows:
+    """Collects the rows of a graph."""
+
+    def __init__(self, summary: Summary) -> None:
+        self.summary = summary
+        self.parts = multiples(summary.graph)
+        self.rows: list[_Row] = []
+        self._kinds: dict[Any, int] = {}
+        self._of: dict[Step, int] = {}
+        self._shapes: dict[tuple[Dim, ...], str] = {}
+        for run in self._runs(summary.graph.root.steps):
+            self._add_run(run, "", "")
+
+    def _add(self, steps: list[Step], guide: str) -> None:
+        """The steps of a part, each on its branch of the tree."""
+        runs = self._runs(steps)
+        for run in runs:
+            is_last = run is runs[-1]
+            self._add_run(run, guide + ("└ " if is_last else "├ "), guide + ("  " if is_last else "│ "))
+
+    def _runs(self, steps: list[Step]) -> list[list[Step]]:
+        """Equal steps that follow each other, together."""
+        runs: list[list[Step]] = []
+        for step in steps:
+            if runs and self._kind(runs[-1][0]) == self._kind(step):
+                runs[-1].append(step)
+            else:
+                runs.append([step])
+        return runs
+
+    def _kind(self, step: Step) -> int:
+        """A number that equal steps share: same operators on the same shapes, all the way down."""
+        known = self._of.get(step)
+        if known is None:
+            if isinstance(step, Node):
+                share = self.summary.cost.nodes[step]
+                shapes = tuple(tensor.shape for tensor in (*step.inputs, *step.outputs))
+                key: Any = (operator_words(step.op), shapes, share.parameters, share.trainable)
+            else:
+                key = (step.kind, id(step.definition), *map(self._kind, step.steps))
+            known = self._of[step] = self._kinds.setdefault(key, len(self._kinds))
+        return known
+
+    def _add_run(self, run: list[Step], here: str, below: str) -> None:
+        first, last = run[0], run[-1]
+        name = first.name if len(run) == 1 else copies_words(first.name, last.name)
+        if isinstance(first, Node):
+            self.rows.append(_Row(here, self._node(first, name, len(run))))
+            return
+        words = part_words(first)
+        words = f"{len(run)} × {words or first.kind}" if len(run) > 1 else words
+        parameters = sum(self.summary.cost.parts[step].parameters for step in run)  # type: ignore[index]
+        macs = _total(self.summary.cost.parts[step].macs for step in run)  # type: ignore[index]
+        end = _end(last)
+        shape, field = ("", "") if end is None else (self._shape(end), self._field(end))
+        columns = (name, words, shape, _number(parameters), _number(macs), field)
+        self.rows.append(_Row(here, columns, "bold"))
+        self._add(first.steps, below)  # type: ignore[union-attr]
+
+    def _node(self, node: Node, name: str, count: int) -> Columns:
+        share = self.summary.cost.nodes[node]
+        words = operator_words(node.op)
+        if node.module is not None and node.module.frozen and node.module.weights:
+            words = f"frozen {words}"
+        again = node.module is not None and node.module.weights and not share.parameters
+        parameters = "shared" if again else _number(share.parameters * count)
+        macs = _number(share.macs * count)
+        words = f"{count} × {words}" if count > 1 else words
+        if node.name.rstrip("_0123456789") == words.rstrip("_0123456789"):
+            words = ""  # an unlabelled step is called by its operator
+        return name, words, self._shape(node), parameters, macs, self._field(node)
+
+    def _shape(self, node: Node) -> str:
+        shapes = [self._shape_words(tensor.shape) for tensor in node.outputs]
+        if len(shapes) > 1 and len(set(shapes)) == 1:
+            return f"{len(shapes)} × {shapes[0]}"
+        return ", ".join(shapes)
+
+    def _shape_words(self, shape: tuple[Dim, ...]) -> str:
+        words = self._shapes.get(shape)
+        if words is None:
+            words = self._shapes[shape] = shape_words(shape, self.parts) or "one number"
+        return words
+
+    def _field(self, node: Node) -> str:
+        field = self.summary.fields.of(node)
+        return "" if field is None or not node.inputs else str(field)
+
+
+def _end(part: Application) -> Node | None:
+    """The node whose output a part gives, where it gives one."""
+    result = part.result
+    return getattr(result, "node", None)
+
+
+def _total(counts: Any) -> Dim:
+    total: Dim = 0
+    for count in counts:
+        total = total + count
+    return total
+
+
+def _number(count: Dim) -> str:
+    return "" if count.__class__ is int and not count else count_words(count)
+
+
+# Columns
+
+
+def _with_guide(row: _Row) -> Columns:
+    return (row.guide + row.columns[0], *row.columns[1:])
+
+
+def _widths(rows: list[Columns], width: int) -> list[int]:
+    """As wide as the longest text of each column; where that is too much, the longest columns give way."""
+    widths = [max(_cells(row[index]) for row in rows) for index in range(len(HEADER))]
+    room = max(width, 60) - len(GAP) * (len(widths) - 1)
+    # Numbers are never cut: layer, operator and output give way, the one with most to spare first.
+    for least in (WISHED, LEAST):
+        while sum(widths) > room:
+            index = max((0, 1, 2), key=lambda column: widths[column] - least[column])
+            if widths[index] <= least[index]:
+                break
+            widths[index] -= 1
+    return widths
+
+
+def _line(guide: str, columns: Columns, widths: list[int], ink: Ink, style: str = "") -> str:
+    name = _cut(columns[0], widths[0] - _cells(guide))
+    first = ink("dim", guide) + ink(style, name) + " " * (widths[0] - _cells(guide) - _cells(name))
+    texts = [first]
+    for index, text in enumerate(columns[1:], 1):
+        part = _cut(text, widths[index])
+        blank = " " * (widths[index] - _cells(part))
+        part = ink("dim" if index == 1 and style != "bold" else style, part)
+        texts.append(part + blank if index < 3 else blank + part)
+    return GAP.join(texts)
+
+
+def _cells(text: str) -> int:
+    return len(text) if text.isascii() else sum(map(cells, text))
+
+
+def _cut(text: str, room: int) -> str:
+    """The text, its end or the last arguments of a call replaced by `…` where it does not fit."""
+    text = shown(text)
+    if _cells(text) <= room:
+        return text
+    call, comma, _ = text.rpartition(", ")
+    while comma and text.endswith(")") and _cells(call) > room - 4:
+        call, comma, _ = call.rpartition(", ")
+    if comma and text.endswith(")"):
+        return f"{call}, …)"
+    while text and _cells(text) > room - 1:
+        text = text[:-1]
+    return text.rstrip(" ,") + "…" if room > 0 else ""
+
+
+# Above and below the table
+
+
+def _title(summary: Summary, width: int, ink: Ink) -> list[str]:
+    graph, parts = summary.graph, multiples(summary.graph)
+    ends = [
+        [f"{name}: {tensor.dtype} {shape_words(tensor.shape, parts)}".rstrip() for name, tensor in tensors.items()]
+        for tensors in (graph.inputs, graph.outputs)
+    ]
+    text = f"{', '.join(ends[0])} → {', '.join(ends[1])}"
+    if _cells(graph.name) + 3 + _cells(text) <= width:
+        return [f"{ink('bold', graph.name)}   {shown(text)}"]
+    lines = [ink("bold", graph.name)]
+    for title, texts in zip(("takes", "gives"), ends):
+        lines += [f"  {title if not index else '':5}  {_cut(line, width - 9)}" for index, line in enumerate(texts)]
+    return lines
+
+
+def _totals(summary: Summary, ink: Ink) -> list[str]:
+    cost, memory = summary.cost, summary.memory
+    trained = cost.trainable_parameters
+    kept = "" if trained == cost.parameters else f", {trained:,} of them trained"
+    lines = [("parameters", f"{cost.parameters:,}{kept}")]
+    if cost.buffers:
+        lines.append(("buffers", f"{cost.buffers:,} numbers"))
+    lines += [
+        ("weights", bytes_words(cost.weight_bytes)),
+        ("MACs", _number(cost.macs) or "0"),
+        ("kept for backward", bytes_words(memory.activation_bytes)),
+        ("peak in inference", f"{bytes_words(_first(memory.peak_bytes))}{_reached(summary)}"),
+    ]
+    return [f"{ink('bold', f'{title:18}')} {text}" for title, text in lines]
+
+
+def _first(size: Dim | Largest) -> Dim:
+    return size.sizes[0] if isinstance(size, Largest) else size
+
+
+def _reached(summary: Summary) -> str:
+    node = summary.memory.peak_node
+    return "" if node is None or node.op.family == "input" else f" beside the weights, at `{node.path}`"
+
+
+def _notes(summary: Summary, rows: list[_Row], width: int, ink: Ink) -> list[str]:
+    """What must hold of the open sizes, and how to read what is rounded or folded."""
+    graph = summary.graph
+    names = sorted(
+        {name for tensor in graph.inputs.values() for size in tensor.shape if not isinstance(size, int) for name in size.symbols},
+        key=lambda name: (name != "N", name),
+    )  # fmt: skip
+    remarks = []
+    if graph.requires:
+        remarks.append(("requires", "; ".join(requirements_words(graph.requires))))
+    elif names:
+        remarks.append(("requires", f"nothing: it runs for every {listed(names)}"))
+    if is_rounded(summary.cost.macs) or is_rounded(summary.memory.activation_bytes):
+        remarks.append(("open sizes", _advice(summary)))
+    if any(" × " in row.columns[1] and row.style for row in rows):
+        remarks.append(("n ×", "equal copies: the row has their sum, the rows under it are of one"))
+    if any(row.columns[5].startswith("≤") for row in rows):
+        remarks.append(("≤", "no unit sees more; after a map is resized, some see less"))
+    lines = []
+    for title, text in remarks:
+        first, *others = _wrapped(text, width - 19)
+        lines.append(f"{ink('bold', f'{title:18}')} {first}")
+        lines += [" " * 19 + line for line in others]
+    return lines
+
+
+def _advice(summary: Summary) -> str:
+    name, tensor = next(iter(summary.graph.inputs.items()))
+    example = "x".join(str(size if isinstance(size, int) else _example(axis)) for axis, size in enumerate(tensor.shape))
+    return (
+        f"counts are leading terms, for large sizes; `--input {name}={example}` gives numbers, `--json` exact expressions"
+    )
+
+
+def _example(axis: int) -> int:
+    return 1 if axis == 0 else 224
+
+
+def _wrapped(text: str, room: int) -> list[str]:
+    """The words of a text in lines of at most `room` columns."""
+    lines = [""]
+    for word in text.split(" "):
+        if lines[-1] and _cells(lines[-1]) + 1 + _cells(word) > room:
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
+    return lines

@@ -1,0 +1,194 @@
+"""What a class holds: the text of each module, and the tree of attributes that they hang on."""
+
+from __future__ import annotations
+
+from dlspec.lowering.emitter import split
+from dlspec.lowering.expressions import Constant, Expression, Formal, python_literal
+from dlspec.lowering.leaves import write_leaf
+from dlspec.lowering.names import camel, fresh
+from dlspec.ops.text import imports, unqualified
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from dlspec.graph import Node
+    from dlspec.lowering.units import Line, Unit
+
+    Bound = dict[Formal, Expression]
+    """What formals of an inlined sequence are, in terms of the class it is written in."""
+
+
+class Wrapper:
+    """A small class for an operator that torch has only as a function, where the spec gives it a name."""
+
+    __slots__ = ("name", "node", "words")
+
+    def __init__(self, name: str, node: Node, words: list[str]) -> None:
+        self.name = name
+        self.node = node
+        self.words = words
+        """Fields that are arguments of the class."""
+
+
+class Texts:
+    """Writes the constructors of modules; keeps what they need around them."""
+
+    def __init__(self, taken: dict[str, None]) -> None:
+        self.taken = taken
+        """Names at the top of the file."""
+        self.imports: dict[str, None] = {}
+        self.wrappers: dict[tuple[Any, ...], Wrapper] = {}
+
+    def use(self, text: str) -> str:
+        """The text as it reads under its imports, which are kept."""
+        for line in imports(text):
+            self.imports[line] = None
+        return unqualified(text)
+
+    def module(self, line: Line, bound: Bound) -> str:
+        """The constructor of what a line runs."""
+        if line.unit is not None:
+            return self._unit(line, line.unit, bound)
+        node = line.sample.node
+        assert node is not None
+        words = {word: text for word, e in line.words.items() if (text := varying(e, bound)) is not None}
+        match node.op.family:
+            case "parameter":
+                return self.learned(node, words)
+            case "foreign":
+                return self._foreign(node, words)
+        return self.use(write_leaf(node, words, None)) or self._wrapped(node, line.pattern, words)
+
+    def _unit(self, line: Line, unit: Unit, bound: Bound) -> str:
+        given = {formal: argument(line, formal).replaced(_by(bound)) for formal in unit.used if formal in line.arguments}
+        if is_inline(unit):
+            return self.sequence(unit, given)
+        texts = []
+        for formal in ordered(unit):
+            text = given[formal].text(_name)
+            if formal.default is None:
+                texts.append(text)
+            elif not formal.default.same(given[formal]):
+                texts.append(f"{formal.name}={text}")
+        return f"{unit.name}({', '.join(texts)})"
+
+    def sequence(self, unit: Unit, bound: Bound) -> str:
+        """`nn.Sequential(…)`; with names where the steps have some."""
+        self.imports["from torch import nn"] = None
+        return f"nn.Sequential({self.items(unit, bound)})"
+
+    def items(self, unit: Unit, bound: Bound) -> str:
+        """What stands between the brackets of a sequence."""
+        names = [step_name(line) for line in unit.lines]
+        repeated = any(line.count is not None for line in unit.lines)
+        if repeated or names == [str(index) for index in range(len(names))]:
+            return ", ".join(_folded(self._repeated(unit, bound)))
+        self.imports["from collections import OrderedDict"] = None
+        pairs = (f"({python_literal(name)}, {self.module(line, bound)})" for name, line in zip(names, unit.lines))
+        return f"OrderedDict([{', '.join(pairs)}])"
+
+    def _repeated(self, unit: Unit, bound: Bound) -> Iterator[tuple[str, str | int]]:
+        """Each item, with how often it stands: a number, or an expression."""
+        for line in unit.lines:
+            count = None if line.count is None else line.count.replaced(_by(bound))
+            often = 1 if count is None else count.given if isinstance(count, Constant) else count.text(_name)
+            yield self.module(line, bound), often
+
+    def learned(self, node: Node, words: dict[str, str]) -> str:
+        """The tensor that a parameter or buffer begins as."""
+        self.imports["import torch"] = None
+        op: Any = node.op
+        shape = ", ".join(words.get(f"shape.{index}", str(size)) for index, size in enumerate(op.shape))
+        name, _, rest = op.start.partition("(")
+        numbers = split(rest.rstrip(")"))
+        match name:
+            case "normal":
+                return f"torch.randn({shape})" + (f" * {numbers[0]}" if numbers else "")
+            case "trunc_normal":
+                self.imports["from torch import nn"] = None
+                std = f", std={numbers[0]}" if numbers else ""
+                return f"nn.init.trunc_normal_(torch.empty({shape}){std})"
+            case "uniform":
+                low, high = (["0.0", "1.0"] if not numbers else ["0.0", *numbers] if len(numbers) == 1 else numbers)[:2]
+                return f"torch.empty({shape}).uniform_({low}, {high})"
+        return f"torch.{name}({shape})"
+
+    def _foreign(self, node: Node, words: dict[str, str]) -> str:
+        package, _, name = node.op.path.partition(":")  # type: ignore[attr-defined]  # a foreign operator has one
+        given = [f"{key}={words.get(key, python_literal(value))}" for key, value in node.op.given.items()]
+        own = name if name not in self.taken else fresh(f"{camel(package)}{name}", self.taken)
+        self.imports[f"from {package} import {name}" + (f" as {own}" if own != name else "")] = None
+        return f"{own}({', '.join(given)})"
+
+    def _wrapped(self, node: Node, pattern: tuple[Any, ...], words: dict[str, str]) -> str:
+        written = write_leaf(node, {word: f"§{word}§" for word in words}, [f"§{i}§" for i in range(len(node.inputs))])
+        key = (node.op.name, written, tuple(words))
+        if key not in self.wrappers:
+            name = fresh(camel(node.op.name), self.taken)
+            self.taken[name] = None
+            self.wrappers[key] = Wrapper(name, node, list(words))
+        return f"{self.wrappers[key].name}({', '.join(words.values())})"
+
+
+def _folded(items: Iterator[tuple[str, str | int]]) -> Iterator[str]:
+    """Items with repeats: three and more of a kind become a comprehension."""
+    runs: list[tuple[str, str | int]] = []
+    for text, often in items:
+        if runs and runs[-1][0] == text and isinstance(often, int) and isinstance(before := runs[-1][1], int):
+            runs[-1] = (text, before + often)
+        else:
+            runs.append((text, often))
+    for text, often in runs:
+        if isinstance(often, int) and often < 3:
+            yield from [text] * often
+        else:
+            yield f"*({text} for _ in range({often}))"
+
+
+def argument(line: Line, formal: Formal) -> Expression:
+    """What a line gives for a formal of the unit that it uses."""
+    return formal.constant or line.arguments[formal]
+
+
+def _by(bound: Bound) -> Any:
+    return lambda formal: bound.get(formal) or formal.constant
+
+
+def varying(expression: Expression, bound: Bound) -> str | None:
+    """The text of an expression; None where it is a number that the operator writes itself."""
+    made = expression.replaced(_by(bound))
+    return None if isinstance(made, Constant) else made.text(_name)
+
+
+def _name(formal: Formal) -> str:
+    return formal.name
+
+
+def step_name(line: Line) -> str:
+    """The last part of the path of what a line runs, or would run as a module."""
+    step = line.sample
+    path = step.path if step.path is not None else step.node.path if step.node is not None else ""
+    return path.rpartition(".")[2].partition("#")[0]
+
+
+def is_inline(unit: Unit) -> bool:
+    """Whether a sequence is written where it is used, since it is used once."""
+    return unit.sequence and len(unit.calls) == 1 and unit.calls[0][1].count is None
+
+
+def ordered(unit: Unit) -> list[Formal]:
+    """The arguments of a unit: sizes of its inputs, then its parameters in the spec's order, those with a default last."""
+    params = [param.name for param in getattr(unit.sample.enclosing.definition, "params", ())]
+
+    def rank(formal: Formal) -> tuple[bool, int, int]:
+        match formal.key:
+            case ("axis", name, axis):
+                names = list(unit.sample.inputs)
+                return False, 0, names.index(name) * 8 + axis if name in names else axis
+            case ("parameter", name) if name in params:
+                return formal.default is not None, 1, params.index(name)
+        return formal.default is not None, 2, 0
+
+    return sorted((formal for formal in unit.used if formal.constant is None), key=rank)
