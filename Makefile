@@ -69,7 +69,7 @@ check: $(READY)  ## format, lint, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 format: $(READY)  ## format the code and repair what the linter can
 	$(BIN)/ruff format .

@@ -20,18 +20,36 @@ LONGEST_MASK = 4096
 
 
 class Drift:
-    """How far a bound may be off, after a map was resized.
+    """How a bound came about and how far it may be off, after a map was resized.
 
-    Units that are `k` apart see what is at most `grain * ceil((k * numerator + slack) / (denominator * grain))`
-    positions apart, and each lies at most `give` positions aside of where its reach says.
+    Of the span, `core` is what one unit of the map saw before it was resized, and the rest follows from `extent`, how
+    far apart the units lie that are looked at since: whole steps of `grain`, since units of the larger map share those
+    of the smaller one. What is seen lies at most `give` positions aside of where the reach says.
     """
 
-    __slots__ = ("give", "grain", "slack")
+    __slots__ = ("core", "extent", "give", "grain", "slack")
 
-    def __init__(self, grain: int, slack: int, give: int) -> None:
+    def __init__(self, core: int, extent: int, grain: int, slack: int, give: int) -> None:
+        self.core = core
+        self.extent = extent
+        """As a multiple of `1 / denominator` of the reach; so is `slack`, which is added before it is rounded up."""
         self.grain = grain
         self.slack = slack
         self.give = give
+
+    def further(self, extent: int) -> Drift:
+        """The same where the units that are looked at reach further."""
+        return Drift(self.core, self.extent + extent, self.grain, self.slack, self.give)
+
+    def span(self, denominator: int) -> int:
+        """The most positions that a unit may see."""
+        if not self.extent:
+            return self.core
+        return self.core + self.grain * -(-(self.extent + self.slack) // (denominator * self.grain))
+
+    def reduced(self, common: int) -> Drift:
+        """The same for a denominator divided by `common`."""
+        return Drift(self.core, -(-self.extent // common), self.grain, -(-self.slack // common), self.give)
 
 
 class Reach:
@@ -69,8 +87,9 @@ class Reach:
         """Which of the positions are seen, a bit each, the first lowest; None for all of them."""
         self.drift = drift
         """For a bound, how far it may be off."""
-        if drift is not None and common > 1:
-            self.drift = Drift(drift.grain, -(-drift.slack // common), drift.give)
+        if drift is not None:
+            self.drift = drift.reduced(common)
+            self.span = self.drift.span(self.denominator)
         self.is_misaligned = is_misaligned
         """Whether paths joined that disagree in centre or stride."""
         self.is_folded = is_folded
@@ -108,13 +127,6 @@ class Reach:
         half = (self.span - 1) * self.denominator
         return (middle - half) // below - give, -((-middle - half) // below) + give
 
-    def further(self, units: int) -> int:
-        """How far apart at most the views of two units lie."""
-        if self.drift is None or not units:
-            return units * self.numerator // self.denominator
-        grain = self.drift.grain
-        return -(-(units * self.numerator + self.drift.slack) // (self.denominator * grain)) * grain
-
     def moved(self, place: int | None, *, is_folded: bool) -> Reach:
         """The same view, moved along another axis of the tensor."""
         return Reach(
@@ -124,10 +136,12 @@ class Reach:
 
     def through(self, place: int | None, window: Window) -> Reach:
         """The view of what looks through a window at units with this view; `Window.then`, with the centre."""
+        extent = self.numerator * (window.span - 1)
         return Reach(
-            place, self.span + self.further(window.span - 1), self.numerator * window.step, self.denominator,
+            place, self.span + extent // self.denominator, self.numerator * window.step, self.denominator,
             self.twice_centre + self.numerator * (window.span - 1 - 2 * window.before),
-            mask=None if self.drift else self._mask(window), drift=self.drift, is_misaligned=self.is_misaligned,
+            mask=None if self.drift else self._mask(window),
+            drift=self.drift.further(extent) if self.drift else None, is_misaligned=self.is_misaligned,
         )  # fmt: skip
 
     def through_stretch(self, place: int | None, stretch: Stretch) -> Reach:
@@ -135,15 +149,16 @@ class Reach:
         over, under = stretch.numerator, stretch.denominator
         # What is seen lies at most a unit, and half of what one stride passes over, aside of the middle.
         aside = -(-self.numerator * (2 * under + over) // (2 * under * self.denominator))
-        if self.drift is None:
-            drift = Drift(self.numerator // self.denominator, 0, aside)
-        else:
-            slack = (under - 1) * self.numerator + self.drift.slack * under
-            drift = Drift(self.drift.grain, slack, self.drift.give + aside)
+        drift = self.drift or Drift(self.span, 0, self.numerator // self.denominator, 0, 0)
+        # One whole part of another, ((x//m) + b)//n, is one whole part, so nothing is rounded twice; else it may be.
+        is_nested = drift.grain * self.denominator % self.numerator == 0 and not drift.slack
+        slack = drift.slack * under + (0 if is_nested else (under - 1) * self.numerator)
+        slack += self.numerator * over if over > under else 0
+        extent = (drift.extent + self.numerator * (stretch.span - 1)) * under
         return Reach(
-            place, self.span + self.further(stretch.span - 1), self.numerator * over, self.denominator * under,
-            self.twice_centre * under + self.numerator * stretch.twice_centre, drift=drift,
-            is_misaligned=self.is_misaligned,
+            place, self.span, self.numerator * over, self.denominator * under,
+            self.twice_centre * under + self.numerator * stretch.twice_centre,
+            drift=Drift(drift.core, extent, drift.grain, slack, drift.give + aside), is_misaligned=self.is_misaligned,
         )  # fmt: skip
 
     def _mask(self, window: Window) -> int | None:
@@ -185,7 +200,8 @@ def joined(one: Reach, other: Reach, count: Dim) -> Reach | None:
         return None
     ends = [reach.ends(unit) for reach in (one, other) for unit in (0, count - 1)]
     first, last = min(low for low, _ in ends), max(high for _, high in ends)
-    return Reach(None, last - first + 1, 1, 1, first + last, drift=Drift(1, 0, 0), is_misaligned=True)
+    return Reach(None, last - first + 1, 1, 1, first + last, drift=Drift(last - first + 1, 0, 1, 0, 0),
+                 is_misaligned=True)  # fmt: skip
 
 
 def _hull(one: Reach, other: Reach) -> Reach:
@@ -203,7 +219,7 @@ def _hull(one: Reach, other: Reach) -> Reach:
     numerator, denominator = 2 * one.numerator * below // one.denominator, 2 * below
     if one.drift or other.drift:
         span, mask = span + sum(gives), None
-        drift = Drift(1, 2 * max(gives) * denominator, max(gives))
+        drift = Drift(span, 0, 1, 2 * max(gives) * denominator, max(gives))
     elif span <= LONGEST_MASK:
         mask = one.bits << (low - first) // (2 * below) | other.bits << (start - first) // (2 * below)
         mask = None if mask == (1 << span) - 1 else mask

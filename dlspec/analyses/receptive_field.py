@@ -210,7 +210,9 @@ def _sight(sight: Sight, spread: _Spread, shape: tuple[Dim, ...], length: Dim) -
         folded = sight.is_folded or place in spread.folds
         return sight if place == sight.place and folded == sight.is_folded else sight.moved(place, is_folded=folded)
     if sight.is_folded:
-        return WHOLE
+        # A shift along a folded axis, as by what stands before it, leaves stride and centre as before the fold.
+        is_shift = isinstance(much, Window) and much.span == much.step == 1
+        return sight.moved(place, is_folded=True) if is_shift else WHOLE
     return sight.through(place, much) if isinstance(much, Window) else sight.through_stretch(place, much)
 
 

@@ -51,37 +51,90 @@ class _Row:
 def table(summary: Summary, *, width: int = 100, colour: bool = False) -> str:
     """The whole report, in at most `width` columns of a terminal."""
     ink = Ink(colour)
-    rows = _Rows(summary).rows
+    rows = _Rows(summary, summary.graph.root.steps).rows
     widths = _widths([HEADER, *(_with_guide(row) for row in rows)], width)
     rule = ink("dim", "─" * (sum(widths) + len(GAP) * (len(widths) - 1)))
     lines = [*_title(summary, width, ink), "", ink("bold", _line("", HEADER, widths, Ink(False))), rule]
     lines += [_line(row.guide, row.columns, widths, ink, row.style) for row in rows]
     lines += [rule, *_totals(summary, ink), *_notes(summary, rows, width, ink)]
-    return "\n".join(line.rstrip() for line in lines)
+    return _joined(lines)
 
 
 # Rows
 
 
-class _Rows:
-    """Collects the rows of a graph."""
+def part_table(summary: Summary, part: Application, *, width: int = 100, colour: bool = False) -> str:
+    """The parts of a use of a block: what each of them takes of the whole, and what they give."""
+    ink = Ink(colour)
+    whole, own = summary.cost.total, summary.cost.parts[part]
+    rows = _Rows(summary, part.steps, depth=_opened(part)).rows
+    widths = _widths([HEADER, *(_with_guide(row) for row in rows)], width)
+    rule = ink("dim", "─" * (sum(widths) + len(GAP) * (len(widths) - 1)))
+    lines = _title(summary, width, ink) if part is summary.graph.root else _part_title(summary, part, ink)
+    lines += ["", ink("bold", _line("", HEADER, widths, Ink(False))), rule]
+    lines += [_line(row.guide, row.columns, widths, ink, row.style) for row in rows]
+    lines += [rule]
+    if part is summary.graph.root:
+        return _joined([*lines, *_totals(summary, ink), *_notes(summary, rows, width, ink)])
+    totals = (
+        ("parameters", f"{own.parameters:,}{_share(own.parameters, whole.parameters)}"),
+        ("MACs", f"{_number(own.macs) or '0'}{_share(own.macs, whole.macs)}"),
+    )
+    return _joined([*lines, *(f"{ink('bold', f'{title:18}')} {text}" for title, text in totals)])
 
-    def __init__(self, summary: Summary) -> None:
+
+def _joined(lines: list[str]) -> str:
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _opened(part: Application) -> int:
+    """How deep a part is opened: to its first level with more than one thing in it."""
+    depth = 1
+    while len(part.steps) == 1 and isinstance(part.steps[0], Application):
+        part, depth = part.steps[0], depth + 1
+    return depth
+
+
+def _part_title(summary: Summary, part: Application, ink: Ink) -> list[str]:
+    """The name and call of a part, what goes in and what comes out, and where it stands."""
+    words, parts = part_words(part), multiples(summary.graph)
+    inside = set(part.nodes())
+    taken = dict.fromkeys(t for node in part.nodes() for t in node.inputs if t.node not in inside and t.node.inputs)
+    taken = taken or dict.fromkeys(t for node in part.nodes() for t in node.inputs if t.node not in inside)
+    end = _end(part)
+    given = "" if end is None else f"  →  {shape_words(end.outputs[0].shape, parts)}"
+    place = f"{part.span.source.name}:{part.span.line}:{part.span.column}"
+    lines = [f"{ink('bold', part.path)}{f'   {words}' if words else ''}   {ink('dim', place)}"]
+    return [*lines, f"  {', '.join(shape_words(tensor.shape, parts) for tensor in taken)}{given}"]
+
+
+def _share(own: Dim, whole: Dim) -> str:
+    """What part of the whole network that is, where both are numbers."""
+    if not isinstance(own, int) or not isinstance(whole, int) or not own or not whole:
+        return ""
+    return f", {100 * own / whole:.3g} % of the network's"
+
+
+class _Rows:
+    """Collects the rows of some steps, to a depth."""
+
+    def __init__(self, summary: Summary, steps: list[Step], depth: int = 1000) -> None:
+        self.depth = depth
         self.summary = summary
         self.parts = multiples(summary.graph)
         self.rows: list[_Row] = []
         self._kinds: dict[Any, int] = {}
         self._of: dict[Step, int] = {}
         self._shapes: dict[tuple[Dim, ...], str] = {}
-        for run in self._runs(summary.graph.root.steps):
-            self._add_run(run, "", "")
+        for run in self._runs(steps):
+            self._add_run(run, "", "", 1)
 
-    def _add(self, steps: list[Step], guide: str) -> None:
+    def _add(self, steps: list[Step], guide: str, depth: int) -> None:
         """The steps of a part, each on its branch of the tree."""
         runs = self._runs(steps)
         for run in runs:
             is_last = run is runs[-1]
-            self._add_run(run, guide + ("└ " if is_last else "├ "), guide + ("  " if is_last else "│ "))
+            self._add_run(run, guide + ("└ " if is_last else "├ "), guide + ("  " if is_last else "│ "), depth)
 
     def _runs(self, steps: list[Step]) -> list[list[Step]]:
         """Equal steps that follow each other, together."""
@@ -106,7 +159,7 @@ class _Rows:
             known = self._of[step] = self._kinds.setdefault(key, len(self._kinds))
         return known
 
-    def _add_run(self, run: list[Step], here: str, below: str) -> None:
+    def _add_run(self, run: list[Step], here: str, below: str, depth: int) -> None:
         first, last = run[0], run[-1]
         name = first.name if len(run) == 1 else copies_words(first.name, last.name)
         if isinstance(first, Node):
@@ -120,7 +173,8 @@ class _Rows:
         shape, field = ("", "") if end is None else (self._shape(end), self._field(end))
         columns = (name, words, shape, _number(parameters), _number(macs), field)
         self.rows.append(_Row(here, columns, "bold"))
-        self._add(first.steps, below)  # type: ignore[union-attr]
+        if depth < self.depth:
+            self._add(first.steps, below, depth + 1)  # type: ignore[union-attr]
 
     def _node(self, node: Node, name: str, count: int) -> Columns:
         share = self.summary.cost.nodes[node]
@@ -284,7 +338,7 @@ def _notes(summary: Summary, rows: list[_Row], width: int, ink: Ink) -> list[str
         remarks.append(("≤", "no unit sees more; after a map is resized, some see less"))
     lines = []
     for title, text in remarks:
-        first, *others = _wrapped(text, width - 19)
+        first, *others = wrapped(text, width - 19)
         lines.append(f"{ink('bold', f'{title:18}')} {first}")
         lines += [" " * 19 + line for line in others]
     return lines
@@ -302,7 +356,7 @@ def _example(axis: int) -> int:
     return 1 if axis == 0 else 224
 
 
-def _wrapped(text: str, room: int) -> list[str]:
+def wrapped(text: str, room: int) -> list[str]:
     """The words of a text in lines of at most `room` columns."""
     lines = [""]
     for word in text.split(" "):

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from dlspec.sizes import Dim
     from dlspec.sizes.size import Atom
 
+    Parts = Mapping[str, int]
+    """What open sizes are multiples of, by name."""
     Powers = tuple[str, ...]
     """The open sizes of a product, each as often as it stands in it."""
 
@@ -36,7 +38,7 @@ def multiples(graph: Graph) -> dict[str, int]:
     return found
 
 
-def size_words(size: Dim, parts: Mapping[str, int] = {}) -> str:
+def size_words(size: Dim, parts: Mapping[str, int] = {}, *, separator: str = "") -> str:
     """A size as a formula: `H/32` where that is known to be whole, else `⌈H/32⌉`, `⌊(H + 2)/4⌋`.
 
     >>> from dlspec.sizes import symbol
@@ -44,18 +46,15 @@ def size_words(size: Dim, parts: Mapping[str, int] = {}) -> str:
     >>> print(size_words((H + 1) // 2), size_words((H - 5) // 4), size_words((H + 1) // 2, {"H": 2}))
     ⌈H/2⌉ ⌈H/4⌉ − 2 H/2
     """
+    if parts and not isinstance(size, int):
+        parts = {name: part for name, part in parts.items() if name in size.symbols}
+        size = size.substitute({name: _named(name) * part for name, part in parts.items()})
     if isinstance(size, int):
-        return str(size).replace("-", "−")
-    if parts:
-        known = {name: part for name, part in parts.items() if name in size.symbols}
-        size = size.substitute({name: _named(name) * part for name, part in known.items()})
-        if isinstance(size, int):
-            return str(size)
-        parts = known
+        return f"{size:{separator}}".replace("-", "−")
     terms = sorted(size.terms.items(), key=lambda term: -len(term[0]))
-    words = [_term_words(atoms, count, parts) for atoms, count in terms]
+    words = [_term_words(atoms, count, parts, separator) for atoms, count in terms]
     if size.constant or not words:
-        words.append((size.constant < 0, str(abs(size.constant))))
+        words.append((size.constant < 0, f"{abs(size.constant):{separator}}"))
     words.sort(key=lambda word: word[0])
     first = ("−" if words[0][0] else "") + words[0][1]
     return first + "".join(f" {'−' if negative else '+'} {text}" for negative, text in words[1:])
@@ -65,7 +64,7 @@ def _named(name: str) -> Size:
     return Size({(name,): 1}, 0)
 
 
-def _term_words(atoms: tuple[Atom, ...], count: int, parts: Mapping[str, int]) -> tuple[bool, str]:
+def _term_words(atoms: tuple[Atom, ...], count: int, parts: Mapping[str, int], separator: str) -> tuple[bool, str]:
     """Whether a term is subtracted, and its text."""
     factor, texts = abs(count), []
     for atom in atoms:
@@ -77,7 +76,7 @@ def _term_words(atoms: tuple[Atom, ...], count: int, parts: Mapping[str, int]) -
         factor, part = factor // common, part // common
         texts.append(atom if part == 1 else f"{atom}/{part}")
     if factor > 1 or not texts:
-        texts.insert(0, str(factor))
+        texts.insert(0, f"{factor:{separator}}")
     return count < 0, "·".join(texts)
 
 

@@ -16,8 +16,8 @@ def arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     from dlspec.checking import open_spec
     from dlspec.cli.printing import write_text
-    from dlspec.syntax.formatting import converted
+    from dlspec.syntax.convert import convert
 
     spec = open_spec(options.file)
-    write_text(options.out, converted(spec.source, options.out))
+    write_text(options.out, convert(spec.source, options.out))
     return 0

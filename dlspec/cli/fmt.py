@@ -23,13 +23,13 @@ def run(options: Namespace) -> int:
     from dlspec.checking import open_spec
     from dlspec.cli.printing import print_diagnostics, write_text
     from dlspec.diagnostics.record import SpecError
-    from dlspec.syntax.formatting import formatted
+    from dlspec.syntax.convert import fmt
 
     code = 0
     for name in options.files:
         spec = open_spec(name)
         try:
-            text = formatted(spec.source)
+            text = fmt(spec.source)
         except SpecError as error:
             print_diagnostics(error.diagnostics)
             code = 1

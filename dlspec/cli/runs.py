@@ -15,17 +15,22 @@ def training(part: str) -> Any:
     """A module of the training room; raises SpecError with what to install where torch is missing."""
     from importlib import import_module
 
-    from dlspec.diagnostics.record import SpecError, problem
-
     try:
         return import_module(f"dlspec.training.{part}")
     except ModuleNotFoundError as error:
-        if (error.name or "").startswith("dlspec"):
-            raise
-        raise SpecError(
-            [problem("E0101", f"training needs `{error.name}`, which is not installed",
-                     notes=["`pip install 'dlspec[train]'` installs what runs need"])]
-        ) from None  # fmt: skip
+        raise _missing(error) from None
+
+
+def _missing(error: ModuleNotFoundError) -> Exception:
+    """What to install, where it is not a module of our own that is missing."""
+    from dlspec.diagnostics.record import SpecError, problem
+
+    if (error.name or "").startswith("dlspec"):
+        return error
+    return SpecError(
+        [problem("E0101", f"training needs `{error.name}`, which is not installed",
+                 notes=["`pip install 'dlspec[train]'` installs what runs need"])]
+    )  # fmt: skip
 
 
 def reporting(job: Callable[[], Any]) -> int:
@@ -35,6 +40,8 @@ def reporting(job: Callable[[], Any]) -> int:
 
     try:
         result = job()
+    except ModuleNotFoundError as error:
+        raise _missing(error) from None
     except Interrupted as stopped:
         print(stopped, file=sys.stderr)
         return 130

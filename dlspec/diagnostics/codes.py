@@ -45,8 +45,6 @@ CODES: dict[str, str] = {
     "E0302": "shapes-differ",
     "E0303": "sizes-do-not-divide",
     "E0304": "wrong-element-type",
-    "E0305": "linear-on-feature-map",
-    "E0306": "wrong-channels",
     "E0307": "window-larger-than-input",
     "E0308": "element-count-differs",
     "E0309": "axis-out-of-range",

@@ -36,13 +36,15 @@ GAP = 12
 class Run:
     """A piece of text in one face."""
 
-    __slots__ = ("bold", "colour", "size", "text")
+    __slots__ = ("bold", "colour", "is_count", "size", "text")
 
     def __init__(self, text: str, size: float = 9, colour: str = palette.GREY, bold: bool = False) -> None:
         self.text = text
         self.size = size
         self.colour = colour
         self.bold = bold
+        self.is_count = False
+        """Whether it counts parameters, as its place on a card tells."""
 
     @property
     def width(self) -> float:
@@ -87,6 +89,12 @@ def narrowed(runs: list[Run], room: float) -> list[Run]:
     return kept
 
 
+def _count(text: str) -> Run:
+    run = Run(text)
+    run.is_count = True
+    return run
+
+
 class Faces:
     """Writes the faces of one scene."""
 
@@ -101,8 +109,8 @@ class Faces:
 
     def card(self, card: Card) -> Face:
         """What a card shows: the operator, its label, the shape it gives, its parameters, and what is fused to it."""
-        if card.output:
-            return self._output(card)
+        if card.output is not None:
+            return self._output(card.output)
         if card.elided:
             return Face("other", [([Run(f"… {plural(card.elided, 'part')} more", 10, palette.INK)], [])])
         if card.closed is not None:
@@ -128,7 +136,7 @@ class Faces:
         runs = [Run(" ".join(words), 10, accent, True), *self._repeat(card)]
         if any(tensor.shape != card.result.shape for tensor in card.host.inputs):
             runs.append(Run(self.shape(card.result), 9, palette.INK))
-        return runs
+        return runs + self._weights(card)
 
     def _source(self, card: Card) -> Face:
         tensor = card.result
@@ -136,15 +144,15 @@ class Faces:
         left = [Run(card.label, 11, palette.INK, True), Run(card.host.op.name)]
         return Face("input", [(left, [Run(dtype + self.shape(tensor), 10, palette.INK)])])
 
-    def _output(self, card: Card) -> Face:
-        tensor = self.made.graph.outputs[card.output]
-        left = [Run(card.output, 11, palette.INK, True), Run("output")]
+    def _output(self, name: str) -> Face:
+        tensor = self.made.graph.outputs[name]
+        left = [Run(name, 11, palette.INK, True), Run("output")]
         return Face("input", [(left, [Run(self.shape(tensor), 10, palette.INK)])])
 
     def _closed(self, card: Card) -> Face:
         box = card.closed
         assert box is not None
-        name = Run(_definition(box) or box.application.kind, 11, palette.colours("other")[0], True)
+        name = Run(box.definition_name or box.application.kind, 11, palette.colours("other")[0], True)
         left = [name, *self._repeat(card), *self._label(card)]
         count = sum(not isinstance(node.op, Source) for node in card.nodes)
         shape = Run(self._results(card), 10, palette.INK)
@@ -181,7 +189,7 @@ class Faces:
         if modules and all(module.frozen for module in modules):
             words.append("frozen")
         text = " · ".join(filter(None, words))
-        return [Run(text)] if text else []
+        return [_count(text)] if text else []
 
     def parameters(self, part: Part) -> str:
         """How many parameters it holds: `590K`, `590K each` where it repeats; nothing for none."""
@@ -198,10 +206,11 @@ class Faces:
         """What stands over a box: `1–5 ×5 bottleneck · 1.12M each`."""
         label = self.box_label(box)
         runs = [Run(label, 10, palette.INK, True), *self._repeat(box)]
-        definition = _definition(box)
+        definition = box.definition_name
+        if definition and not label.startswith(definition):
+            runs.append(Run(shortened(definition, 9, _WIDEST / 2)))
         weights = self.parameters(box)
-        told = definition if definition and not label.startswith(definition) else ""
-        return runs + [Run(text) for text in (told, f"· {weights}" if told and weights else weights) if text]
+        return [*runs, _count(weights if len(runs) == 1 else f"· {weights}")] if weights else runs
 
     def box_label(self, box: Box) -> str:
         """Its label with those of its copies, in the room over a box."""
@@ -233,15 +242,6 @@ class Faces:
 
     def told(self, card: Card) -> str:
         """The path of every node of a card and its exact shape, to be read on pointing at it."""
-        if card.output:
+        if card.output is not None:
             return card.output
         return ", ".join(f"{node.path}: {operator_name(node)}" for node in card.nodes[:8])
-
-
-def _definition(box: Box) -> str:
-    definition = box.application.definition
-    return (
-        str(getattr(definition, "name", ""))
-        if box.application.kind in ("block", "network", "foreign")
-        else ""
-    )

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 ROOM = 240
 """Cards in a flowchart: Mermaid refuses more than 500 edges, GitHub more than 50,000 letters."""
 
+_COUNT = re.compile(r"^(· )?[\d.]+[KMGTP]?")
+"""A count at the start of a text; without columns it must say what it counts."""
+
 
 def mermaid_text(made: Scene) -> str:
     """The scene as a flowchart, ready for a fenced block; the same bytes for the same scene."""
@@ -87,7 +90,7 @@ def _styles(made: Scene, writer: _Writer) -> Iterator[str]:
 
 
 def _plain(runs: list[Run]) -> str:
-    return " ".join(run.text for run in runs)
+    return " ".join(_COUNT.sub(r"\g<0> params", run.text) if run.is_count else run.text for run in runs)
 
 
 def _label(text: str, ready: bool = False) -> str:

@@ -62,7 +62,10 @@ class Folder:
         """Its parts with their labels and signatures, and what feeds each."""
         places = {node: place for place, node in enumerate(box.nodes)}
         inlets: dict[Tensor, int] = {}
-        facts: list[Any] = [(box.application.kind, id(box.application.definition) if _is_named(box) else 0)]
+        facts: list[Any] = [
+            box.application.kind,
+            id(box.application.definition) if box.definition_name else 0,
+        ]
         for part in box.parts:
             wires = tuple(self._wire(tensor, places, inlets) for tensor in part.inlets)
             facts.append((part.label, part.signature, wires))
@@ -135,10 +138,6 @@ class Folder:
         readers = {reader for node in other.nodes for reader in self._readers[node] if reader not in theirs}
         is_output = any(node in self._outputs for node in (*mine, *theirs))
         return frozenset(leaving) if leaving and leaving == readers and not is_output else None
-
-
-def _is_named(box: Box) -> bool:
-    return box.application.kind in ("block", "network", "foreign")
 
 
 def _is_source(part: Part) -> bool:

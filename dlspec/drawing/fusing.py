@@ -5,7 +5,7 @@ from __future__ import annotations
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dlspec.graph import Application, Graph, Node
+    from dlspec.graph import Graph, Node
 
 _FOLLOWERS = ("normalization", "activation", "regularization")
 _NO_HOSTS = ("input", "parameter", "shape")
@@ -18,9 +18,7 @@ def fused(graph: Graph) -> dict[Node, list[Node]]:
     readers = _readers(graph)
     groups: dict[Node, list[Node]] = {}
     for node in graph.nodes:
-        group = _group_to_join(node, groups, readers)
-        if group is None:
-            group = []
+        group = _group_to_join(node, groups, readers) or []
         group.append(node)
         groups[node] = group
     return groups
@@ -45,11 +43,7 @@ def _group_to_join(node: Node, groups: dict[Node, list[Node]], readers: dict[Nod
         return None
     group = groups[before]
     host = group[0]
-    if host.op.family in _NO_HOSTS or len(group) >= MOST or _home(host) is not _home(node):
+    if host.op.family in _NO_HOSTS or len(group) >= MOST or host.application is not node.application:
         return None
-    # What follows a host stands in the order of its own layers: one normalization at most, and none after dropout.
+    # One of each: a second activation is a step of its own.
     return group if node.op.family not in {other.op.family for other in group} else None
-
-
-def _home(node: Node) -> Application:
-    return node.application

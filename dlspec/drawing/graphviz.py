@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dlspec.diagnostics.record import Diagnostic, SpecError, problem
+from dlspec.diagnostics.record import Diagnostic, Fix, SpecError, problem
 
-FORMATS = ("svg", "png", "pdf")
-"""What `dot` makes for us."""
 _TIMEOUT = 300
+"""Seconds; the largest picture that is drawn takes a few."""
 _DENSITY = "-Gdpi=144"
-"""Pixels an inch of a PNG: sharp on today's screens."""
+"""Pixels an inch of a PNG, which keeps small print sharp."""
 
 
 def rendered(dot: str, form: str) -> bytes:
@@ -25,6 +24,8 @@ def rendered(dot: str, form: str) -> bytes:
     said = done.stderr.decode(errors="replace").strip()
     if "not recognized. Use one of" in said:
         raise SpecError([_unfit(f"this graphviz cannot write {form.upper()}")])
+    if "no layout engine support" in said:
+        raise SpecError([_unfit("this graphviz is not set up: `dot -c` was not run after it was installed")])
     if done.returncode != 0:
         # The text is ours, so what graphviz cannot read in it is our mistake.
         raise RuntimeError(f"dot ended with {done.returncode}: {said}")
@@ -42,15 +43,13 @@ def _program(form: str) -> str:
 
 def _unfit(message: str) -> Diagnostic:
     """What is wrong with the graphviz at hand, and what can be done without it."""
-    ways = [
-        "without it a network is drawn as `.mmd` (Mermaid, which GitHub and GitLab show) or `.dot`",
-        "install it: `apt install graphviz`, `brew install graphviz` or `winget install graphviz`",
-    ]
-    return problem("E0101", message, notes=ways)
+    still = "without it a network is drawn as `.mmd` (Mermaid, which GitHub and GitLab show) or `.dot`"
+    way = "install it: `apt install graphviz`, `brew install graphviz` or `winget install graphviz`"
+    return problem("E0101", message, notes=[still], fixes=[Fix(way, safety="placeholder")])
 
 
 def _too_slow() -> Diagnostic:
     return problem(
         "E0101", f"`dot` was not done within {_TIMEOUT} seconds",
-        notes=["draw less: leave out `--full`, or open fewer blocks with `--depth 2`"],
+        fixes=[Fix("draw less: leave out `--full`, or open fewer blocks with `--depth 1`", safety="placeholder")],
     )  # fmt: skip

@@ -40,10 +40,8 @@ def width(text: str, size: float, bold: bool = False) -> float:
 
 def shortened(text: str, size: float, room: float, bold: bool = False) -> str:
     """The text, its middle left out where it does not fit; both ends of a path tell the most."""
-    if width(text, size, bold) <= room:
-        return text
-    kept = len(text) - 1
-    while kept > 2 and width(text[:kept], size, bold) + width("…", size, bold) > room:
+    short, kept = text, len(text)
+    while width(short, size, bold) > room and kept > 2:
         kept -= 1
-    head = (kept + 1) // 2
-    return f"{text[:head]}…{text[len(text) - (kept - head) :]}"
+        short = f"{text[: (kept + 1) // 2]}…{text[len(text) - kept // 2 :]}"
+    return short

@@ -38,7 +38,9 @@ class Card(Part):
 
     __slots__ = ("closed", "elided", "identifier", "output")
 
-    def __init__(self, nodes: list[Node], label: str, *, closed: Box | None = None, output: str = "") -> None:
+    def __init__(
+        self, nodes: list[Node], label: str, *, closed: Box | None = None, output: str | None = None
+    ) -> None:
         super().__init__(nodes, label)
         self.closed = closed
         self.output = output
@@ -74,6 +76,12 @@ class Box(Part):
         super().__init__(nodes, label)
         self.application = application
         self.parts = parts
+
+    @property
+    def definition_name(self) -> str:
+        """The name of the block or network that it is a use of; empty for groups and lists, which have none."""
+        named = self.application.kind in ("block", "network", "foreign")
+        return str(getattr(self.application.definition, "name", "")) if named else ""
 
     def boxes(self) -> Iterator[Box]:
         """This box and every box drawn in it."""

@@ -25,7 +25,7 @@ FULL_ROOM = 5000
 class Scene:
     """Everything a picture shows, without places: the parts at the top, all cards, all edges."""
 
-    __slots__ = ("cards", "chains", "edges", "folder", "graph", "notes", "parts")
+    __slots__ = ("cards", "chains", "edges", "folder", "graph", "home", "notes", "parts")
 
     def __init__(self, graph: Graph, folder: Folder, parts: list[Part]) -> None:
         self.graph = graph
@@ -33,6 +33,8 @@ class Scene:
         self.parts = parts
         self.cards: list[Card] = []
         """In the order in which they are computed."""
+        self.home: dict[Node, Card] = {}
+        """The card that stands for each node; nodes of folded copies share those of the part that is drawn."""
         self.edges: list[Edge] = []
         self.chains: list[list[Card]] = []
         """Straight runs of cards that stand in a column each, the main one first."""
@@ -109,6 +111,8 @@ def _unwrapped(box: Box) -> Part:
         only.label = f"{box.label}.{only.label}" if named else box.label
         return only
     only.label = f"{box.label}.{only.label}"
+    if isinstance(only, Box) and not only.definition_name:
+        only.application = box.application
     return only
 
 
@@ -176,7 +180,7 @@ def _without_middle(made: Scene, room: int) -> list[Part]:
 
 def _connect(made: Scene) -> None:
     """Number the cards and carry the edges of the graph over to them."""
-    home: dict[Node, Card] = {}
+    home = made.home
     repeated: set[Node] = set()
     for part in made.parts:
         _settle(part, home, repeated)

@@ -166,7 +166,9 @@ class Shapes:
         """One size: a number, or a formula that no `×` beside it can tear apart."""
         if isinstance(size, int):
             return str(size)
-        text = re.sub(r"(?:(\d+)\*)?\b([A-Za-z_]\w*)", self._part, str(size.substitute(self._scaled)))
+        text, scaled = str(size), str(size.substitute(self._scaled))
+        if "//" not in scaled:
+            text = re.sub(r"(?:(\d+)\*)?\b([A-Za-z_]\w*)", self._part, scaled)
         text = re.sub(r"\((\w+) \+ (\d+)\)//(\d+)|(\w+)//(\d+)", _quotient, text).replace("*", "·")
         loose = " " in re.sub(r"⌈[^⌉]*⌉|⌊[^⌋]*⌋", "", text)
         return f"({text})".replace("-", "−") if loose else text

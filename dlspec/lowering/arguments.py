@@ -9,6 +9,7 @@ from __future__ import annotations
 from dlspec.lowering.calls import bound_arguments, written_fields, written_shape
 from dlspec.lowering.expressions import Constant, Expression, Formal, Name, operation, same_value
 from dlspec.lowering.leaves import word_value
+from dlspec.lowering.names import value_names
 from dlspec.lowering.units import Line, Phi, Unit
 from dlspec.ops.pattern import fits, paired, pattern
 from dlspec.record import TYPE_CHECKING
@@ -31,13 +32,17 @@ _OPEN: tuple[None, frozenset[Any]] = (None, frozenset())
 def find_arguments(unit: Unit) -> None:
     """Fill in the words and arguments of every line of a unit, and the sizes of what it gives."""
     finder = unit.finder = Finder(unit)
+    names = value_names(getattr(unit.sample.enclosing.definition, "body", ()))
     for index, line in enumerate(unit.lines):
+        finder.near = line.operands
         if line.unit is None:
             finder.words(line)
         else:
             for formal in list(line.unit.formals.values()):
                 finder.argument(line, formal)
         finder.keep_sizes(index, line)
+        for port, name in enumerate(names.get(id(line.sample.call), ())):
+            unit.reader.named[name] = (index, port)
 
 
 def holds(expression: Expression, values: dict[int, Any]) -> bool:
@@ -56,6 +61,9 @@ class Finder:
         self.evidence = {use.number for use in unit.uses if use.first}
         self._sizes: dict[Any, Known] = {}
         self._bound: dict[int, dict[str, Any]] = {}
+        self.near: list[Operand] = []
+        """What flows into the line that is looked at."""
+        unit.reader.size_of = self._named_size
 
     def _settled(
         self, values: dict[int, Any], candidates: Iterable[Found], depends: Iterable[Formal], hint: str, key: tuple[Any, ...]
@@ -74,9 +82,34 @@ class Finder:
         return Name(self.unit.formal(key, hint, everywhere))
 
     def _read(self, expr: Any) -> Iterator[Found]:
-        found = None if expr is None else self.unit.reader.read(expr)
+        reader = self.unit.reader
+        found = None if expr is None else reader.read(expr)
         if found is not None:
             yield found
+        if reader.lost:
+            # It depends on a tensor, and so perhaps on everything.
+            self.unit.fixed.update(self.unit.formals.values())
+
+    def _named_size(self, name: str, axis: int) -> Expression | None:
+        """The size of a value that the body has named, or else of what flows into the line."""
+        named = self.unit.reader.named
+        operands = [named[name]] if name in named else self.near[:1]
+        for operand in operands:
+            rank = len(self.unit.tensor(operand, self._somewhere(operand)).shape)
+            if -rank <= axis < rank:
+                return self.size(operand, axis % rank)[0]
+        return None
+
+    def _somewhere(self, operand: Operand) -> int:
+        """A use that has the value."""
+        return next(n for n in range(len(self.unit.uses)) if self._has(operand, n))
+
+    def _has(self, operand: Operand, use: int) -> bool:
+        try:
+            self.unit.tensor(operand, use)
+        except (KeyError, IndexError):
+            return False
+        return True
 
     # Operators
 
@@ -128,6 +161,10 @@ class Finder:
                 size, unsaid = self.size(line.operands[unit.inputs.index(name)], axis)
                 self.unit.fixed.update(unsaid)
                 return ([] if size is None else [(size, ())]), unsaid
+            case ("around", name, axis):
+                around = self.unit.around if self.unit.kind == "group" else self.unit.axis
+                outer = around(name, axis)
+                return ([] if outer is None else [(Name(outer), ())]), frozenset()
             case ("parameter", name):
                 return self._parameter(line, unit, name)
         return [], frozenset().union(*(self.argument(line, other).formals() for other in _fixed_beside(unit, formal)))
@@ -266,7 +303,7 @@ def _firsts(line: Line) -> list[tuple[int, Any]]:
 
 def _fixed_beside(unit: Unit, formal: Formal) -> list[Formal]:
     """The formals that an argument without an expression may depend on."""
-    return [other for other in unit.fixed if other is not formal]
+    return [other for other in unit.fixed if other is not formal and other.key[0] != "own"]
 
 
 def _places(node: Node, word: str) -> list[tuple[int, int]]:

@@ -22,10 +22,10 @@ _OPENING = {")": "(", "]": "[", "}": "{"}
 class Emitter:
     """The five verbs that all code is written with."""
 
-    def __init__(self) -> None:
+    def __init__(self, level: int = 0) -> None:
         self.lines: list[str] = []
         self.spans: list[Span | None] = []
-        self._level = 0
+        self._level = level
 
     def line(self, text: str, span: Span | None = None) -> None:
         """A statement; broken where it is too long."""
@@ -39,6 +39,11 @@ class Emitter:
 
     def dedent(self) -> None:
         self._level -= 1
+
+    def extend(self, other: Emitter) -> None:
+        """The lines of another, as they are."""
+        self.lines += other.lines
+        self.spans += other.spans
 
     def blank(self, count: int = 1) -> None:
         """Empty lines."""
@@ -82,14 +87,19 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 def broken(text: str, width: int) -> Iterator[str]:
     """The lines of a statement, indented among themselves."""
-    if len(text) <= width or (ends := _last_brackets(text)) is None:
+    if len(text) <= width:
+        yield text
+        return
+    if text.startswith("return ") and len(split(text)) > 1:
+        text = f"return ({text.removeprefix('return ')})"
+    if (ends := _last_brackets(text)) is None:
         yield text
         return
     start, end = ends
     head, inner, tail = text[: start + 1], text[start + 1 : end], text[end:]
     yield head
     parts = split(inner)
-    generator = inner.rfind(" for ") if len(parts) == 1 and head.endswith("(") else -1
+    generator = _generator(inner) if len(parts) == 1 else -1
     if generator > 0:
         parts, comma = [inner[:generator], inner[generator + 1 :]], ""
     else:
@@ -98,6 +108,15 @@ def broken(text: str, width: int) -> Iterator[str]:
         for line in broken(part + comma, width - 4):
             yield "    " + line
     yield tail
+
+
+def _generator(text: str) -> int:
+    """Where the `for` of a comprehension stands that fills brackets; -1 where there is none."""
+    inside = [(start, end) for start, end, depth in _brackets(text) if depth == 0]
+    place = text.find(" for ")
+    while place >= 0 and any(start < place < end for start, end in inside):
+        place = text.find(" for ", place + 1)
+    return place
 
 
 def _last_brackets(text: str) -> tuple[int, int] | None:

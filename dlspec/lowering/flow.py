@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlspec.lowering.expressions import Expression
+from dlspec.graph import Tensor
 from dlspec.lowering.names import TAKEN, fresh, value_names
 from dlspec.lowering.units import Phi
 from dlspec.record import TYPE_CHECKING
@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
+    from dlspec.lowering.expressions import Expression
     from dlspec.lowering.units import Line, Operand, Unit
+    from dlspec.source import Span
 
 DEEPEST = 3
 """Calls that stand within each other on one line."""
@@ -22,7 +24,7 @@ _HEAVY = ("convolution", "linear", "attention", "embedding")
 class Value:
     """What one line of a unit gives, or a choice between two values."""
 
-    __slots__ = ("consumers", "depth", "index", "inlined", "line", "names", "phi", "reads", "test")
+    __slots__ = ("consumers", "depth", "index", "inlined", "line", "mode", "names", "phi", "reads", "test")
 
     def __init__(
         self, index: int, line: Line | None, phi: Phi | None, reads: list[Source], test: Expression | None
@@ -41,6 +43,15 @@ class Value:
         self.depth = 0
         self.names: dict[int, str] = {}
         """Its variables by port."""
+        self.mode: bool | None = None
+        """The mode of the module that alone needs it; None where both do."""
+
+    @property
+    def span(self) -> Span | None:
+        """Where the spec has it."""
+        if self.line is not None:
+            return self.line.sample.span
+        return self.phi.tree.span if self.phi is not None and self.phi.tree is not None else None
 
     @property
     def family(self) -> str:
@@ -61,16 +72,17 @@ Source = tuple[Value | str, int]
 class Flow:
     """The values of a unit that are needed, in order, and what comes out."""
 
-    def __init__(self, unit: Unit, wanted: list[Operand], plain: frozenset[int] = frozenset()) -> None:
+    def __init__(self, unit: Unit, plain: frozenset[int] = frozenset()) -> None:
         self.unit = unit
         self.plain = plain
         """Lines that would be too long with others in them."""
         self._lines: dict[int, Value] = {}
         self._phis: dict[Any, Value] = {}
         self._named = value_names(getattr(unit.sample.enclosing.definition, "body", ()))
-        for index in sorted(_needed(unit, wanted)):
+        for index in sorted(_needed(unit, unit.results)):
             self._lines[index] = self._value(index)
-        self.results = [self._source(operand) for operand in wanted]
+        self.results = [self._source(operand) for operand in unit.results]
+        self._modes()
         self.values = self._ordered()
         for value in self.values:
             for source, _ in value.reads:
@@ -102,10 +114,25 @@ class Flow:
             self._phis[key] = Value(behind, None, phi, reads, None)
         return self._phis[key]
 
+    def _modes(self) -> None:
+        """Part what only one mode of the module needs from what both do."""
+        needed = {
+            outcome.training: _needed(self.unit, [self.unit.results[index] for index in outcome.places.values()])
+            for outcome in self.unit.outcomes
+            if outcome.training is not None
+        }
+        for index, value in self._lines.items():
+            modes = [training for training, lines in needed.items() if index in lines]
+            if len(modes) == 1:
+                value.mode, value.test = modes[0], None
+
     def _ordered(self) -> list[Value]:
-        """Lines as the unit has them; a choice as soon as both of its values are there."""
+        """Lines as the unit has them, those of one mode last; a choice as soon as both of its values are there."""
+        for value in self._phis.values():
+            value.mode = next((s.mode for s, _ in value.reads if isinstance(s, Value) and s.mode is not None), None)
         values = [*self._lines.values(), *self._phis.values()]
-        return sorted(values, key=lambda value: (value.index, value.phi is not None))
+        ranks = {None: 0, True: 1, False: 2}
+        return sorted(values, key=lambda value: (ranks[value.mode], value.index, value.phi is not None))
 
     # Which lines
 
@@ -116,17 +143,19 @@ class Flow:
             value.depth -= 1
         if value.atomic:
             return True
-        if len(value.consumers) != 1 or self._is_named(value) or (value.line and len(value.line.sample.outputs) > 1):
+        if len(value.consumers) != 1 or (value.line and len(value.line.sample.outputs) > 1):
             return False
         consumer = value.consumers[0]
         if consumer is None:
-            return value.phi is None
+            return value.test is None and (value.phi is None or len(self.results) == 1)
         if consumer.phi is not None:
-            return value.phi is None and value.depth <= DEEPEST
-        return self._fits(value, consumer)
+            return value.phi is None and value.depth <= DEEPEST and (value.test is not None or not self._is_named(value))
+        return not self._is_named(value) and self._fits(value, consumer)
 
     def _fits(self, value: Value, consumer: Value) -> bool:
-        if value.phi is not None or value.test is not consumer.test or value.depth >= DEEPEST:
+        if value.phi is not None or value.test is not consumer.test or value.mode is not consumer.mode:
+            return False
+        if value.depth >= DEEPEST:
             return False
         if consumer.line is not None and consumer.index in self.plain:
             return False
@@ -143,7 +172,8 @@ class Flow:
     def spec_names(self, value: Value) -> tuple[str, ...]:
         """The names that the spec gives to a value."""
         if value.phi is not None:
-            return self._named.get(id(value.phi.tree), ())
+            own = self._named.get(id(value.phi.tree), ())
+            return own or next((self.spec_names(s) for s, _ in value.reads if isinstance(s, Value)), ())
         assert value.line is not None
         return self._named.get(id(value.line.sample.call), ())
 
@@ -208,7 +238,7 @@ class Naming:
     def _name(self, index: int, value: Value) -> None:
         ports = len(value.line.sample.outputs) if value.line is not None else 1
         given = self.flow.spec_names(value)
-        wanted = list(given) if len(given) == ports else [f"{given[0]}{i}" for i in range(ports)] if given else []
+        wanted = list(given) if len(given) == ports else _part_names(value, given, ports)
         for port in range(ports):
             if self._last.get((value, port), -1) < 0:
                 continue
@@ -232,11 +262,23 @@ class Naming:
         if not branches and (trunk := next((v for v in ("x", "y") if self._free(v, index)), None)):
             return trunk
         assert value.line is not None or value.phi is not None
-        own = "x" if value.line is None else _own_name(value.line)
+        own = "x" if value.line is None else own_name(value.line)
         return own if own.isidentifier() else "x"
 
 
-def _own_name(line: Line) -> str:
+def _part_names(value: Value, given: tuple[str, ...], ports: int) -> list[str]:
+    """Names for several results: their keys in the record that they are, or numbers behind the name of all."""
+    use = value.line.sample.use if value.line is not None else None
+    result = use.application.result if use is not None else None
+    if use is not None and isinstance(result, dict):
+        keys = {item: key for key, item in result.items() if isinstance(item, Tensor)}
+        if all(tensor in keys and keys[tensor].isidentifier() for tensor in use.unit.results_in(use)):
+            return [keys[tensor] for tensor in use.unit.results_in(use)]
+    return [f"{given[0]}{port}" for port in range(ports)] if given else []
+
+
+def own_name(line: Line) -> str:
     step = line.sample
     path = step.path if step.path is not None else step.node.path if step.node is not None else "x"
-    return path.rpartition(".")[2].partition("#")[0]
+    before, _, last = path.partition("#")[0].rpartition(".")
+    return last if last.isidentifier() else f"{before.rpartition('.')[2]}_{last}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dlspec.lowering.expressions import Constant, Expression, Training
-from dlspec.lowering.flow import Flow, Naming, Source, Value, leaves
+from dlspec.lowering.expressions import Constant, Expression, mentions_training
+from dlspec.lowering.flow import Flow, Naming, Source, Value, leaves, own_name
 from dlspec.lowering.leaves import write_leaf
 from dlspec.lowering.settle import settled
 from dlspec.ops.fact import axes_text
@@ -57,7 +57,8 @@ class Forward:
     def _text(self, value: Value) -> str:
         if value.phi is not None:
             then, orelse = map(self.source, value.reads)
-            return f"{then} if {self.test(value.phi.test)} else {orelse}"
+            about = next((own_name(s.line) for s, _ in value.reads if isinstance(s, Value) and s.line), "it")
+            return f"{then} if {self.test(value.phi.test, about)} else {orelse}"
         assert value.line is not None
         tensors = [self.source(source) for source in value.reads]
         for index, (source, _) in enumerate(value.reads):
@@ -87,12 +88,12 @@ class Forward:
         """An expression of `forward`: arguments of the class are kept by `__init__`."""
         return expression.text(self.members.kept)
 
-    def test(self, expression: Expression) -> str:
+    def test(self, expression: Expression, about: str) -> str:
         """A condition: the mode of the module, whether a module is there, or what was kept."""
         made = settled(expression)
-        if isinstance(made, Training):
-            return "self.training"
-        return self.members.presence(made) or self.kept(made)
+        if mentions_training(made):
+            return self.kept(made)
+        return self.members.presence(made) or self.members.condition(made, about)
 
     # Sizes that only the input knows
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlspec.lowering.expressions import Constant, Expression, Formal, mentions_training, python_literal
+from dlspec.lowering.expressions import Constant, Expression, Formal, Name, mentions_training, python_literal
 from dlspec.lowering.modules import Texts, _folded
 from dlspec.lowering.names import fresh, is_attribute
 from dlspec.lowering.settle import settled
@@ -44,6 +44,7 @@ class Members:
         self.surveys = surveys
         self.tree = Member()
         self._kept: dict[Formal, str] = {}
+        self._conditions: list[tuple[str, Expression]] = []
         for line in unit.lines:
             parts = self._parts(line)
             if parts is not None:
@@ -126,6 +127,19 @@ class Members:
             self._kept[formal] = fresh(formal.name, taken)
         return f"self.{self._kept[formal]}"
 
+    def condition(self, test: Expression, about: str) -> str:
+        """The attribute that keeps a condition for `forward`: an argument as it is, or what it comes to."""
+        if isinstance(test, Name):
+            return self.kept(test.formal)
+        truth = [bool(test.value(use)) for use in range(len(self.unit.uses))]
+        for name, known in self._conditions:
+            if [bool(known.value(use)) for use in range(len(self.unit.uses))] == truth:
+                return f"self.{name}"
+        taken = {*self.tree.children, *self._kept.values(), *(name for name, _ in self._conditions)}
+        name = fresh(f"with_{about}", taken)
+        self._conditions.append((name, test))
+        return f"self.{name}"
+
     def presence(self, test: Expression) -> str | None:
         """The question whether a module is there, where that is what a condition asks."""
         wanted = [bool(test.value(use)) for use in range(len(self.unit.uses))]
@@ -143,12 +157,14 @@ class Members:
 
     @property
     def empty(self) -> bool:
-        return not self.tree.children and not self._kept
+        return not self.tree.children and not self._kept and not self._conditions
 
     def write(self, emit: Emitter) -> None:
         """The statements of `__init__` behind `super().__init__()`."""
         for formal, name in self._kept.items():
             emit.line(f"self.{name} = {formal.name}")
+        for name, test in self._conditions:
+            emit.line(f"self.{name} = {test.text(lambda formal: formal.name)}")
         guarded: list[tuple[str, Member]] = []
         for name, member in self.tree.children.items():
             if guarded and (member.test is None or not _same(member.test, guarded[0][1].test, self.unit)):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dlspec.lowering.arguments import find_arguments
 from dlspec.lowering.expressions import Constant, Expression, Training, negated, operation
 from dlspec.lowering.reading import repeats_in
-from dlspec.lowering.units import Apart, Line, Phi, Unit, kind
+from dlspec.lowering.units import Apart, Line, Outcome, Phi, Unit, kind
+from dlspec.lowering.uses import tensors_in
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -130,10 +131,17 @@ def _is_sequence(use: Use, surveys: list[Survey]) -> bool:
         return False
     current = next(iter(use.inputs.values()))
     for step in use.steps:
-        if step.operands != [current] or len(step.outputs) != 1 or (step.node and step.node.op.family == "parameter"):
+        if step.operands != [current] or len(step.outputs) != 1 or not _is_plain(step):
             return False
         (current,) = step.outputs
     return use.results == [current]
+
+
+def _is_plain(step: Step) -> bool:
+    """Whether a step can be a module that is called with one tensor and nothing else."""
+    if step.node is None:
+        return True
+    return step.node.op.family != "parameter" and step.node.op.applied_text("m", ["x"]) == "m(x)"
 
 
 def _name(step: Step) -> str:
@@ -176,11 +184,21 @@ class _Merge:
         if not unit.sequence and len(line.steps) < len(unit.uses):
             line.test = self._condition(frozenset(line.steps), unit.everywhere)
         first = {number: steps[0] for number, steps in line.steps.items()}
-        line.operands = self._operands({number: step.operands for number, step in first.items()})
+        if line.count is not None and unit.lines:
+            line.operands = [(len(unit.lines) - 1, 0)]
+        else:
+            line.operands = self._operands({number: step.operands for number, step in first.items()})
         unit.lines.append(line)
-        for number, steps in line.steps.items():
-            for port, tensor in enumerate(steps[-1].outputs):
-                self.refs[number].setdefault(tensor, []).append((len(unit.lines) - 1, port))
+        index = len(unit.lines) - 1
+        for number in range(len(unit.uses)):
+            if number in line.steps:
+                outputs = line.steps[number][-1].outputs
+            elif line.count is not None:
+                outputs = [unit.tensor((index, 0), number)]  # repeated no time: what comes in goes out
+            else:
+                continue
+            for port, tensor in enumerate(outputs):
+                self.refs[number].setdefault(tensor, []).append((index, port))
 
     def _place(self, number: int, step: Step) -> Any:
         """The path of a step's module as seen from its use."""
@@ -268,12 +286,17 @@ class _Merge:
         """The condition that holds for the wanted ones among these uses; None where it always does."""
         if wanted == among:
             return None
-        for test, _, true in self._splits(among):
-            for side, part in ((true, test), (among - true, negated(test))):
-                if wanted <= side:
-                    rest = self._condition(wanted, side)
-                    return part if rest is None else operation("and", part, rest)
-        raise Apart
+        sides = [
+            (side, part)
+            for test, _, true in self._splits(among)
+            for side, part in ((true, test), (among - true, negated(test)))
+            if wanted <= side
+        ]
+        if not sides:
+            raise Apart
+        side, part = next((found for found in sides if found[0] == wanted), sides[0])
+        rest = self._condition(wanted, side)
+        return part if rest is None else operation("and", part, rest)
 
     # What flows
 
@@ -285,27 +308,53 @@ class _Merge:
 
     def _operand(self, tensors: dict[int, Tensor]) -> Operand:
         """The one place that a value comes from in all uses, or a choice of two."""
-        places = [self.refs[number].get(tensor, []) for number, tensor in tensors.items()]
-        for ref in places[0]:
-            if all(ref in other for other in places[1:]):
-                return ref
-        numbers = frozenset(tensors)
-        for test, tree, true in self._splits(numbers):
-            try:
-                then = self._operand({n: t for n, t in tensors.items() if n in true})
-                orelse = self._operand({n: t for n, t in tensors.items() if n not in true})
-            except Apart:
-                continue
-            return Phi(test, tree, then, orelse)
+        if common := self._common(tensors):
+            return common[0]
+        splits = list(self._splits(frozenset(tensors)))
+        for direct in (True, False):
+            for test, tree, true in splits:
+                sides = [{n: t for n, t in tensors.items() if (n in true) is side} for side in (True, False)]
+                if direct and not all(map(self._common, sides)):
+                    continue
+                try:
+                    then, orelse = map(self._operand, sides)
+                except Apart:
+                    continue
+                return Phi(test, tree, then, orelse)
         raise Apart
+
+    def _common(self, tensors: dict[int, Tensor]) -> list[Ref]:
+        """The places that a value comes from in all of these uses."""
+        first, *others = (self.refs[number].get(tensor, []) for number, tensor in tensors.items())
+        return [ref for ref in first if all(ref in other for other in others)]
+
+    def _outcomes(self) -> None:
+        """What the network returns: the same in both modes, or each its own."""
+        unit = self.unit
+        found = [use.application.result for use in unit.uses]
+        tensors = [list(dict.fromkeys(tensors_in(result))) for result in found]
+        if len({repr(_skeleton(result, places)) for result, places in zip(found, tensors)}) == 1:
+            try:
+                unit.results = self._operands(dict(enumerate(tensors)))
+            except Apart:
+                pass
+            else:
+                unit.outcomes = [Outcome(found[0], None, {t: i for i, t in enumerate(tensors[0])})]
+                return
+        unit.results = []
+        for number, use in reversed(list(enumerate(unit.uses))):
+            places = {tensor: len(unit.results) + index for index, tensor in enumerate(tensors[number])}
+            unit.outcomes.append(Outcome(found[number], use.training, places))
+            unit.results += [self.refs[number][tensor][0] for tensor in tensors[number]]
 
     def _results(self) -> None:
         unit = self.unit
+        if unit.sample.parent is None:
+            self._outcomes()
+            return
         rows = [use.results for use in unit.uses]
         if len({len(row) for row in rows}) == 1:
             unit.results = self._operands(dict(enumerate(rows)))
-        elif unit.sample.parent is None:
-            unit.results = []
         else:
             found: dict[Ref, None] = {}
             for number, row in enumerate(rows):
@@ -325,7 +374,7 @@ class _Merge:
         for operand in [*unit.results, *(operand for line in unit.lines for operand in line.operands)]:
             needed.update(_input_names(operand))
         names = dict.fromkeys(name for use in unit.uses for name in use.inputs if name in needed)
-        if any(name not in use.inputs for use in unit.uses for name in names):
+        if unit.sample.parent is not None and any(name not in use.inputs for use in unit.uses for name in names):
             raise Apart
         unit.inputs = list(names)
 
@@ -336,6 +385,15 @@ def _input_names(operand: Operand) -> Iterator[str]:
         yield from _input_names(operand.orelse)
     elif operand[0] == "in":
         yield operand[1]
+
+
+def _skeleton(value: Any, tensors: list[Tensor]) -> Any:
+    """A result with the number of each tensor in its place."""
+    if isinstance(value, dict):
+        return {name: _skeleton(item, tensors) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_skeleton(item, tensors) for item in value]
+    return tensors.index(value)
 
 
 def _holds(test: Expression, use: int) -> bool | None:

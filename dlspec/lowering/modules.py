@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dlspec.lowering.emitter import split
-from dlspec.lowering.expressions import Constant, Expression, Formal, python_literal
-from dlspec.lowering.leaves import write_leaf
+from dlspec.lowering.expressions import Constant, Expression, Formal, python_literal, same_value
+from dlspec.lowering.leaves import word_value, write_leaf
 from dlspec.lowering.names import camel, fresh
 from dlspec.ops.text import imports, unqualified
 from dlspec.record import TYPE_CHECKING
@@ -51,9 +51,9 @@ class Texts:
         """The constructor of what a line runs."""
         if line.unit is not None:
             return self._unit(line, line.unit, bound)
-        node = line.sample.node
-        assert node is not None
-        words = {word: text for word, e in line.words.items() if (text := varying(e, bound)) is not None}
+        made = {word: expression.replaced(_by(bound)) for word, expression in line.words.items()}
+        node = _sample(line, made)
+        words = {word: e.text(_name) for word, e in made.items() if not isinstance(e, Constant)}
         match node.op.family:
             case "parameter":
                 return self.learned(node, words)
@@ -156,10 +156,13 @@ def _by(bound: Bound) -> Any:
     return lambda formal: bound.get(formal) or formal.constant
 
 
-def varying(expression: Expression, bound: Bound) -> str | None:
-    """The text of an expression; None where it is a number that the operator writes itself."""
-    made = expression.replaced(_by(bound))
-    return None if isinstance(made, Constant) else made.text(_name)
+def _sample(line: Line, words: dict[str, Expression]) -> Node:
+    """A node of the line that has these numbers; the operator itself writes what is a number."""
+    numbers = {word: made.given for word, made in words.items() if isinstance(made, Constant)}
+    nodes = [step.node for _, step in line.all_steps() if step.node is not None]
+    return next(
+        node for node in nodes if all(same_value(word_value(node.op, node.at, w), n) for w, n in numbers.items())
+    )
 
 
 def _name(formal: Formal) -> str:
@@ -174,8 +177,10 @@ def step_name(line: Line) -> str:
 
 
 def is_inline(unit: Unit) -> bool:
-    """Whether a sequence is written where it is used, since it is used once."""
-    return unit.sequence and len(unit.calls) == 1 and unit.calls[0][1].count is None
+    """Whether a sequence is written where it is used: it is used once, or is one module long."""
+    if not unit.sequence or any(line.count is not None for _, line in unit.calls):
+        return False
+    return len(unit.calls) == 1 or (len(unit.lines) == 1 and unit.lines[0].count is None)
 
 
 def ordered(unit: Unit) -> list[Formal]:
@@ -184,7 +189,7 @@ def ordered(unit: Unit) -> list[Formal]:
 
     def rank(formal: Formal) -> tuple[bool, int, int]:
         match formal.key:
-            case ("axis", name, axis):
+            case ("axis" | "around", name, axis):
                 names = list(unit.sample.inputs)
                 return False, 0, names.index(name) * 8 + axis if name in names else axis
             case ("parameter", name) if name in params:

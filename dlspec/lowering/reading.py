@@ -37,6 +37,12 @@ class Reader:
 
     def __init__(self, unit: Unit) -> None:
         self.unit = unit
+        self.named: dict[str, Any] = {}
+        """Values that the body has named so far."""
+        self.size_of: Callable[[str, int], Expression | None] | None = None
+        """The size of an axis of one of them."""
+        self.lost = False
+        """Whether the last expression asked for a size that is not known as an expression."""
         self._seen: list[int] = []
         self._locals: dict[str, Any] | None = None
         self._open: list[str] = []
@@ -44,6 +50,7 @@ class Reader:
     def read(self, expr: Any) -> tuple[Expression, list[int]] | None:
         """The expression, with the names of the tree that it stands for; None where the class cannot say it."""
         self._seen = []
+        self.lost = False
         try:
             return self._read(expr), self._seen
         except (Unreadable, TypeError, ValueError, ZeroDivisionError, IndexError, KeyError, OverflowError):
@@ -100,10 +107,20 @@ class Reader:
         return self._size(expr.value.name, _AXES[expr.name])
 
     def _size(self, name: str, axis: int) -> Expression:
-        tensor = self.unit.sample.inputs.get(name)
-        if tensor is None or not -len(tensor.shape) <= axis < len(tensor.shape):
-            raise Unreadable
-        formal = self.unit.axis(name, axis % len(tensor.shape))
+        """The size of an axis of an input of the block, or of a value that its body has named before."""
+        unit = self.unit
+        if name in self.named or name not in unit.sample.enclosing.application.arguments:
+            found = None if self.size_of is None else self.size_of(name, axis)
+            if found is None:
+                self.lost = True
+                raise Unreadable
+            return found
+        if unit.kind == "group":
+            formal = unit.around(name, axis)
+        else:
+            tensor = unit.sample.inputs.get(name)
+            inside = tensor is not None and -len(tensor.shape) <= axis < len(tensor.shape)
+            formal = unit.axis(name, axis % len(tensor.shape)) if tensor is not None and inside else None
         if formal is None:
             raise Unreadable
         return Name(formal)

@@ -74,6 +74,20 @@ class Line:
         return ((number, step) for number, steps in self.steps.items() for step in steps)
 
 
+class Outcome:
+    """What a network returns, in one mode of the module or in both."""
+
+    __slots__ = ("places", "result", "training")
+
+    def __init__(self, result: dict[str, Any], training: bool | None, places: dict[Tensor, int]) -> None:
+        self.result = result
+        """Output name to a tensor, or to a list or record of them."""
+        self.training = training
+        """The mode; None where there is no difference."""
+        self.places = places
+        """Where the tensors stand among the results of the unit."""
+
+
 class Unit:
     """A class to be written, or a sequence: uses of one block that are alike."""
 
@@ -86,6 +100,8 @@ class Unit:
         self.lines: list[Line] = []
         self.inputs: list[str] = []
         self.results: list[Operand] = []
+        self.outcomes: list[Outcome] = []
+        """Of the network: what it returns."""
         self.result_tensors: list[list[Tensor | None]] = []
         self.formals: dict[tuple[Any, ...], Formal] = {}
         self.covered: set[int] = set()
@@ -129,8 +145,8 @@ class Unit:
         """The size of an axis of an input, as an argument; None where it is open, or the inputs differ in rank."""
         values: list[Any] = []
         for use in self.uses:
-            tensor = use.inputs.get(name)
-            if tensor is None or len(tensor.shape) != len(self.sample.inputs[name].shape):
+            tensor, first = use.inputs.get(name), self.sample.inputs.get(name)
+            if tensor is None or first is None or len(tensor.shape) != len(first.shape):
                 return None
             if type(tensor.shape[axis]) is not int:
                 return None
@@ -138,11 +154,20 @@ class Unit:
         return self.formal(("axis", name, axis), self._axis_hint(name, axis), values)
 
     def _axis_hint(self, name: str, axis: int) -> str:
-        rank = len(self.sample.inputs[name].shape)
-        what = "channels" if axis == 1 and rank > 2 and rank != 3 else "features" if axis == rank - 1 else f"size{axis}"
-        if axis == 1 and rank == 3:
-            what = "channels"
-        return f"in_{what}" if name == next(iter(self.sample.inputs)) else f"{name}_{what}"
+        hint = _size_name(len(self.sample.inputs[name].shape), axis)
+        return f"in_{hint}" if name == next(iter(self.sample.inputs)) else f"{name}_{hint}"
+
+    def around(self, name: str, axis: int) -> Formal | None:
+        """Within a group: the size of an axis of an input of the block that it stands in, as an argument."""
+        values: list[Any] = []
+        for use in self.uses:
+            tensor = use.enclosing.application.arguments.get(name)
+            shape = getattr(tensor, "shape", ())
+            if not -len(shape) <= axis < len(shape) or type(shape[axis]) is not int:
+                return None
+            values.append(shape[axis])
+        rank = len(self.sample.enclosing.application.arguments[name].shape)
+        return self.formal(("around", name, axis % rank), f"in_{_size_name(rank, axis % rank)}", values)
 
     def parameter(self, name: str) -> Formal | None:
         """A compile-time value of the spec, as an argument."""
@@ -160,7 +185,17 @@ class Unit:
         place, key = ref
         if place == "in":
             return self.uses[use].inputs[key]
-        return self.lines[place].steps[use][-1].outputs[key]
+        line = self.lines[place]
+        if use not in line.steps and line.count is not None:
+            return self.tensor(line.operands[0], use)
+        return line.steps[use][-1].outputs[key]
+
+
+def _size_name(rank: int, axis: int) -> str:
+    """What the size of an axis is called: channels, features, or by its number."""
+    if axis == 1 and rank > 2:
+        return "channels"
+    return "features" if axis == rank - 1 else f"size{axis}"
 
 
 def kind(step: Step) -> tuple[Any, ...]:

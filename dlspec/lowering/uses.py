@@ -160,7 +160,6 @@ class Survey:
             use.inputs = _named_inputs(use, taken[use])
             use.results = _ordered_results(use, wanted[use])
         self.root.inputs = dict(self.graph.inputs)
-        self.root.results = list(dict.fromkeys(outputs))
 
     def _cross(
         self, tensor: Tensor, origin: Use, at: Use, taken: dict[Use, dict[Tensor, None]], wanted: dict[Use, dict[Tensor, None]]
@@ -208,7 +207,10 @@ def _named_inputs(use: Use, taken: dict[Tensor, None]) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     if use.application.kind in ("block", "network"):
         for name, value in use.application.arguments.items():
-            found.update((key, tensor) for key, tensor in _flat(name, value) if tensor in taken)
+            for key, tensor in _flat(name, value):
+                short = key.removeprefix(f"{name}_")
+                if tensor in taken:
+                    found[short if short.isidentifier() and short not in found else key] = tensor
     named = set(found.values())
     others = [tensor for tensor in taken if tensor not in named]
     for index, tensor in enumerate(others):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dlspec.graph import Tensor
 from dlspec.lowering.emitter import Emitter
-from dlspec.lowering.expressions import Constant, Formal, Training, python_literal
-from dlspec.lowering.flow import Flow, Value
+from dlspec.lowering.expressions import Constant, Formal, python_literal
+from dlspec.lowering.flow import Flow, Value, own_name
 from dlspec.lowering.forward import Forward
 from dlspec.lowering.leaves import write_leaf
 from dlspec.lowering.members import Members
 from dlspec.lowering.merge import units_of
 from dlspec.lowering.modules import Texts, Wrapper, is_inline, ordered
 from dlspec.lowering.names import TAKEN, camel, fresh
-from dlspec.lowering.settle import settle, settled
+from dlspec.lowering.settle import settle
+from dlspec.lowering.units import Outcome, Phi
 from dlspec.lowering.uses import Survey
 from dlspec.ops.fact import axes_text
 from dlspec.record import TYPE_CHECKING
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from dlspec.graph import Graph
-    from dlspec.lowering.units import Operand, Unit
+    from dlspec.lowering.units import Unit
 
 
 class File:
@@ -72,8 +73,7 @@ class File:
         head.blank()
         self._imports(head)
         for part in (wrappers, bodies):
-            head.lines += part.lines
-            head.spans += part.spans
+            head.extend(part)
         return head
 
     def _docstring(self, emit: Emitter) -> None:
@@ -90,15 +90,15 @@ class File:
         ])  # fmt: skip
 
     def _imports(self, emit: Emitter) -> None:
-        """In the order that formatters keep: the standard library, torch, then dlspec and others."""
+        """In the order that formatters keep: the standard library, torch and others, then dlspec."""
         wanted = [*self.texts.imports, "from torch import nn"]
         names = {"nn", "Tensor"} if any("Tensor" in use for use in self._annotations) else {"nn"}
         groups: list[list[str]] = [[], [], []]
         for line in sorted(set(wanted) - {"from torch import nn"}):
             root = line.split()[1].partition(".")[0]
-            groups[0 if root == "collections" else 1 if root == "torch" else 2].append(line)
-        groups[1] = sorted(groups[1], key=lambda line: (line.startswith("from"), line))
+            groups[0 if root == "collections" else 2 if root == "dlspec" else 1].append(line)
         groups[1].append(f"from torch import {', '.join(sorted(names))}")
+        groups[1].sort(key=lambda line: (line.startswith("from"), line.split()[1], line))
         for number, group in enumerate(group for group in groups if group):
             if number:
                 emit.blank()
@@ -158,8 +158,7 @@ class File:
                 self._freeze(emit)
             emit.dedent()
             emit.blank()
-        emit.lines += [("    " + line).rstrip() for line in body.lines]
-        emit.spans += body.spans
+        emit.extend(body)
         emit.dedent()
 
     def _describe(self, emit: Emitter, unit: Unit) -> None:
@@ -172,12 +171,12 @@ class File:
 
     def _forward(self, unit: Unit, members: Members) -> Emitter:
         inputs: dict[str, str] = {}
-        names = list(unit.inputs) if unit is not self.network else list(self.graph.inputs)
+        names = list(unit.inputs) if unit is not self.network else list(self._inputs)
         for name in names:
             inputs[name] = fresh(name, {*self.taken, *inputs.values()})
         plain: frozenset[int] = frozenset()
         while True:
-            emit = Emitter()
+            emit = Emitter(1)
             long = self._write_forward(emit, unit, members, inputs, plain)
             if not long - plain:
                 return emit
@@ -187,51 +186,70 @@ class File:
         self, emit: Emitter, unit: Unit, members: Members, inputs: dict[str, str], plain: frozenset[int]
     ) -> frozenset[int]:
         """Write the function; the lines that came out too long and hold others."""
-        flow = Flow(unit, unit.results, plain)
+        flow = Flow(unit, plain)
         forward = Forward(unit, self.texts, members, flow, inputs)
         statements = forward.statements()
-        returned = self._returned(unit, flow, forward)
         handed = [f"{name}: nn.Module" for name in dict.fromkeys(unit.sample.borrowed.values())]
-        arguments = ["self", *(f"{variable}: {self._input_type(name)}" for name, variable in inputs.items()), *handed]
+        typed = [f"{variable}: {self._input_type(unit, name)}" for name, variable in inputs.items()]
+        arguments = ["self", *typed, *handed]
         emit.line(f"def forward({', '.join(arguments)}) -> {self._result_type(unit)}:", getattr(unit.definition, "span", None))
         emit.indent()
+        outcomes = unit.outcomes or [Outcome({}, None, {})]
+        long: set[int] = set()
+        for mode in dict.fromkeys([None, *(outcome.training for outcome in outcomes)]):
+            if mode:
+                emit.line("if self.training:")
+                emit.indent()
+            long |= self._statements(emit, forward, [s for s in statements if s[0].mode is mode])
+            for outcome in outcomes:
+                if outcome.training is mode:
+                    texts = [forward.source(source) for source in flow.results]
+                    emit.line(f"return {_returned(outcome, texts)}", _end_of(unit))
+            if mode:
+                emit.dedent()
+        emit.dedent()
+        return frozenset(long)
+
+    def _statements(self, emit: Emitter, forward: Forward, statements: list[tuple[Value, str, str]]) -> set[int]:
         long: set[int] = set()
         test = None
         for value, text, shape in statements:
             if value.test is not test:
-                emit.dedent() if test is not None else None
+                if test is not None:
+                    emit.dedent()
                 test = value.test
                 if test is not None:
-                    emit.line(f"if {forward.test(test)}:")
+                    about = own_name(value.line) if value.line is not None else "it"
+                    emit.line(f"if {forward.test(test, about)}:")
                     emit.indent()
-            comment = f"  # {shape}" if shape and len(text) + len(shape) + 4 <= emit.room - 4 else ""
-            if len(text) > emit.room - 4:
+            comment = f"  # {shape}" if shape and len(text) + len(shape) + 4 <= emit.room else ""
+            if len(text) > emit.room:
                 long.add(value.index)
-            emit.line(text + comment, value.line.sample.span if value.line is not None else value.phi.tree.span)
+            emit.line(text + comment, value.span)
         if test is not None:
             emit.dedent()
-        emit.line(f"return {returned}")
-        emit.dedent()
-        return frozenset(long)
+        return long
 
-    def _input_type(self, name: str) -> str:
-        tensor = self.graph.inputs.get(name)
-        return "list[Tensor]" if tensor is not None and tensor.listed else "Tensor"
+    def _input_type(self, unit: Unit, name: str) -> str:
+        """The type of an input, with None as the default of one that only training has."""
+        if unit is not self.network:
+            return "Tensor"
+        tensor = self._inputs[name]
+        kind = "list[Tensor]" if tensor.listed else "Tensor"
+        return kind if name in self.graph.inputs else f"{kind} | None = None"
 
     def _result_type(self, unit: Unit) -> str:
         if unit is self.network:
-            result = self.graph.root.result
-            if len(result) > 1:
-                return "dict[str, Tensor]"
+            return " | ".join(dict.fromkeys(_outcome_type(outcome) for outcome in unit.outcomes))
         if len(unit.results) == 1:
             return "Tensor"
         return f"tuple[{', '.join(['Tensor'] * len(unit.results))}]"
 
-    def _returned(self, unit: Unit, flow: Flow, forward: Forward) -> str:
-        texts = [forward.source(source) for source in flow.results]
-        if unit is self.network and len(self.graph.root.result) > 1:
-            return f"{{{', '.join(f'{python_literal(n)}: {t}' for n, t in zip(self.graph.root.result, texts))}}}"
-        return ", ".join(texts)
+    @property
+    def _inputs(self) -> dict[str, Tensor]:
+        """The inputs of the network in both modes, those of training last."""
+        training = self.graph.training.inputs if self.graph.training is not None else {}
+        return {**self.graph.inputs, **{name: t for name, t in training.items() if name not in self.graph.inputs}}
 
     # The rest
 
@@ -274,6 +292,39 @@ class File:
         return ["Tensor"] if any(not unit.sequence for unit in self.units) or self.texts.wrappers else []
 
 
+def _returned(outcome: Outcome, texts: list[str]) -> str:
+    """What stands behind `return`: several results of a block, or the outputs of a network."""
+    if not outcome.result:
+        return ", ".join(texts)
+
+    def text(value: Any) -> str:
+        if isinstance(value, Tensor):
+            return texts[outcome.places[value]]
+        if isinstance(value, dict):
+            return f"{{{', '.join(f'{python_literal(name)}: {text(item)}' for name, item in value.items())}}}"
+        return f"[{', '.join(map(text, value))}]"
+
+    return text(next(iter(outcome.result.values())) if len(outcome.result) == 1 else outcome.result)
+
+
+def _outcome_type(outcome: Outcome) -> str:
+    values = list(outcome.result.values())
+    kinds = list(dict.fromkeys(map(_value_type, values)))
+    return kinds[0] if len(values) == 1 else f"dict[str, {' | '.join(kinds)}]"
+
+
+def _value_type(value: Any) -> str:
+    return "Tensor" if isinstance(value, Tensor) else "dict[str, Tensor]" if isinstance(value, dict) else "list[Tensor]"
+
+
+def _end_of(unit: Unit) -> Any:
+    """The place in the spec that `return` stands for."""
+    operand = unit.results[-1] if unit.results else ("in", "")
+    if isinstance(operand, Phi):
+        return operand.tree.span if operand.tree is not None else None
+    return None if operand[0] == "in" else unit.lines[operand[0]].sample.span
+
+
 def _annotation(formal: Formal) -> str:
     kinds = list(dict.fromkeys(_type(value) for value in formal.values))
     if set(kinds) == {"int", "float"}:
@@ -301,8 +352,8 @@ def _spec_name(unit: Unit) -> str:
     name = getattr(unit.definition, "name", None)
     if isinstance(name, str):
         return name
-    own = unit.sample.path.rpartition(".")[2]
-    return own if own.isidentifier() else f"{unit.sample.enclosing.definition.name}_{own}"
+    words = [part for part in unit.sample.path.split(".") if part.isidentifier()]
+    return words[-1] if words else f"{unit.sample.enclosing.definition.name}_part"
 
 
 def _comment_above(unit: Unit) -> str:
@@ -331,6 +382,3 @@ def _parameters(graph: Graph) -> int:
                 count *= int(size)  # type: ignore[arg-type]  # weights are of known size
             total += count
     return total
-
-
-__all__ = ["File", "Operand", "Tensor", "Training", "Value", "settled"]

@@ -228,6 +228,22 @@ class _Transposed(_Filters, abstract=True):
             sizes.append(out)
         return (Fact(fact.dtype, (fact.shape[0], self.out_channels, *sizes)),)
 
+    def formulas(self, at: At, outputs: Sequence[Fact]) -> Iterator[tuple[int, str, str]]:
+        for axis, (kernel, stride, padding, extra, dilation) in enumerate(zip(*self._hyper()), 2):
+            letters, numbers = "(in − 1)·stride", f"({{in}} − 1)·{stride}"
+            if padding:
+                letters, numbers = f"{letters} − 2·pad", f"{numbers} − 2·{padding}"
+            if dilation > 1:
+                letters, numbers = (
+                    f"{letters} + dilation·(k − 1) + 1",
+                    f"{numbers} + {dilation}·({kernel} − 1) + 1",
+                )
+            else:
+                letters, numbers = f"{letters} + k", f"{numbers} + {kernel}"
+            if extra:
+                letters, numbers = f"{letters} + output padding", f"{numbers} + {extra}"
+            yield axis, letters, numbers
+
     def _hyper(self) -> tuple[tuple[int, ...], ...]:
         return self.kernel_size, self.stride, self.padding, self.output_padding, self.dilation
 

@@ -116,7 +116,12 @@ class Matmul(Op):
 
     def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
         """A number of the result sees a row of the first and a column of the second."""
-        rank, out = len(at.inputs[port].shape), len(outputs[0].shape)
-        seen: list[Seen] = [(out - rank + axis, Window()) for axis in range(rank)]
-        seen[-1 if port == 0 or rank == 1 else -2] = (None, "whole")
-        return tuple(seen)
+        own, rank = at.inputs[port].shape, len(outputs[0].shape)
+        both_ranks = [len(fact.shape) for fact in at.inputs]
+        batch = max(*both_ranks, 2) - 2
+        kept: list[Seen] = [(axis, Window()) for axis in range(batch - max(len(own) - 2, 0), batch)]
+        if len(own) == 1:
+            return ((None, "whole"),)
+        if port == 0:
+            return (*kept, (batch, Window()), (None, "whole"))
+        return (*kept, (None, "whole"), (rank - 1, Window()))

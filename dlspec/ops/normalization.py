@@ -374,6 +374,11 @@ class LocalResponseNorm(_Normalization):
             )  # fmt: skip
         return super().result(at)
 
+    def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
+        """A few neighbouring channels of its own position."""
+        own = [(axis, Window()) for axis in range(len(outputs[0].shape))]
+        return (own[0], (1, Window(self.size, 1, self.size // 2, (self.size - 1) // 2)), *own[2:])
+
     def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:
         """The divisor and its base, and the squares with a margin of channels."""
         (fact,) = at.inputs

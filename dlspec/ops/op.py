@@ -180,6 +180,10 @@ class Op:
         """A window for each primed axis."""
         return ()
 
+    def formulas(self, at: At, outputs: Sequence[Fact]) -> Iterable[tuple[int, str, str]]:
+        """Sizes that no window gives: the axis, the formula in letters, and in numbers with `{in}` for the size before."""
+        return ()
+
     def weights(self, at: At) -> Iterable[tuple[str, Shape]]:
         """Name and shape of every learned tensor."""
         return ()

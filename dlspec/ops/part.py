@@ -36,12 +36,11 @@ class _Part(Op, abstract=True):
 
     def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
         """A part of an axis begins where it is cut, which a window says as negative padding."""
-        cut = self.dim % len(at.inputs[0].shape)
-        return tuple(
-            (axis, self.cut() if axis == cut else Window()) for axis in range(len(at.inputs[0].shape))
-        )
+        rank = len(at.inputs[0].shape)
+        cut = self.dim % rank
+        return tuple((axis, self.cut(at, cut) if axis == cut else Window()) for axis in range(rank))
 
-    def cut(self) -> Window:
+    def cut(self, at: At, axis: int) -> Window:
         """What a position of the result sees of the axis that is cut."""
         return Window()
 
@@ -109,8 +108,9 @@ class Slice(_Part):
         end = "" if self.end is None else write.word("end")
         return indexed(write, self.axis(write.at.inputs[0]), slice_text(start, end, self.step))
 
-    def cut(self) -> Window:
-        return Window(1, self.step, -self.start if isinstance(self.start, int) and self.start > 0 else 0, 0)
+    def cut(self, at: At, axis: int) -> Window:
+        start = self.place(At(at.inputs), self.start, at.inputs[0].shape[axis], "start")
+        return Window(1, self.step, -start if isinstance(start, int) else 0, 0)
 
 
 def slice_text(start: str, end: str, step: int = 1) -> str:
@@ -318,6 +318,10 @@ class Pad(Op):
                 "E0307", words, f"axis {axis} must be at least {least}, it is {size}", parameter="pad"
             )
             at.at_least(size, least, mistake)
+        cut = -min(before, 0) - min(after, 0)
+        if cut and not (isinstance(size, int) and size >= cut):
+            words = f"`pad` cuts {cut} positions off axis {axis}"
+            at.at_least(size, cut, Mistake("E0307", words, f"the axis has {size}", parameter="pad"))
         out = size + before + after
         if out.__class__ is not int or out < 1:  # type: ignore[operator]  # an int by then
             words = f"`pad` cuts off all of axis {axis}"

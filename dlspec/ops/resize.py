@@ -77,6 +77,12 @@ class _Resize(Op, abstract=True):
             map(_resized, before, per_axis(self.scale_factor, len(before), self.name, "scale_factor"))
         )
 
+    def formulas(self, at: At, outputs: Sequence[Fact]) -> Iterator[tuple[int, str, str]]:
+        if self.scale_factor is not None:
+            count = len(at.inputs[0].shape) - 2
+            for axis, scale in enumerate(per_axis(self.scale_factor, count, self.name, "scale_factor"), 2):  # type: ignore[arg-type]
+                yield axis, "⌊in·factor⌋", f"⌊{{in}}·{scale:g}⌋"
+
     def _nothing(self, axis: int, old: Dim, new: Dim, fact: Fact) -> Mistake:
         return Mistake(
             "E0307", f"`{self.name}` leaves {new} positions of axis {axis}", f"has {old}", input=0,
@@ -89,22 +95,38 @@ class _Resize(Op, abstract=True):
             return tuple((None, Window()) for _ in at.inputs[port].shape)
         seen: list[Seen] = [(0, Window()), (1, Window())]
         for axis, (old, new) in enumerate(zip(at.inputs[0].shape[2:], outputs[0].shape[2:]), 2):
-            view = self.view(old, new)
+            view = self.view(axis - 2, old, new)
             seen.append((None, "whole") if view is None else (axis, view))
         return tuple(seen)
 
-    def view(self, old: Dim, new: Dim) -> Stretch | None:
+    def view(self, axis: int, old: Dim, new: Dim) -> Stretch | None:
         """What a position of the result sees of an axis; None where the ratio is not known."""
         from dlspec.ops.spread import Stretch, ratio
 
-        found = ratio(old, new)
+        found = self.steps(axis) or ratio(old, new)
         if found is None:
             return None
         numerator, denominator = found
-        span = _SPANS.get(self.mode) or -(-numerator // denominator) + (numerator % denominator > 0)
+        span = self.reach(numerator, denominator)
         if isinstance(old, int):
             span = min(span, old)
+        if self.align_corners and isinstance(old, int) and isinstance(new, int) and new > 1:
+            return Stretch(span, old - 1, new - 1, 0) if old > 1 else None
         return Stretch.resized(span, numerator, denominator)
+
+    def steps(self, axis: int) -> tuple[int, int] | None:
+        """Input positions per output position, where PyTorch takes the factor for it and not the sizes."""
+        if self.scale_factor is None or self.mode == "area" or self.align_corners:
+            return None
+        from dlspec.sizes.window import simplest_fraction
+
+        scale = self.scale_factor[axis] if isinstance(self.scale_factor, tuple) else self.scale_factor
+        denominator, numerator = simplest_fraction(float(scale))
+        return numerator, denominator
+
+    def reach(self, numerator: int, denominator: int) -> int:
+        """The most input positions that a position of the result sees."""
+        return _SPANS.get(self.mode) or -(-numerator // denominator) + (numerator % denominator > 0)
 
 
 def _resized(size: Dim, scale: float) -> Dim:
@@ -122,6 +144,9 @@ class Interpolate(_Resize):
         'float32[2, 3, 4, 5] -> interpolate([7, 9], mode="bilinear", align_corners=false)',
         "float32[2, 3, 4, 5], float32[1, 7, 8, 10] -> interpolate",
         'float32[2, 3, 9] -> interpolate(scale_factor=0.5, mode="linear")',
+        'float32[1, 1, 9, 8] -> interpolate([4, 5], mode="bicubic", antialias=true)',
+        'float32[1, 1, 9, 8] -> interpolate([4, 5], mode="area")',
+        'float32[1, 1, 9, 8] -> interpolate(scale_factor=[0.7, 1.3], mode="nearest-exact")',
     )
     mistakes = (
         ("float32[2, 3, 4, 5] -> interpolate", "E0203"),
@@ -142,6 +167,12 @@ class Interpolate(_Resize):
             not self.antialias or self.mode in ("bilinear", "bicubic"), "antialias",
             f'mode "{self.mode}" has no antialiasing', "E0202",
         )  # fmt: skip
+
+    def reach(self, numerator: int, denominator: int) -> int:
+        """Shrinking with antialiasing widens the neighbourhood by the factor."""
+        if self.antialias and numerator > denominator:
+            return -(-_SPANS[self.mode] * numerator // denominator) + 1
+        return super().reach(numerator, denominator)
 
     def module_template(self, at: At) -> str:
         """`nn.Upsample`, which shrinks as well, where no other tensor is needed."""

@@ -11,6 +11,7 @@ from bisect import bisect_right
 
 from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
+from dlspec.syntax.read import YAML_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,8 +124,8 @@ def _anchored(file: tree.File) -> _Anchor:
 
 def _nodes(value: Any) -> Iterator[tree.Node]:
     """The nodes of a field: itself, or those of a tuple, of a tuple of tuples, of pairs of a name and a node."""
-    if isinstance(value, tree.Comment):
-        return
+    if isinstance(value, (tree.Comment, tree.LabelName)):
+        return  # a label stands on one line, where no comment can be put
     if isinstance(value, tree.Node):
         yield value
     elif isinstance(value, tuple):
@@ -133,30 +134,70 @@ def _nodes(value: Any) -> Iterator[tree.Node]:
 
 
 def _place(attached: Attached, root: _Anchor, comment: tree.Comment) -> None:
-    at = comment.span.start
+    """Give a comment to the part that it belongs to."""
+    holder, before, following = _around(root, comment.span.start)
+    by_indent = comment.span.source.name.endswith(YAML_SUFFIXES)
+    if not comment.alone and before is not None and _ends_on_line(before.node, comment):
+        inner = _last_inside(before, comment) if by_indent else before
+        _own(attached, inner).trailing.append(comment)
+    elif before is not None and by_indent and _deeper(comment) and (inner := _last_inside(before, comment)) is not before:
+        _own(attached, inner).after.append(comment)
+    elif following is not None:
+        _own(attached, following).leading.append(comment)
+    elif before is not None:
+        _own(attached, before).after.append(comment)
+    else:
+        _own(attached, holder).leading.append(comment)
+
+
+def _own(attached: Attached, anchor: _Anchor) -> Comments:
+    return attached.setdefault(id(anchor.node), Comments())
+
+
+def _around(root: _Anchor, at: int) -> tuple[_Anchor, _Anchor | None, _Anchor | None]:
+    """The innermost part that a place lies in, and the parts of it before and after the place."""
     holder = root
     while True:
         index = bisect_right(holder.starts, at)
         before = holder.children[index - 1] if index else None
         if before is None or at >= before.node.span.end:
-            break
+            following = holder.children[index] if index < len(holder.children) else None
+            return holder, before, following
         holder = before
-    following = holder.children[index] if index < len(holder.children) else None
-    if not comment.alone and before is not None and _ends_on_line(before.node, comment):
-        attached.setdefault(id(before.node), Comments()).trailing.append(comment)
-    elif following is not None:
-        attached.setdefault(id(following.node), Comments()).leading.append(comment)
-    elif before is not None:
-        attached.setdefault(id(before.node), Comments()).after.append(comment)
-    elif holder is not root:
-        attached.setdefault(id(holder.node), Comments()).leading.append(comment)
-    else:
-        attached.setdefault(id(root.node), Comments()).leading.append(comment)
+
+
+def _last_inside(anchor: _Anchor, comment: tree.Comment) -> _Anchor:
+    """In YAML, where no bracket closes a part: the last part inside it that the comment is not left of."""
+    while anchor.children:
+        last = anchor.children[-1]
+        closing = anchor.node.span.source.text[last.node.span.end : anchor.node.span.end]
+        if closing.strip("]})\"' ") or last.node.span.line == anchor.node.span.line:
+            break
+        if comment.alone and _indent(last.node) > _indent(comment):
+            break
+        anchor = last
+    return anchor
+
+
+def _deeper(comment: tree.Comment) -> bool:
+    """Whether a comment on a line of its own stands deeper than the next line that is none."""
+    if not comment.alone:
+        return False
+    following = re.compile(r"\n( *)[^\s#]").search(comment.span.source.text, comment.span.end)
+    return _indent(comment) > (len(following.group(1)) if following else -1)
+
+
+def _indent(node: tree.Node) -> int:
+    """How far the line is indented on which a node begins."""
+    text, start = node.span.source.text, node.span.start
+    line = text.rfind("\n", 0, start) + 1
+    return len(text[line:start]) - len(text[line : start + 1].lstrip(" ")) + 1
 
 
 def _ends_on_line(node: tree.Node, comment: tree.Comment) -> bool:
     """Whether a part ends on the line of a comment, with nothing opened between them."""
     between = comment.span.source.text[node.span.end : comment.span.start]
+    between = re.sub(r"^(?:\s*\))+", "", between)  # parentheses round a part lie outside of its span
     return "\n" not in between and "{" not in between
 
 
@@ -181,5 +222,5 @@ def blank_before(node: tree.Node) -> bool:
 
 _BEFORE = r"""[\s-]*(?:[\w"']+:\s*)?[{\["'(]?\s*"""
 """What may stand before a statement or entry on its line: in YAML a dash, its keyword, a brace."""
-_KEYWORD = r"\s*-\s+\w+:\s*(?:#.*)?"
-"""A line that holds nothing but the keyword of a statement of YAML."""
+_KEYWORD = r"\s*(?:-\s+)?\w+:\s*(?:#.*)?"
+"""A line that holds nothing but a key of YAML, which opens what the node is the first of."""

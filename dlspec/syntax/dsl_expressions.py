@@ -260,7 +260,7 @@ class Expressions:
     def label(self, label: tree.LabelName) -> str:
         """A label on one line, its computed parts in braces."""
         inner = Expressions({})
-        inner.escaped = "{}"
+        inner.escaped = "{}'"
         parts = [
             part if isinstance(part, str) else "{" + rendered(inner.doc(part), None) + "}"
             for part in label.parts

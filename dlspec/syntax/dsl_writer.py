@@ -33,31 +33,36 @@ class Writer(Expressions):
         """Statements, one a line; empty lines between them as their author set them."""
         docs: list[Doc] = []
         for index, statement in enumerate(statements):
-            doc = self.with_blanks(statement, self.statement(statement), first=index == 0, opened=not top)
-            apart = index > 0 and (
-                (top and not _close(statements[index - 1], statement)) or self._apart(statement)
+            inner = index < len(statements) - 1
+            doc = self.with_blanks(
+                statement, self.statement(statement), first=index == 0 and not top, apart=top and inner
             )
-            docs.append([HARD, doc] if apart else doc)
+            parted = top and index > 0 and not _close(statements[index - 1], statement)
+            docs.append([HARD, doc] if parted or (index and self._apart(statement)) else doc)
         return docs
 
     def _apart(self, statement: tree.Statement) -> bool:
         leading = self.attached.get(id(statement), NONE).leading
         return blank_before(leading[0] if leading else statement)
 
-    def with_blanks(self, node: tree.Node, doc: Doc, *, first: bool, opened: bool) -> Doc:
-        """A statement with its comments; an empty line between comments, or before the statement, stays."""
+    def with_blanks(self, node: tree.Node, doc: Doc, *, first: bool, apart: bool = False) -> Doc:
+        """A statement with its comments; an empty line between comments, or before the statement, stays.
+
+        What stands behind the brace before a `first` statement is left to `opening`; with `apart`, an empty
+        line stands before the comments after it.
+        """
         own = self.attached.get(id(node))
         if own is None:
             return doc
         found: list[Doc] = []
-        leading = own.leading[self._opening_count(node) if first and opened else 0 :]
+        leading = own.leading[self._opening_count(node) if first else 0 :]
         for comment, following in zip(leading, [*leading[1:], node]):
             found += [spelling(comment), HARD]
             if blank_before(following):
                 found.append(HARD)
         found += [doc, *(Suffix(spelling(comment)) for comment in own.trailing)]
-        for comment in own.after:
-            found += [HARD, HARD] if blank_before(comment) else [HARD]
+        for index, comment in enumerate(own.after):
+            found += [HARD, HARD] if blank_before(comment) or (apart and index == 0) else [HARD]
             found.append(spelling(comment))
         return found
 
@@ -160,7 +165,7 @@ class Writer(Expressions):
                 inner += [Either(",", ""), Line()]
                 if broken and self._apart(entry):
                     inner.append(HARD)
-            inner.append(self.with_blanks(entry, self._entry(entry), first=index == 0, opened=True))
+            inner.append(self.with_blanks(entry, self._entry(entry), first=index == 0))
         opener: list[Doc] = ["{", self.opening(section.entries[0])]
         return Group([*opener, Indent([Line(), *inner]), Line(), "}"], breaks=broken)
 

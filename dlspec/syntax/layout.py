@@ -77,7 +77,11 @@ def must_break(doc: Doc) -> bool:
             waiting += part
         elif isinstance(part, Indent):
             waiting.append(part.inner)
-        elif isinstance(part, Suffix) or (isinstance(part, Line) and part.flat is None) or (isinstance(part, Group) and part.breaks):
+        elif (
+            isinstance(part, Suffix)
+            or (isinstance(part, Line) and part.flat is None)
+            or (isinstance(part, Group) and part.breaks)
+        ):
             return True
     return False
 

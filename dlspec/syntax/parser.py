@@ -307,7 +307,9 @@ class Parser:
         return tuple(found)
 
 
-_ANY: dict[str, int] = {name: 0 for name, _ in _LEXED if name != "LABEL"} | dict.fromkeys(tables.WORDS.values(), 0)
+_ANY: dict[str, int] = {name: 0 for name, _ in _LEXED if name != "LABEL"} | dict.fromkeys(
+    tables.WORDS.values(), 0
+)
 _Rule = tuple[str, int, "str | None", bool, tuple[int, ...]]
 _RULES: tuple[_Rule, ...] = tables.RULES
 _UNIT = [

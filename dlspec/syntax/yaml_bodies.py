@@ -269,17 +269,22 @@ class Bodies(Values):
         if word in ("do", "record"):
             value = self.value(field.value) if word == "do" else self.record(field.value)
             return [value if isinstance(value, tree.Broken) else tree.Evaluate(span, value)]
-        if word == "allow":
-            return list(self.allowed(field.value))
-        if word == "limits":
-            return list(self.limits(field))
-        if word == "output":
-            return list(self._outputs(field.value))
+        if word in ("allow", "limits", "output"):
+            return self._over(span, list(self._budget_or_output(word, field)))
         make = {"let": self._let, "module": self._module, "input": self._input}.get(word)
-        found = self.entries(field.value, "names with what they stand for")
-        if make is not None:
-            return [make(one) for one in found]
-        return [self._learned(word, one) for one in found]
+        named = self.entries(field.value, "names with what they stand for")
+        return self._over(span, [make(one) if make else self._learned(word, one) for one in named])
+
+    def _budget_or_output(self, word: str, field: Field) -> Iterator[tree.Statement]:
+        if word == "output":
+            return self._outputs(field.value)
+        return self.allowed(field.value) if word == "allow" else self.limits(field)
+
+    def _over(self, span: Span, found: list[tree.Statement]) -> list[tree.Statement]:
+        """The statements of an item; one alone stands for the whole item."""
+        if len(found) == 1:
+            found[0].span = span
+        return found
 
     def _let(self, field: Field) -> tree.Statement:
         """`let: {y: value}`; the key `"a, b"` takes a list apart."""

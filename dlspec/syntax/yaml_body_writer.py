@@ -89,7 +89,7 @@ class BodyWriter(ValueWriter):
         defaults = [self._flow_default(param) for param in params]
         flow = ", ".join(f"{param.name}: {default}" for param, default in zip(params, defaults))
         line = f"{' ' * indent}params: {{{flow}}}"
-        if None not in defaults and len(line) <= WIDTH and all(map(self.quiet, params)):
+        if None not in defaults and len(line) <= WIDTH and self.quiet(params):
             return [line]
         return self._keyed("params", params, self._param, indent)
 
@@ -140,7 +140,7 @@ class BodyWriter(ValueWriter):
         if (
             len(node.fields) > 1
             and all(isinstance(v, tree.Name) and v.name == name for name, v in node.fields)
-            and self.quiet(node)
+            and self.quiet(value for _, value in node.fields)
         ):
             line = f"{head} [{', '.join(name for name, _ in node.fields)}]"
             if len(line) <= WIDTH:
@@ -199,7 +199,7 @@ class BodyWriter(ValueWriter):
         return [f"{' ' * indent}- {word}:", *lines(f"{' ' * (indent + 4)}{key}:", indent + 4)]
 
     def _assign(self, node: tree.Assign, indent: int) -> list[str]:
-        text = self.text(node.value) if self.quiet(node) else ""
+        text = self.text(node.value) if self.quiet([node.value]) else ""
         return self._one(
             "let", ", ".join(node.targets), text, lambda head, at: self.value(head, node.value, at), indent
         )
@@ -210,7 +210,7 @@ class BodyWriter(ValueWriter):
                 return [self.header(head, node.value.steps), *self.steps(node.value.steps, at + 2)]
             return self.leaf(head, self.plain.doc(node.value), at)
 
-        text = self.text(node.value) if self.quiet(node) else ""
+        text = self.text(node.value) if self.quiet([node.value]) else ""
         return self._one("module", node.name, text, lines, indent)
 
     def _learned(self, node: tree.Learned, indent: int) -> list[str]:

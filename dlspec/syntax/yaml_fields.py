@@ -25,8 +25,7 @@ class Field:
 
     def span(self, source: Source) -> Span:
         """From the key to the end of the value."""
-        end = self.key.end if isinstance(self.value, Scalar) and self.value.empty else self.value.end
-        return source.span(min(self.key.start, self.value.start), max(self.key.end, end))
+        return source.span(min(self.key.start, self.value.start), max(self.key.end, self.value.end))
 
 
 class Fields:

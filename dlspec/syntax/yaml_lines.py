@@ -37,13 +37,6 @@ class Lines:
         self.shown |= {id(comment) for comment in (*waiting, *([last] if last else []))}
         return [*self._comment_lines(above, indent, node), *lines, *self._below(below, indent)]
 
-    def above(self, node: tree.Node, indent: int) -> list[str]:
-        """The lines of comments before a node that stand above the header of its list."""
-        own = self.attached.get(id(node), NONE).leading
-        waiting = [comment for comment in own if comment.alone and id(comment) not in self.shown]
-        self.shown |= {id(comment) for comment in waiting}
-        return self._comment_lines(waiting, indent, node)
-
     def _comment_lines(
         self, comments: Sequence[tree.Comment], indent: int, node: tree.Node | None = None
     ) -> list[str]:

@@ -13,7 +13,7 @@ from dlspec.syntax.yaml_lines import Lines
 from dlspec.syntax.yaml_scalars import expression_scalar, is_plain, text_scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 class ValueWriter(Lines):
@@ -23,9 +23,9 @@ class ValueWriter(Lines):
         """An expression on one line."""
         return rendered(self.plain.doc(node), None)
 
-    def quiet(self, node: tree.Node) -> bool:
-        """Whether no comment waits inside a node."""
-        return not any(id(comment) not in self.shown for comment in gathered(self.attached, node))
+    def quiet(self, nodes: Iterable[tree.Node]) -> bool:
+        """Whether no comment waits to be put among nodes."""
+        return all(id(comment) in self.shown for node in nodes for comment in gathered(self.attached, node))
 
     # Values
 
@@ -33,12 +33,13 @@ class ValueWriter(Lines):
         """What flows: a pipeline of one plain line or a list, anything else a leaf."""
         if not isinstance(node, tree.Pipe) or self._short(head, node):
             return self.leaf(head, self.plain.doc(node), indent)
-        first = self.commented(node.steps[0], self._leaf_step(node.steps[0], indent + 2), indent + 2)
-        return [self.header(head, node.steps), *first, *self.steps(node.steps[1:], indent + 2)]
+        lines = [self.header(head, node.steps)]
+        lines += self.commented(node.steps[0], self._leaf_step(node.steps[0], indent + 2), indent + 2)
+        return lines + self.steps(node.steps[1:], indent + 2)
 
     def _short(self, head: str, node: tree.Pipe) -> bool:
         text = self.text(node)
-        return is_plain(text) and len(head) + 1 + len(text) <= WIDTH and self.quiet(node)
+        return is_plain(text) and len(head) + 1 + len(text) <= WIDTH and self.quiet(node.steps)
 
     def steps(self, steps: Sequence[tree.Expr], indent: int) -> list[str]:
         """Steps as items of a list."""
@@ -84,9 +85,11 @@ class ValueWriter(Lines):
         """A list in brackets or an item a line, anything else a leaf."""
         if not isinstance(node, tree.ListExpr):
             return self.leaf(head, self.plain.doc(node), indent)
-        flow = self.flow(node) if self.quiet(node) else None
+        flow = self.flow(node) if self.quiet(node.items) else None
         if flow is not None and len(head) + 1 + len(flow) <= WIDTH:
             return [f"{head} {flow}"]
+        if not node.items:
+            return [f"{head} []"]
         lines = [self.header(head, node.items)]
         for item in node.items:
             lines += self.commented(item, self.data(" " * (indent + 2) + "-", item, indent + 2), indent + 2)
@@ -125,7 +128,7 @@ class ValueWriter(Lines):
 
     def section(self, head: str, section: tree.Section, indent: int, *, text: bool = False) -> list[str]:
         """A section under its key: in braces where it fits, else a key a line."""
-        flow = self._flow_section(section, text) if self.quiet(section) else None
+        flow = self._flow_section(section, text) if self.quiet(section.entries) else None
         if flow is not None and len(head) + 1 + len(flow) <= WIDTH:
             return [f"{head} {flow}"]
         return [self.header(head, section.entries), *self.entries(section, indent + 2, text=text)]

@@ -50,8 +50,7 @@ class _YamlWriter(BodyWriter):
             return self.commented(first, self.section("limits:", first.section, 0), 0)
         if section in ("networks", "plans") and len(items) == 1 and _stands_alone(first):
             return self.commented(first, self._single(first, 0), 0)
-        above = self.above(first, 0)
-        lines = [*above, self.header(f"{section}:", items[:1])]
+        lines = [self.header(f"{section}:", items[:1])]
         for index, item in enumerate(items):
             own = self.commented(item, _WRITE[type(item)](self, item, 2), 2)
             before = len(own) > 1 or (
@@ -60,7 +59,7 @@ class _YamlWriter(BodyWriter):
             if index and (before or self.apart(item)):
                 lines.append("")
             lines += own
-        return lines
+        return _hoisted(lines)
 
     def _items(self, items: Sequence[tree.Statement]) -> list[str]:
         """The items one by one, where sections would change their order."""
@@ -135,6 +134,12 @@ _WRITE: dict[type, Callable[[_YamlWriter, Any, int], list[str]]] = {
     tree.Plan: _YamlWriter._named,
     tree.Allow: BodyWriter.allow,
 }
+
+
+def _hoisted(lines: list[str]) -> list[str]:
+    """The comments before the first item of a section set above its header."""
+    index = next(i for i, line in enumerate(lines) if i and line and not line.lstrip().startswith("#"))
+    return [*(line[2:] for line in lines[1:index]), lines[0], *lines[index:]]
 
 
 def _inside(item: tree.Definition) -> list[tree.Node]:

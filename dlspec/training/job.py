@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import nn
 
@@ -42,10 +44,11 @@ class Setting(Record):
         """Samples as network and loss get them, on the device."""
         return self.fitted.applied(samples).to(self.device, self.dtype)
 
-    def autocast(self) -> torch.autocast:
-        """The context of a forward pass."""
-        enabled = self.plan.precision == "bf16"
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
+    def autocast(self) -> AbstractContextManager[object]:
+        """The context of a forward pass; none where nothing is cast, since even a disabled one costs 10 µs."""
+        if self.plan.precision != "bf16":
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
 
 class Job(Record):

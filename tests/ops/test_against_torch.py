@@ -5,6 +5,7 @@ The calls of torch are made here, from the same random values, and not from the 
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -71,7 +72,9 @@ def axes(rank: int = 4) -> st.SearchStrategy[int]:
     return st.integers(-rank, rank - 1)
 
 
-examples = settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+EXAMPLES = int(os.environ.get("DLSPEC_EXAMPLES", "60"))
+"""Applications drawn for each test; thousands were, when the operators were written."""
+examples = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 # Windows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from dlspec.sizes import compare, evaluated, symbol
 from tests.ops.applied import apply
 
 small = st.integers(1, 4)
-examples = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+EXAMPLES = int(os.environ.get("DLSPEC_EXAMPLES", "60"))
+examples = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def some(required: dict[str, Any], optional: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
