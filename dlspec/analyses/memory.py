@@ -215,19 +215,25 @@ def _freed_after(graph: Graph, storages: _Storages) -> dict[Node, list[Tensor]]:
 
 
 class _Ends:
-    """How long a caller holds what it passes to the module of a block: until the block has run."""
+    """How long a value is held, as Python holds it.
 
-    __slots__ = ("_depth", "_last")
+    What is passed to the module of a block is held by the caller until the block has run; a value that is read
+    later than by the very next step has a name, and a name lives until its block ends.
+    """
+
+    __slots__ = ("_depth", "_last", "_place")
 
     def __init__(self, graph: Graph) -> None:
         self._depth: dict[Application, int] = {}
         self._last: dict[Application, Node | None] = {}
+        self._place: dict[Node | Application, int] = {}
         self._visit(graph.root, 0)
 
     def _visit(self, application: Application, depth: int) -> Node | None:
         self._depth[application] = depth
         last: Node | None = None
-        for step in application.steps:
+        for place, step in enumerate(application.steps):
+            self._place[step] = place
             found = step if isinstance(step, Node) else self._visit(step, depth + 1)
             if found is not None and (last is None or found.index > last.index):
                 last = found
@@ -235,17 +241,22 @@ class _Ends:
         return last
 
     def held_until(self, tensor: Tensor, node: Node) -> Node:
-        """The last node of the outermost block that got the tensor from outside, else the node itself."""
-        inside: Application | None = node.application
-        outside: Application | None = tensor.node.application
-        until = node
-        while inside is not outside and inside is not None and outside is not None:
+        """The node with which a value that a node reads may go."""
+        made: Node | Application = tensor.node
+        reads: Node | Application = node
+        outside, inside = tensor.node.application, node.application
+        while inside is not outside:
             if self._depth[inside] >= self._depth[outside]:
-                until = self._last[inside] or until
-                inside = inside.parent
+                if inside.parent is None:
+                    break
+                reads, inside = inside, inside.parent
             else:
-                outside = outside.parent
-        return until
+                if outside.parent is None:
+                    break
+                made, outside = outside, outside.parent
+        if self._place[reads] > self._place[made] + 1:
+            return self._last[inside] or node
+        return node if isinstance(reads, Node) else self._last[reads] or node
 
 
 # The largest of sizes that may be open

@@ -23,7 +23,7 @@ class _Elementwise(Op, abstract=True):
 
     axes = "*S, *T -> *S"
     family = "join"
-    takes = (*INTEGERS, *FLOATS)
+    takes: ClassVar[tuple[str, ...]] = (*INTEGERS, *FLOATS)
 
     def check_types(self, at: At) -> None:
         """Element types may differ; each must be one that it runs on."""

@@ -97,7 +97,8 @@ class MultiheadAttention(Op):
         features, key, value = self.widths(at)
         queries, keys, all_keys = self.lengths(at)
         projected = queries * features * 2 + keys * (key + value)
-        return at["N"] * features * (projected + 2 * queries * all_keys)
+        batch: Dim = at["N"]
+        return batch * features * (projected + 2 * queries * all_keys)
 
     def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:
         """The inputs, copied with positions before images; projections; the gathered values.
@@ -154,8 +155,8 @@ class ScaledDotProductAttention(Op):
     axes = "*B L E, *B S E, *B S V, *M -> *B L V"
     inputs = ("query", "key", "value", "attn_mask?")
     function = (
-        "F.scaled_dot_product_attention({query}, {key}, {value}, attn_mask={attn_mask}, dropout_p=dropout_p, is_causal=, "
-        "scale=)"
+        "F.scaled_dot_product_attention({query}, {key}, {value}, attn_mask={attn_mask}, dropout_p=dropout_p, "
+        "is_causal=, scale=)"
     )
     family = "attention"
     takes = (*FLOATS, "bool")
@@ -218,7 +219,8 @@ class ScaledDotProductAttention(Op):
 
     def macs(self, at: At, outputs: Sequence[Fact]) -> Dim:
         """The match of every query with every key, and the weighted sum of the values."""
-        return product(at["*B"]) * at["L"] * at["S"] * (at["E"] + at["V"])
+        widths: Dim = at["E"] + at["V"]
+        return product(at["*B"]) * at["L"] * at["S"] * widths
 
     def fused(self, at: At) -> bool:
         """Whether PyTorch has a kernel that keeps no scores: images and heads before, equal widths, no dropout."""

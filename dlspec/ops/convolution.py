@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlspec.ops.fact import At, Fact, Mistake, shown
+from dlspec.ops.fact import At, Fact, Mistake, falls_short, shown
 from dlspec.ops.op import Op
 from dlspec.record import TYPE_CHECKING
 from dlspec.sizes import Window, product, transposed_size
@@ -223,7 +223,7 @@ class _Transposed(_Filters, abstract=True):
             out = transposed_size(
                 size, kernel, stride=stride, padding=padding, output_padding=extra, dilation=dilation
             )
-            if out.__class__ is not int or out < 1:  # type: ignore[operator]  # an int by then
+            if falls_short(out, 1):
                 at.at_least(out, 1, self._nothing_left(at, axis + 2, out))
             sizes.append(out)
         return (Fact(fact.dtype, (fact.shape[0], self.out_channels, *sizes)),)
@@ -288,7 +288,10 @@ class ConvTranspose1d(_Transposed):
     """Spread a sequence out with learned filters: the shape rule of a convolution, backwards."""
 
     axes = "N C L -> N out_channels L"
-    torch = "nn.ConvTranspose1d(C, out_channels, kernel_size=, stride=, padding=, output_padding=, groups=, bias=, dilation=)"
+    torch = (
+        "nn.ConvTranspose1d(C, out_channels, kernel_size=, stride=, padding=, output_padding=, groups=, bias=, "
+        "dilation=)"
+    )
     samples = ("float32[2, 4, 5] -> conv_transpose1d(6, 4, stride=2, padding=1)",)
     mistakes = (("float32[2, 4, 1] -> conv_transpose1d(6, 2, padding=2)", "E0307"),)
     beyond_torch = (
@@ -307,7 +310,10 @@ class ConvTranspose2d(_Transposed):
     """Spread a feature map out with learned filters: the shape rule of a convolution, backwards."""
 
     axes = "N C H W -> N out_channels H W"
-    torch = "nn.ConvTranspose2d(C, out_channels, kernel_size=, stride=, padding=, output_padding=, groups=, bias=, dilation=)"
+    torch = (
+        "nn.ConvTranspose2d(C, out_channels, kernel_size=, stride=, padding=, output_padding=, groups=, bias=, "
+        "dilation=)"
+    )
     samples = (
         "float32[2, 4, 5, 6] -> conv_transpose2d(6, 2, stride=2)",
         "float32[2, 4, 5, 6] -> conv_transpose2d(6, [3, 4], stride=2, padding=1, output_padding=[1, 0], groups=2)",
@@ -330,7 +336,10 @@ class ConvTranspose3d(_Transposed):
     """Spread a volume out with learned filters: the shape rule of a convolution, backwards."""
 
     axes = "N C D H W -> N out_channels D H W"
-    torch = "nn.ConvTranspose3d(C, out_channels, kernel_size=, stride=, padding=, output_padding=, groups=, bias=, dilation=)"
+    torch = (
+        "nn.ConvTranspose3d(C, out_channels, kernel_size=, stride=, padding=, output_padding=, groups=, bias=, "
+        "dilation=)"
+    )
     samples = ("float32[1, 4, 2, 3, 4] -> conv_transpose3d(2, 2, stride=2)",)
     mistakes = (("float32[2, 4, 5] -> conv_transpose3d(6, 3)", "E0301"),)
     beyond_torch = (("float32[2, 4, 5, 6] -> conv_transpose3d(6, 3)", "E0301"),)

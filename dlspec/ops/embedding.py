@@ -19,7 +19,10 @@ class Embedding(Op):
 
     axes = "*S -> *S embedding_dim"
     takes = ("int32", "int64")
-    torch = "nn.Embedding(num_embeddings, embedding_dim, padding_idx=, max_norm=, norm_type=, scale_grad_by_freq=, sparse=)"
+    torch = (
+        "nn.Embedding(num_embeddings, embedding_dim, padding_idx=, max_norm=, norm_type=, scale_grad_by_freq=, "
+        "sparse=)"
+    )
     family = "embedding"
     keeps = "x"
     samples = ("int64[2, 7] -> embedding(10, 4)", "int64[5] -> embedding(10, 4, padding_idx=0)")

@@ -82,11 +82,16 @@ class At(dict):  # type: ignore[type-arg]  # axis name to size, `*B` to a tuple 
 
     def at_least(self, left: Dim, right: Dim, mistake: Mistake) -> None:
         """The left size must reach the right one."""
-        if left.__class__ is int and right.__class__ is int:
-            if left < right:  # type: ignore[operator]  # both are ints
+        if isinstance(left, int) and isinstance(right, int):
+            if left < right:
                 raise mistake
         else:
             self.conditions.append((">=", left, right, mistake))
+
+
+def falls_short(size: Dim, least: Dim) -> bool:
+    """Whether a size is smaller, or not known not to be: then `At.at_least` has to judge it."""
+    return not (isinstance(size, int) and isinstance(least, int) and size >= least)
 
 
 def axes_text(shape: Iterable[Dim]) -> str:

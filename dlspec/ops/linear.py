@@ -48,7 +48,8 @@ class Linear(Op):
 
     def macs(self, at: At, outputs: Sequence[Fact]) -> Dim:
         """Every weight once for each position of the result."""
-        return at["I"] * product(outputs[0].shape)
+        features: Dim = at["I"]
+        return features * product(outputs[0].shape)
 
 
 class Matmul(Op):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlspec.ops.axis import checked_axis, replaced
-from dlspec.ops.fact import At, Fact, Mistake, shown
+from dlspec.ops.fact import At, Fact, Mistake, falls_short, shown
 from dlspec.ops.op import Op
 from dlspec.record import TYPE_CHECKING
 from dlspec.sizes import Window, product
@@ -246,10 +246,12 @@ class GroupNorm(_Normalization):
         channels, groups = at["C"], self.num_groups
         at.equal(
             channels % groups, 0,
-            Mistake("E0303", f"{groups} groups do not divide the {channels} channels", "set here", parameter="num_groups"),
+            Mistake(
+                "E0303", f"{groups} groups do not divide the {channels} channels", "set here", parameter="num_groups"
+            ),
         )  # fmt: skip
         many = at["N"] * (channels // groups) * product(at["*S"])
-        if many.__class__ is not int or many < 2:
+        if falls_short(many, 2):
             at.at_least(many, 2, self._alone(fact))
         return (Fact(fact.dtype, fact.shape),)
 
@@ -290,7 +292,7 @@ class _InstanceNorm(_Normalization, abstract=True):
     def result(self, at: At) -> tuple[Fact, ...]:
         (fact,) = self.bind(at)
         positions = product(fact.shape[2:])
-        if not self.track_running_stats and (positions.__class__ is not int or positions < 2):
+        if not self.track_running_stats and falls_short(positions, 2):
             at.at_least(positions, 2, self._alone(fact))
         return (Fact(fact.dtype, fact.shape),)
 

@@ -6,7 +6,19 @@ Its annotated fields, a sentence under each, are its parameters; `axes` says wha
 
 from __future__ import annotations
 
-from dlspec.ops.fact import ALL, BYTES, FLOATS, INTEGERS, At, Fact, Mistake, axes_text, shown, spaced
+from dlspec.ops.fact import (
+    ALL,
+    BYTES,
+    FLOATS,
+    INTEGERS,
+    At,
+    Fact,
+    Mistake,
+    axes_text,
+    falls_short,
+    shown,
+    spaced,
+)
 from dlspec.ops.kinds import Kind, Wrong, kind_of_annotation
 from dlspec.ops.pattern import fits, paired, pattern
 from dlspec.record import TYPE_CHECKING
@@ -120,7 +132,7 @@ class Op:
     def __init__(self, values: dict[str, Any]) -> None:
         """From values already read; those left out take their defaults."""
         for name, field in self.fields.items():
-            setattr(self, name, values[name] if name in values else field.default)
+            setattr(self, name, values.get(name, field.default))
         self.given = values
 
     @classmethod
@@ -345,7 +357,7 @@ class Op:
         """How many windows fit along an axis."""
         size = at[axis]
         out = window.size(size)
-        if out.__class__ is not int or out < 1:  # type: ignore[operator]  # an int by then
+        if falls_short(out, 1):
             at.at_least(out, 1, self.too_small(axis, size, window))
         return out
 
@@ -353,7 +365,7 @@ class Op:
         """The words where no window fits."""
         has = window.span - window.before - window.after
         padded = f" beyond the padding of {window.before}" if window.before else ""
-        short = window.span - size if size.__class__ is int else 0
+        short = window.span - size if isinstance(size, int) else 0
         return Mistake(
             "E0307", f"the window of `{self.name}` is larger than its input",
             f"spans {window.span} along {axis}, the map has {size}", parameter="kernel_size",

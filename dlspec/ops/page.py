@@ -11,6 +11,7 @@ from dlspec.record import TYPE_CHECKING
 from dlspec.sizes import product
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
 FAMILIES = {
@@ -158,7 +159,7 @@ def _reason(text: str) -> str:
     raise AssertionError(f"{text} is said to be refused")
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlspec.ops.axis import checked_axis, replaced, without
-from dlspec.ops.fact import ALL, At, Fact, Mistake, shown, spaced
+from dlspec.ops.fact import ALL, At, Fact, Mistake, falls_short, shown, spaced
 from dlspec.ops.op import Op
 from dlspec.record import TYPE_CHECKING
 from dlspec.sizes import Window, ceil_div
@@ -25,6 +25,9 @@ class _Part(Op, abstract=True):
     family = "shape"
     shares = "moved"
     takes = ALL
+
+    if TYPE_CHECKING:
+        dim: int
 
     def axis(self, fact: Fact) -> int:
         """The axis it works on, counted from the left."""
@@ -76,20 +79,17 @@ class Slice(_Part):
         if self.end is not None:
             end = self.place(at, self.end, size, "end")
         length = ceil_div(end - start, self.step)
-        if length.__class__ is not int or length < 1:  # type: ignore[operator]  # an int by then
+        if falls_short(length, 1):
             at.at_least(end - start, 1, self._empty(axis, start, end, fact))
         return (Fact(fact.dtype, replaced(fact.shape, axis, length)),)
 
     def place(self, at: At, bound: Dim, size: Dim, parameter: str) -> Dim:
         """A bound counted from the start; past the axis it is the end of it, where both are known."""
-        if bound.__class__ is int and bound < 0:  # type: ignore[operator]  # an int
-            found = size + bound
-            low, high = 0, found
-        else:
-            found = bound
-            low, high = bound, size
-        if size.__class__ is int and found.__class__ is int:
-            return min(max(found, 0), size)  # type: ignore[type-var]  # both are ints
+        found, low, high = bound, bound, size
+        if isinstance(bound, int) and bound < 0:
+            found, low, high = size + bound, 0, size + bound
+        if isinstance(size, int) and isinstance(found, int):
+            return min(max(found, 0), size)
         at.at_least(high, low, self._past(size, parameter))
         return found
 
@@ -146,7 +146,7 @@ class Select(_Part):
         (fact,) = self.bind(at)
         axis = self.axis(fact)
         size, index = fact.shape[axis], self.index
-        least = index + 1 if index.__class__ is not int or index >= 0 else -index  # type: ignore[operator]
+        least = -index if isinstance(index, int) and index < 0 else index + 1
         at.at_least(size, least, Mistake(
             "E0202", f"`select` takes position {index} of an axis with {size}", "set here", parameter="index",
             notes=[f"the input {shown(fact)}"],
@@ -239,13 +239,13 @@ class Chunk(_Part):
         length = ceil_div(size, self.chunks)
         last = size - length * (self.chunks - 1)
         if isinstance(size, int) and isinstance(length, int):
-            lengths: list[Dim] = [length] * (size // length) + [size % length] * (size % length > 0)
+            lengths: Sequence[Dim] = [length] * (size // length) + [size % length] * (size % length > 0)
         else:
             at.at_least(last, 1, Mistake(
                 "E0303", f"`chunk` into {self.chunks} leaves none for the last part of {size}", "set here",
                 parameter="chunks",
             ))  # fmt: skip
-            lengths = [length] * (self.chunks - 1) + [last]
+            lengths = [*[length] * (self.chunks - 1), last]
         return tuple(Fact(fact.dtype, replaced(fact.shape, axis, length)) for length in lengths)
 
 
@@ -312,18 +312,18 @@ class Pad(Op):
     def padded(self, at: At, axis: int, size: Dim, before: int, after: int) -> Dim:
         """The size of an axis with its margins."""
         least = max(before, after) + (self.mode == "reflect")
-        if self.mode in ("reflect", "circular") and not (isinstance(size, int) and size >= least):
+        if self.mode in ("reflect", "circular") and falls_short(size, least):
             words = f'the margin of `pad` with mode "{self.mode}" is wider than its input'
             mistake = Mistake(
                 "E0307", words, f"axis {axis} must be at least {least}, it is {size}", parameter="pad"
             )
             at.at_least(size, least, mistake)
         cut = -min(before, 0) - min(after, 0)
-        if cut and not (isinstance(size, int) and size >= cut):
+        if cut and falls_short(size, cut):
             words = f"`pad` cuts {cut} positions off axis {axis}"
             at.at_least(size, cut, Mistake("E0307", words, f"the axis has {size}", parameter="pad"))
         out = size + before + after
-        if out.__class__ is not int or out < 1:  # type: ignore[operator]  # an int by then
+        if falls_short(out, 1):
             words = f"`pad` cuts off all of axis {axis}"
             at.at_least(out, 1, Mistake("E0307", words, f"leaves {out} of {size}", parameter="pad"))
         return out
@@ -334,7 +334,8 @@ class Pad(Op):
         if not 1 <= axes <= 3 or len(at.inputs[0].shape) != axes + 2:
             return ""
         if self.mode != "constant":
-            return f"nn.{ {'reflect': 'Reflection', 'replicate': 'Replication', 'circular': 'Circular'}[self.mode] }Pad{axes}d(pad)"
+            kind = {"reflect": "Reflection", "replicate": "Replication", "circular": "Circular"}[self.mode]
+            return f"nn.{kind}Pad{axes}d(pad)"
         return f"nn.ConstantPad{axes}d(pad, value=value)" if self.value else f"nn.ZeroPad{axes}d(pad)"
 
     def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
@@ -380,7 +381,7 @@ class Crop(Op):
         wanted = self.wanted(at)
         for axis, (size, part, offset) in enumerate(zip(space, wanted, self.offsets(space, wanted)), 2):
             need = part if self.offset is None else part + offset
-            if not (isinstance(size, int) and isinstance(need, int) and size >= need):
+            if falls_short(size, need):
                 at.at_least(size, need, self._too_small(axis, size, part, offset))
         return (Fact(fact.dtype, (*fact.shape[:2], *wanted)),)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlspec.ops.fact import At, Fact
+from dlspec.ops.fact import At, Fact, falls_short
 from dlspec.ops.op import Op
 from dlspec.record import TYPE_CHECKING
 from dlspec.sizes import Window
@@ -216,7 +216,7 @@ class AvgPool3d(_AvgPool):
         made = super().result(at)
         for axis, kernel in zip("DHW", self.kernel_size):
             size = at[axis]
-            if not (isinstance(size, int) and size >= kernel):
+            if falls_short(size, kernel):
                 at.at_least(size, kernel, self.too_small(axis, size, Window(kernel)))
         return made
 

@@ -191,7 +191,7 @@ class CosineSimilarity(Op):
 
     def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:
         """Both lengths, before and after they are kept from 0, and both tensors scaled to length 1."""
-        both = Fact(outputs[0].dtype, broadcast(self, At(at.inputs), *at.inputs))
+        both = Fact(outputs[0].dtype, broadcast(self, At(at.inputs), at.inputs[0], at.inputs[1]))
         axis = checked_axis(self, both, self.dim, "dim")
         for _ in range(4):
             yield Fact(both.dtype, replaced(both.shape, axis, 1))
@@ -232,7 +232,7 @@ class PairwiseDistance(Op):
 
     def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:
         """The differences."""
-        yield Fact(outputs[0].dtype, broadcast(self, At(at.inputs), *at.inputs))
+        yield Fact(outputs[0].dtype, broadcast(self, At(at.inputs), at.inputs[0], at.inputs[1]))
 
     def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
         rank = max(len(fact.shape) for fact in at.inputs)

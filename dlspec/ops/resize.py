@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlspec.ops.fact import At, Fact, Mistake, shown
+from dlspec.ops.fact import At, Fact, Mistake, falls_short, shown
 from dlspec.ops.op import Op
 from dlspec.ops.part import per_axis
 from dlspec.record import TYPE_CHECKING
@@ -63,7 +63,7 @@ class _Resize(Op, abstract=True):
             raise self.wrong_rank(("N", "C", *["S"] * len(before)), like[0], 1)
         after = self.after(at, before)
         for axis, (old, new) in enumerate(zip(before, after), 2):
-            if new.__class__ is not int or new < 1:  # type: ignore[operator]  # an int by then
+            if falls_short(new, 1):
                 at.at_least(new, 1, self._nothing(axis, old, new, fact))
         return (Fact(fact.dtype, (*fact.shape[:2], *after)),)
 
@@ -80,7 +80,7 @@ class _Resize(Op, abstract=True):
     def formulas(self, at: At, outputs: Sequence[Fact]) -> Iterator[tuple[int, str, str]]:
         if self.scale_factor is not None:
             count = len(at.inputs[0].shape) - 2
-            for axis, scale in enumerate(per_axis(self.scale_factor, count, self.name, "scale_factor"), 2):  # type: ignore[arg-type]
+            for axis, scale in enumerate(per_axis(self.scale_factor, count, self.name, "scale_factor"), 2):
                 yield axis, "⌊in·factor⌋", f"⌊{{in}}·{scale:g}⌋"
 
     def _nothing(self, axis: int, old: Dim, new: Dim, fact: Fact) -> Mistake:

@@ -34,10 +34,10 @@ def split_by(op: Op, at: At, fact: Fact, total: Dim, wanted: Shape, parameter: s
             parameter=parameter,
         )
     for size in wanted:
-        if size.__class__ is int and size != -1 and size < 1:  # type: ignore[operator]  # an int by then
+        if isinstance(size, int) and size != -1 and size < 1:
             raise Mistake("E0202", f"a size of {size} in `{op.name}`", "here", parameter=parameter)
     given = product(size for size in wanted if size != -1)
-    words = f"{total} numbers do not fill {spaced('?' if size == -1 else size for size in wanted)}"
+    words = f"{total} numbers do not fill {spaced(wanted).replace('(-1)', '?')}"
     mistake = Mistake(
         "E0308", f"`{op.name}`: {words}", "set here", parameter=parameter, notes=[f"the input {shown(fact)}"]
     )

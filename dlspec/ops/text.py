@@ -151,13 +151,12 @@ def level(text: str) -> int:
     for index, letter in enumerate(text):
         if letter == '"':
             quoted = not quoted
-        if quoted or (step := _DEPTHS.get(letter)):
-            depth += 0 if quoted else step
-        elif depth == 0 and index and letter in _LEVELS:
-            if "*" in (text[index - 1], text[index + 1]) and letter == "*":
-                found = min(found, POWER)
-            else:
-                found = min(found, _LEVELS[letter])
+        if quoted:
+            continue
+        depth += _DEPTHS.get(letter, 0)
+        if depth == 0 and index and letter in _LEVELS:
+            is_power = letter == "*" and "*" in (text[index - 1], text[index + 1])
+            found = min(found, POWER if is_power else _LEVELS[letter])
     return min(found, SIGN) if text[0] == "-" else found
 
 
