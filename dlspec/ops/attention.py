@@ -220,7 +220,7 @@ class ScaledDotProductAttention(Op):
     def macs(self, at: At, outputs: Sequence[Fact]) -> Dim:
         """The match of every query with every key, and the weighted sum of the values."""
         widths: Dim = at["E"] + at["V"]
-        return product(at["*B"]) * at["L"] * at["S"] * widths
+        return product((*at["*B"], at["L"], at["S"], widths))
 
     def fused(self, at: At) -> bool:
         """Whether PyTorch has a kernel that keeps no scores: images and heads before, equal widths, no dropout."""

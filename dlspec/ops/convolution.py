@@ -250,7 +250,8 @@ class _Transposed(_Filters, abstract=True):
     def _nothing_left(self, at: At, axis: int, out: Dim) -> Mistake:
         return Mistake(
             "E0307", f"the padding of `{self.name}` cuts off its whole result",
-            f"leaves {out} positions along axis {axis}", parameter="padding", notes=[f"the input {shown(at.inputs[0])}"],
+            f"leaves {out} positions along axis {axis}", parameter="padding",
+            notes=[f"the input {shown(at.inputs[0])}"],
         )  # fmt: skip
 
     def limits(self, at: At) -> Iterator[Limit]:

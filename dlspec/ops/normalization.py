@@ -36,6 +36,15 @@ class _BatchNorm(_Normalization, abstract=True):
     track_running_stats: bool = True
     """Whether running statistics are kept for evaluation."""
 
+    def result(self, at: At) -> tuple[Fact, ...]:
+        """With statistics of its own it takes any batch in evaluation; without, a variance of two numbers at least."""
+        made = super().result(at)
+        (fact,) = made
+        if not self.track_running_stats and falls_short(many := fact.shape[0] * product(fact.shape[2:]), 2):
+            words = f"`{self.name}` would take the variance of a single number"
+            at.at_least(many, 2, Mistake("E0312", words, shown(at.inputs[0]), input=0))
+        return made
+
     def weights(self, at: At) -> Iterator[tuple[str, Shape]]:
         if self.affine:
             yield "weight", (at["C"],)
@@ -80,7 +89,10 @@ class BatchNorm2d(_BatchNorm):
         "float32[2, 3, 4, 5] -> batch_norm2d",
         "float32[2, 3, 4, 5] -> batch_norm2d(eps=1e-3, affine=false)",
     )
-    mistakes = (("float32[2, 3] -> batch_norm2d", "E0301"),)
+    mistakes = (
+        ("float32[2, 3] -> batch_norm2d", "E0301"),
+        ("float32[1, 3, 1, 1] -> batch_norm2d(track_running_stats=false)", "E0312"),
+    )
 
 
 class BatchNorm3d(_BatchNorm):

@@ -95,7 +95,7 @@ class Op:
     field: ClassVar[str] = "same"
     """What an output position sees along axes that the pattern does not carry through: `same`, `whole` or `data`."""
     shares: ClassVar[str] = ""
-    """Whether the result lies in the memory of the input: `same` where it lies as the input does, `moved` where in another
+    """Whether the result lies in the memory of the input: `same` where it lies as that does, `moved` where in another
     order or only in part, `packed` where the input lies in plain order, with a copy made of one that does not."""
     several: ClassVar[bool] = False
     """Whether it gives a list of tensors, of one too: `split`, `chunk`."""
@@ -327,7 +327,8 @@ class Op:
                 if size.__class__ is not int:
                     raise Mistake(
                         "E0212", f"the {name} of `{self.name}` has a size that only the input knows: {size}",
-                        shown(at.inputs[0]), input=0, notes=["the sizes of weights are numbers, known before anything runs"],
+                        shown(at.inputs[0]), input=0,
+                        notes=["the sizes of weights are numbers, known before anything runs"],
                     )  # fmt: skip
 
     def _check_precision(self, at: At) -> None:
@@ -384,7 +385,10 @@ REFUSED_BEYOND_TORCH: dict[str, str] = {
     "values without keys": "scaled_dot_product_attention has as many values as keys, which PyTorch's fused kernel does "
     "not look at",
     "stretched batch": "the batch axes of scaled_dot_product_attention are equal; PyTorch stretches some of them",
-    "axis out of range": "an axis that is not there, which PyTorch's meta device lets `softmax` have and its kernels do not",
+    "causal with a mask": "scaled_dot_product_attention that is causal has no mask beside; of PyTorch's kernels only "
+    "the fused ones take both",
+    "axis out of range": "an axis that is not there, which PyTorch's meta device lets `softmax` have and no "
+    "kernel does",
 }
 """What torch runs and we do not, and why; `beyond_torch` of an operator has the cases."""
 

@@ -11,6 +11,7 @@ from dlspec.record import TYPE_CHECKING
 from dlspec.sizes import product
 
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Sequence
     from typing import Any
 
@@ -44,16 +45,21 @@ def _sentences_of(module: str) -> dict[str, dict[str, str]]:
         assert file is not None
         with open(file, encoding="utf-8") as stream:
             body = ast.parse(stream.read()).body
-        _SENTENCES[module] = {
-            definition.name: {
-                field.target.id: doc.value.value
-                for field, doc in zip(definition.body, definition.body[1:])
-                if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
-                and isinstance(doc, ast.Expr) and isinstance(doc.value, ast.Constant) and isinstance(doc.value.value, str)
-            }
-            for definition in body if isinstance(definition, ast.ClassDef)
-        }  # fmt: skip
+        classes = [definition for definition in body if isinstance(definition, ast.ClassDef)]
+        _SENTENCES[module] = {definition.name: _under_fields(definition) for definition in classes}
     return _SENTENCES[module]
+
+
+def _under_fields(definition: ast.ClassDef) -> dict[str, str]:
+    """The string that stands under each annotated name of a class body."""
+    found = {}
+    for field, below in zip(definition.body, definition.body[1:]):
+        if type(field).__name__ != "AnnAssign" or type(below).__name__ != "Expr":
+            continue
+        text = getattr(below.value, "value", None)  # type: ignore[attr-defined]  # an Expr by its name
+        if isinstance(text, str):
+            found[field.target.id] = text  # type: ignore[attr-defined]  # an AnnAssign by its name
+    return found
 
 
 def summary(op: type[Op]) -> str:
@@ -188,8 +194,8 @@ def reference() -> str:
     head = (
         "# Operators\n\n"
         "Written by `python -m dlspec.ops.page` from the classes in `dlspec/ops`; edit those, not this file.\n\n"
-        "An operator has PyTorch's name in snake case, and PyTorch's parameters in PyTorch's order, less the sizes that "
-        "the compiler infers. A default that is not PyTorch's is said where it stands.\n\n"
+        "An operator has PyTorch's name in snake case, and PyTorch's parameters in PyTorch's order, less the sizes "
+        "that the compiler infers. A default that is not PyTorch's is said where it stands.\n\n"
         f"What PyTorch runs and is refused here:\n\n{refused}\n"
     )
     pages = "\n".join(

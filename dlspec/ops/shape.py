@@ -344,7 +344,7 @@ class Expand(_Arrangement):
     def _no_size(self, fact: Fact) -> Mistake:
         return Mistake(
             "E0202", f"`expand` to {len(self.sizes)} sizes of a tensor with {len(fact.shape)} axes", "set here",
-            parameter="sizes", notes=["it takes a size for every axis, the new ones first; -1 keeps an axis that is there"],
+            parameter="sizes", notes=["it takes a size for every axis, the new ones first; -1 keeps one that is there"],
         )  # fmt: skip
 
     def _longer(self, axis: int, wanted: Dim, size: Dim, fact: Fact) -> Mistake:
