@@ -82,7 +82,8 @@ def group(
     if len(args) != 1 or named:
         run.report(frame, "E0204", f"a group takes 1 input, it gets {len(args)}", call.span, "here")
         return UNKNOWN
-    naming = "numbered"
+    if isinstance(stage.tree, tree.Pipe) and place.label is None:
+        return _inline(run, frame, stage, args[0], place)
     number = place.number if place.number is not None else place.fallback
     if place.label is not None or number is not None:
         label = place.label if place.label is not None else str(number)
@@ -96,7 +97,7 @@ def group(
     frame.application.steps.append(application)
     own = Frame(stage.frame.file, application, Scope(path, frame.scope.round), frame.uses, stage.frame)
     known = run.weighted
-    application.result = run.values[path] = run.language.steps(run, own, args[0], stage.steps, naming)
+    application.result = run.values[path] = run.language.steps(run, own, args[0], stage.steps, "numbered")
     if place.label is None and number is None and run.weighted > known:
         run.report(
             frame,
@@ -106,6 +107,15 @@ def group(
             "its weights would have no name",
         )
     return application.result
+
+
+def _inline(run: Run, frame: Frame, stage: GroupStage, current: Any, place: Place) -> Any:
+    """A pipeline in parentheses: its steps stand in the pipeline around it, and take their numbers there."""
+    if place is not NOWHERE:
+        place.takes_position = False
+    own = Frame(stage.frame.file, frame.application, frame.scope, frame.uses, stage.frame)
+    naming = "numbered" if place.number is not None else "mixed" if place.fallback is not None else "named"
+    return run.language.steps(run, own, current, stage.steps, naming)
 
 
 def repeat(run: Run, frame: Frame, stage: RepeatStage, current: Any, place: Place) -> Any:
@@ -127,18 +137,22 @@ def repeat(run: Run, frame: Frame, stage: RepeatStage, current: Any, place: Plac
         )
         frame.application.steps.append(application)
         own = Frame(frame.file, application, Scope(path, frame.scope.round), frame.uses, frame)
-        for index in range(stage.count):
-            current = _one(run, own, stage, current, spans, Place(number=index))
+        current = _copies(run, own, stage, current, spans, Place(number=0))
         application.result = run.values[path] = current
         return current
-    first = place.number if place.number is not None else place.fallback
-    for index in range(stage.count):
-        copy = NOWHERE if first is None else Place(number=first + index)
-        current = _one(run, frame, stage, current, spans, copy)
+    if place is not NOWHERE:
+        place.takes_position = False
+    return _copies(run, frame, stage, current, spans, place)
+
+
+def _copies(run: Run, frame: Frame, stage: RepeatStage, current: Any, spans: ArgumentSpans, place: Place) -> Any:
+    """One copy after the other, each at the next position of the scope."""
+    for _ in range(stage.count):
+        if current is UNKNOWN:
+            return UNKNOWN
+        copy = place.next(frame.scope)
+        position = frame.scope.position
+        current = run.language.apply(run, frame, stage.stage, [current], {}, spans, stage.call, copy)
+        if copy.takes_position:
+            frame.scope.position = max(frame.scope.position, position + 1)
     return current
-
-
-def _one(run: Run, frame: Frame, stage: RepeatStage, current: Any, spans: ArgumentSpans, place: Place) -> Any:
-    if current is UNKNOWN:
-        return UNKNOWN
-    return run.language.apply(run, frame, stage.stage, [current], {}, spans, stage.call, place)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Scope:
     """A place in the tree of modules: its path, and the labels used in it."""
 
-    __slots__ = ("counters", "labels", "path", "round")
+    __slots__ = ("counters", "labels", "path", "position", "round")
 
     def __init__(self, path: str, round: int = 0) -> None:
         self.path = path
@@ -23,6 +23,8 @@ class Scope:
         """How often the modules below were made before; from the second use on they are found again."""
         self.labels: dict[str, Span] = {}
         self.counters: dict[str, int] = {}
+        self.position = 0
+        """Steps that its pipeline has made so far."""
 
     def join(self, label: str) -> str:
         return f"{self.path}.{label}" if self.path else label
@@ -46,7 +48,7 @@ class Place:
     without weights takes its own name and one with weights is asked for a label.
     """
 
-    __slots__ = ("fallback", "label", "number", "span")
+    __slots__ = ("fallback", "label", "number", "span", "takes_position")
 
     def __init__(
         self,
@@ -60,6 +62,14 @@ class Place:
         self.span = span
         self.fallback = fallback
         """A position that is used only for what holds weights."""
+        self.takes_position = True
+        """Whether it is one step; a repeat and a pipeline in parentheses count their own."""
+
+    def next(self, scope: Scope) -> Place:
+        """The place of the next step of a repeat in a scope."""
+        if self.number is not None:
+            return Place(number=scope.position)
+        return Place(fallback=scope.position) if self.fallback is not None else NOWHERE
 
 
 NOWHERE = Place()

@@ -34,23 +34,21 @@ def steps(run: Run, frame: Frame, current: Any, items: tuple[tree.Expr, ...], na
     `network` (the whole body of a network) or `named` (any other pipeline). Among labelled steps, those
     without weights take their operator's name, whatever the naming.
     """
-    if naming != "named" and any(isinstance(item, tree.Labelled) for item in items):
+    if naming in ("numbered", "network") and any(isinstance(item, tree.Labelled) for item in items):
         naming = "mixed" if naming == "network" else "named"
     elif naming == "network":
         naming = "numbered"
-    position = 0
     for item in items:
         if current is UNKNOWN:
             return _skip(run, frame, items)
-        count = 1
-        if naming == "numbered":
-            place = Place(number=position)
-        elif naming == "mixed":
-            place = Place(fallback=position)
-        else:
-            place = NOWHERE
-        current, count = _counted_step(run, frame, item, current, place)
-        position += count
+        if naming == "named":
+            current = step(run, frame, item, current, NOWHERE)
+            continue
+        position = frame.scope.position
+        place = Place(number=position) if naming == "numbered" else Place(fallback=position)
+        current = step(run, frame, item, current, place)
+        if place.takes_position:
+            frame.scope.position = max(frame.scope.position, position + 1)
     return current
 
 
@@ -78,16 +76,6 @@ def _check_names(run: Run, frame: Frame, item: tree.Expr) -> None:
     elif isinstance(item, tree.Group):
         for inner in item.steps:
             _check_names(run, frame, inner)
-
-
-def _counted_step(run: Run, frame: Frame, item: tree.Expr, current: Any, place: Place) -> tuple[Any, int]:
-    """A step, and how many positions it takes in a numbered pipeline: a repeat takes one for each copy."""
-    if isinstance(item, tree.Binary) and item.operator == "*":
-        stage = run.language.evaluate(run, frame, item)
-        if isinstance(stage, RepeatStage):
-            return repeat(run, frame, stage, current, place), stage.count
-        return (UNKNOWN if stage is UNKNOWN else _as_step(run, frame, item, stage, current, place)), 1
-    return step(run, frame, item, current, place), 1
 
 
 def step(run: Run, frame: Frame, item: tree.Expr, current: Any, place: Place) -> Any:

@@ -193,7 +193,7 @@ class Op:
         return ()
 
     def formulas(self, at: At, outputs: Sequence[Fact]) -> Iterable[tuple[int, str, str]]:
-        """Sizes that no window gives: the axis, the formula in letters, and in numbers with `{in}` for the size before."""
+        """Sizes that no window gives: the axis, its formula in letters, and in numbers with `{in}` for the old size."""
         return ()
 
     def weights(self, at: At) -> Iterable[tuple[str, Shape]]:
