@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from dlspec.checking import Spec, check_spec, open_spec, parsed_input, parsed_setting
-from dlspec.diagnostics.record import Diagnostic, SpecError, problem
+from dlspec.compiling import lowered
+from dlspec.diagnostics.record import Diagnostic
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from dlspec.analyses.summary import Summary
     from dlspec.graph import Graph
-    from dlspec.lowering import Lowered
     from dlspec.source import Source
 
     Sizes = Mapping[str, tuple[int, ...]]
@@ -162,20 +162,6 @@ def load_run(folder: str | Path) -> Any:
 def check_source(source: Source) -> list[Diagnostic]:
     """Every problem of a source that is not a file of its own."""
     return check_spec(Spec(source, None))
-
-
-def lowered(graph: Graph, *, allow_code: bool = False) -> Lowered:
-    """The PyTorch source of a graph with its line map; user code is refused unless it is allowed."""
-    from dlspec.lowering import lower
-
-    for node in graph.nodes:
-        if node.op.family == "foreign" and not allow_code:
-            raise SpecError(
-                [problem("E0217", f"`{node.op.name}` is code of the user", node.span, "would be imported and run",
-                         notes=["checking and drawing run no code; `--allow-code` lets this"],
-                         fixes=[])]
-            )  # fmt: skip
-    return lower(graph)
 
 
 def _network(spec: str | Path | Network) -> Network:

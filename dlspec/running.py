@@ -101,8 +101,8 @@ def _with_settings(spec: Spec, section: tree.Section, settings: Mapping[str, tre
 
 def run_files(spec: Spec, plan: ResolvedPlan, graph: Graph, *, allow_code: bool) -> dict[str, str]:
     """The files that a run folder begins with: the resolved spec, the module, the figure."""
+    from dlspec.compiling import lowered
     from dlspec.drawing import svg_or_none
-    from dlspec.front import lowered
 
     files = {
         "spec.dlspec.yaml": resolved_spec(spec, plan),

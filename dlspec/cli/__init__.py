@@ -68,7 +68,9 @@ def _run(name: str, given: list[str]) -> int:
         from dlspec.cli.printing import print_diagnostics
 
         print_diagnostics(error.diagnostics)
-        return 2 if any(d.code == "E0101" for d in error.diagnostics) else 1
+        from dlspec.diagnostics.codes import UNREADABLE
+
+        return 2 if any(d.code in UNREADABLE for d in error.diagnostics) else 1
     except RecursionError:
         print("error[E0209]: the spec nests deeper than can be followed", file=sys.stderr)
         return 1

@@ -33,6 +33,7 @@ def arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     from dlspec.checking import check_spec, open_spec
     from dlspec.cli import network_settings
+    from dlspec.diagnostics.codes import UNREADABLE
     from dlspec.diagnostics.record import SpecError
 
     settings = network_settings(options)
@@ -44,7 +45,7 @@ def run(options: Namespace) -> int:
             spec = open_spec(name)
             problems = check_spec(spec, options.network, settings=settings)
         except SpecError as error:
-            unreadable = unreadable or any(d.code == "E0101" for d in error.diagnostics)
+            unreadable = unreadable or any(d.code in UNREADABLE for d in error.diagnostics)
             found += error.diagnostics
             continue
         found += problems

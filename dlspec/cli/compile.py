@@ -24,7 +24,7 @@ def run(options: Namespace) -> int:
     from dlspec.checking import open_spec
     from dlspec.cli import network_settings
     from dlspec.cli.printing import write_text
-    from dlspec.front import lowered
+    from dlspec.compiling import lowered
 
     spec = open_spec(options.file)
     graph = spec.graph(options.network, settings=network_settings(options))

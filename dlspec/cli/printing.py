@@ -53,5 +53,5 @@ def write_text(path: str, text: str) -> None:
         from dlspec.diagnostics.record import SpecError, problem
 
         raise SpecError(
-            [problem("E0101", f"`{path}` cannot be written: {error.strerror or error}")]
+            [problem("E0502", f"`{path}` cannot be written: {error.strerror or error}")]
         ) from None

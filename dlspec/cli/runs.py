@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def training(part: str) -> Any:
-    """A module of the training room; raises SpecError with what to install where torch is missing."""
+    """A module of the training room; ends with 2 and what to install where torch is missing."""
     from importlib import import_module
 
     try:
@@ -23,14 +23,14 @@ def training(part: str) -> Any:
 
 def _missing(error: ModuleNotFoundError) -> Exception:
     """What to install, where it is not a module of our own that is missing."""
-    from dlspec.diagnostics.record import SpecError, problem
-
-    if (error.name or "").startswith("dlspec"):
-        return error
-    return SpecError(
-        [problem("E0101", f"training needs `{error.name}`, which is not installed",
-                 notes=["`pip install 'dlspec[train]'` installs what runs need"])]
-    )  # fmt: skip
+    try:
+        return import_module(f"dlspec.training.{part}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("dlspec"):
+            raise
+        print(f"error: training needs `{error.name}`, which is not installed", file=sys.stderr)
+        print("help: `pip install 'dlspec[train]'` installs what runs need", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 def reporting(job: Callable[[], Any]) -> int:

@@ -62,6 +62,9 @@ CODES: dict[str, str] = {
     "W0415": "unused-input",
     "W0416": "undecided-sizes",
     "W0417": "sizes-fit-only-once",
+    # E05: writing things out
+    "E0501": "picture-not-drawn",
+    "E0502": "unwritable-file",
     # E06: plans
     "E0601": "unknown-loss",
     "E0602": "loss-does-not-fit-output",
@@ -82,3 +85,6 @@ CODES: dict[str, str] = {
     "W0701": "label-destroying-augmentation",
     "W0702": "schedule-length-differs",
 }
+
+UNREADABLE = ("E0101", "E0501", "E0502")
+"""What is about the machine and not about the spec: the command line ends with 2 and not with 1."""

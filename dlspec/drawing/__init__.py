@@ -69,7 +69,7 @@ def _form(out: str) -> str:
             else f"`{out}` has no suffix to tell what to draw"
         )
         raise SpecError(
-            [problem("E0101", what, notes=[f"there is {', '.join(f'`.{s}`' for s in SUFFIXES)}"])]
+            [problem("E0501", what, notes=[f"there is {', '.join(f'`.{s}`' for s in SUFFIXES)}"])]
         )
     return form
 
@@ -90,4 +90,4 @@ def _write(out: str, picture: bytes) -> None:
 
         with suppress(OSError):
             os.unlink(unfinished)
-        raise SpecError([problem("E0101", f"`{out}` cannot be written: {error.strerror or error}")]) from None
+        raise SpecError([problem("E0502", f"`{out}` cannot be written: {error.strerror or error}")]) from None

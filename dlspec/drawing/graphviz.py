@@ -45,11 +45,11 @@ def _unfit(message: str) -> Diagnostic:
     """What is wrong with the graphviz at hand, and what can be done without it."""
     still = "without it a network is drawn as `.mmd` (Mermaid, which GitHub and GitLab show) or `.dot`"
     way = "install it: `apt install graphviz`, `brew install graphviz` or `winget install graphviz`"
-    return problem("E0101", message, notes=[still], fixes=[Fix(way, safety="placeholder")])
+    return problem("E0501", message, notes=[still], fixes=[Fix(way, safety="placeholder")])
 
 
 def _too_slow() -> Diagnostic:
     return problem(
-        "E0101", f"`dot` was not done within {_TIMEOUT} seconds",
+        "E0501", f"`dot` was not done within {_TIMEOUT} seconds",
         fixes=[Fix("draw less: leave out `--full`, or open fewer blocks with `--depth 1`", safety="placeholder")],
     )  # fmt: skip

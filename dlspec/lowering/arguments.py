@@ -7,7 +7,7 @@ stands as it is, if it is the same in all uses, or becomes an argument of its ow
 from __future__ import annotations
 
 from dlspec.lowering.calls import bound_arguments, written_fields, written_shape
-from dlspec.lowering.expressions import Constant, Expression, Formal, Name, operation, same_value
+from dlspec.lowering.expressions import Constant, Expression, Formal, Name, Operation, operation, same_value
 from dlspec.lowering.leaves import word_value
 from dlspec.lowering.names import value_names
 from dlspec.lowering.units import Line, Phi, Unit
@@ -41,6 +41,7 @@ def find_arguments(unit: Unit) -> None:
             for formal in list(line.unit.formals.values()):
                 finder.argument(line, formal)
         finder.keep_sizes(index, line)
+        finder.keep_invariant(index, line)
         for port, name in enumerate(names.get(id(line.sample.call), ())):
             unit.reader.named[name] = (index, port)
 
@@ -150,8 +151,24 @@ class Finder:
             values = {n: formal.values[step.use.number] for n, step in _firsts(line) if step.use is not None}
             key = ("own", id(line), *formal.key)
             candidates, depends = self._candidates(line, line.unit, formal)
-            line.arguments[formal] = self._settled(values, candidates, depends, formal.hint, key)
+            fixed = set(self.unit.fixed)
+            first = self._settled(values, candidates, depends, formal.hint, key)
+            line.unsaid[formal] = line.unsaid.get(formal, frozenset()) | (self.unit.fixed - fixed)
+            self.unit.fixed = fixed
+            line.arguments[formal] = self._going(line, formal, first)
         return line.arguments[formal]
+
+    def _going(self, line: Line, formal: Formal, first: Expression) -> Expression:
+        """What a formal is in every copy of a repeated use: as in the first, or growing from there."""
+        rows = {n: [formal.values[s.use.number] for s in steps if s.use is not None] for n, steps in line.steps.items()}
+        growth = {n: row[1] - row[0] for n, row in rows.items() if len(row) > 1 and not same_value(row[0], row[1])}
+        if line.loop is None or not growth:
+            return first
+        growth = {n: row[1] - row[0] for n, row in rows.items() if len(row) > 1}
+        named = (self.unit.parameter(name) for name in self.unit.sample.names)
+        known = [(Name(own), ()) for own in named if own is not None]
+        step = self._settled(growth, known, (), f"{formal.hint}_step", ("step", id(line), *formal.key))
+        return operation("+", first, operation("*", Name(line.loop), step))
 
     def _candidates(self, line: Line, unit: Unit, formal: Formal) -> tuple[list[Found], frozenset[Formal]]:
         match formal.key:
@@ -159,7 +176,7 @@ class Finder:
                 if name not in unit.inputs:
                     return [], frozenset()
                 size, unsaid = self.size(line.operands[unit.inputs.index(name)], axis)
-                self.unit.fixed.update(unsaid)
+                line.unsaid[formal] = unsaid
                 return ([] if size is None else [(size, ())]), unsaid
             case ("around", name, axis):
                 around = self.unit.around if self.unit.kind == "group" else self.unit.axis
@@ -276,24 +293,61 @@ class Finder:
         elif name.startswith("*") or not name:
             plainly += [(size, d) for _, p, size, d in known if p == axis and size is not None]
         if name.endswith("'"):
-            return plainly, [], unsaid.union(*(s.formals() for *_, s, _ in known if s is not None))
+            places = _places(node, name[:-1])
+            through = [(size, depends) for o, p, size, depends in known if (o, p) in places]
+            return plainly, [], frozenset().union(*(d for _, d in through), *(s.formals() for s, _ in through if s))
         varying = [size for *_, size, _ in known if size is not None and next(size.formals(), None)]
         varying += [word for word in line.words.values() if next(word.formals(), None)]
         if varying:
             varying += [size for *_, size, _ in known if isinstance(size, Constant)]
         return plainly, varying, unsaid
 
+    def _after_copies(self, line: Line, axis: int) -> Iterator[Expression]:
+        """A size that grows by the same step in every copy, after the last."""
+        for formal, expression in list(line.arguments.items()):
+            parts = None if line.loop is None else _first_and_step(expression, line.loop)
+            if parts is not None and line.count is not None and formal.key[0] == "axis" and formal.key[2] == axis:
+                yield operation("+", parts[0], operation("*", line.count, parts[1]))
+
+    def keep_invariant(self, index: int, line: Line) -> None:
+        """Copies that are written alike must stay alike: what goes in must be what comes out."""
+        if line.count is None or line.unit is None:
+            return
+        for formal, given in list(line.arguments.items()):
+            if formal.key[0] == "axis" and (line.loop is None or not _first_and_step(given, line.loop)):
+                after, _ = self._sizes.get((index, 0, formal.key[2]), _OPEN)
+                if after is not None and after.text(_hint) != given.text(_hint):
+                    self.unit.fixed.update((*after.formals(), *given.formals()))
+
     def _size_of_use(self, line: Line, unit: Unit, port: int, axis: int, values: dict[int, Any]) -> Known:
         inner, unsaid = unit.finder.size(unit.results[port], axis)
         depends = frozenset().union(*(self.argument(line, formal).formals() for formal in unsaid))
+        for size in self._after_copies(line, axis):
+            if holds(size, values):
+                return size, frozenset()
         if inner is not None:
             size = inner.replaced({formal: self.argument(line, formal) for formal in set(inner.formals())}.get)
             if holds(size, values):
                 return size, depends
             depends |= frozenset(size.formals())
+        if line.count is not None:
+            depends = depends.union(*(e.formals() for e in (line.count, *line.arguments.values())))
         first = next(iter(values.values()))
         same = all(value == first for value in values.values())
         return (Constant(first) if same else None), depends
+
+
+def _first_and_step(expression: Expression, loop: Formal) -> tuple[Expression, Expression] | None:
+    """The parts of `first + i * step`."""
+    if isinstance(expression, Operation) and expression.operator == "+" and isinstance(expression.right, Operation):
+        factor = expression.right.left
+        if isinstance(factor, Name) and factor.formal is loop:
+            return expression.left, expression.right.right
+    return None
+
+
+def _hint(formal: Formal) -> str:
+    return formal.hint
 
 
 def _firsts(line: Line) -> list[tuple[int, Any]]:

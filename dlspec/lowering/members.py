@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlspec.lowering.expressions import Constant, Expression, Formal, Name, mentions_training, python_literal
-from dlspec.lowering.modules import Texts, _folded
+from dlspec.lowering.modules import Repeated, Texts, folded, in_list
 from dlspec.lowering.names import fresh, is_attribute
 from dlspec.lowering.settle import settled
 from dlspec.record import TYPE_CHECKING
@@ -208,17 +208,10 @@ class Members:
             return member.text
         self.texts.imports["from torch import nn"] = None
         if _is_list(member):
-            items = ((self._constructor(child), 1) for child in member.children.values())
-            return f"nn.ModuleList([{_listed(list(_folded(items)))}])"
+            items = (Repeated("", self._constructor(child)) for child in member.children.values())
+            return f"nn.ModuleList({in_list(list(folded(items)))})"
         pairs = (f"{python_literal(n)}: {self._constructor(child)}" for n, child in member.children.items())
         return f"nn.ModuleDict({{{', '.join(pairs)}}})"
-
-
-def _listed(items: list[str]) -> str:
-    """The inside of a list; a lone comprehension needs no star."""
-    if len(items) == 1 and items[0].startswith("*("):
-        return items[0][2:-1]
-    return ", ".join(items)
 
 
 def _is_list(member: Member) -> bool:

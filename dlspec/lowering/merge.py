@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dlspec.lowering.arguments import find_arguments
-from dlspec.lowering.expressions import Constant, Expression, Training, negated, operation
-from dlspec.lowering.reading import repeats_in
+from dlspec.lowering.expressions import Constant, Expression, Formal, Training, negated, operation, same_value
+from dlspec.lowering.reading import counts_of
 from dlspec.lowering.units import Apart, Line, Outcome, Phi, Unit, kind
 from dlspec.lowering.uses import tensors_in
 from dlspec.record import TYPE_CHECKING
@@ -109,7 +109,8 @@ def _shape(use: Use) -> Key:
 
 def _merged(uses: list[Use], surveys: list[Survey]) -> Unit | None:
     """The unit of these uses, or None where they do not fit one."""
-    unit = Unit(uses, all(_is_sequence(use, surveys) for use in uses))
+    chains = [_is_chain(use, surveys) for use in uses]
+    unit = Unit(uses, all(chains) and any(map(_reads_as_sequence, uses)))
     for number, use in enumerate(uses):
         use.unit, use.number = unit, number
     try:
@@ -120,14 +121,13 @@ def _merged(uses: list[Use], surveys: list[Survey]) -> Unit | None:
     return unit
 
 
-def _is_sequence(use: Use, surveys: list[Survey]) -> bool:
-    """Whether a use is a plain chain of modules that reads best as `nn.Sequential`."""
+def _is_chain(use: Use, surveys: list[Survey]) -> bool:
+    """Whether a use can be an `nn.Sequential`: modules of its own, one after the other."""
     owned = next(survey for survey in surveys if survey.training == use.training).owned.get(use.path, ())
     names = [_name(step) for step in use.steps]
-    numbered = any(name.isdecimal() for name in names)
-    if not (numbered or use.application.kind == "group") or len(set(use.inputs.values())) != 1 or use.borrowed:
+    if len(set(use.inputs.values())) != 1 or use.borrowed or len(set(names)) != len(names):
         return False
-    if len(set(names)) != len(names) or any(path[len(use.path) :].strip(".") not in names for path in owned):
+    if any(path[len(use.path) :].strip(".") not in names for path in owned):
         return False
     current = next(iter(use.inputs.values()))
     for step in use.steps:
@@ -135,6 +135,14 @@ def _is_sequence(use: Use, surveys: list[Survey]) -> bool:
             return False
         (current,) = step.outputs
     return use.results == [current]
+
+
+def _reads_as_sequence(use: Use) -> bool:
+    """Whether a chain is better an `nn.Sequential` than a class: a group, numbered steps, or a loop."""
+    if use.application.kind == "group" or any(_name(step).isdecimal() for step in use.steps):
+        return True
+    looped = len(use.steps) > 1 and len({step.site for step in use.steps}) == 1
+    return looped and all(step.path is not None for step in use.steps)
 
 
 def _is_plain(step: Step) -> bool:
@@ -229,33 +237,47 @@ class _Merge:
                 yield from self._repeat(copies, lengths)
 
     def _repeat(self, copies: dict[int, list[Step]], lengths: list[int]) -> Iterator[Line]:
-        """Copies of one step: all alike, or the first and the rest, or each on its own."""
+        """Copies of one step: all alike, the first and the rest, each on its own, or a series."""
         count = self._count(next(iter(copies.values()))[0], lengths)
         rest = {number: steps[1:] for number, steps in copies.items() if len(steps) > 1}
-        if count is not None and all(map(_alike, copies.values())):
-            line = Line(copies)
-            line.count = count
-            yield line
-        elif count is not None and min(lengths) > 0 and all(map(_alike, rest.values())):
+        series = _series(copies)
+        one_kind = len({kind(step) for steps in copies.values() for step in steps}) == 1
+        uniform = min(lengths) == max(lengths)
+        if count is not None and series is not None and all(map(_alike, copies.values())):
+            yield self._line(copies, count, series)
+        elif count is not None and series is not None and min(lengths) > 0 and all(map(_alike, rest.values())):
             yield Line({number: steps[:1] for number, steps in copies.items()})
-            line = Line(rest)
-            line.count = operation("-", count, Constant(1))
+            yield self._line(rest, operation("-", count, Constant(1)), (series[0], series[1] + 1))
+        elif uniform and lengths[0] < 5:
+            yield from self._unrolled(copies)
+        elif count is not None and series is not None and one_kind and all(map(_goes_evenly, copies.values())):
+            line = self._line(copies, count, series)
+            line.loop = Formal(("loop",), "i", [0] * len(lengths))
             yield line
-        elif min(lengths) == max(lengths):
-            for index in range(lengths[0]):
-                yield Line({number: [steps[index]] for number, steps in copies.items()})
+        elif uniform:
+            yield from self._unrolled(copies)
         else:
             raise Apart
 
+    def _line(self, copies: dict[int, list[Step]], count: Expression, series: tuple[str, int]) -> Line:
+        line = Line(copies)
+        line.count = count
+        if series[0]:
+            line.series = series
+            line.loop = Formal(("loop",), "i", [0] * len(self.unit.uses))
+        return line
+
+    def _unrolled(self, copies: dict[int, list[Step]]) -> Iterator[Line]:
+        for index in range(len(next(iter(copies.values())))):
+            yield Line({number: [steps[index]] for number, steps in copies.items()})
+
     def _count(self, step: Step, lengths: list[int]) -> Expression | None:
         """How often a step is repeated: as the spec says it, or the number where it is always the same."""
-        call = step.call
-        for repeat in repeats_in(self.unit.sample.enclosing.definition):
-            if repeat is call or repeat.left is call:
-                read = self.unit.reader.read(repeat.right)
-                if read is not None and [read[0].value(n) for n in range(len(lengths))] == lengths:
-                    self.unit.covered.update(read[1])
-                    return read[0]
+        for expr in counts_of(step.call, self.unit.sample.enclosing.definition):
+            read = self.unit.reader.read(expr)
+            if read is not None and [read[0].value(n) for n in range(len(lengths))] == lengths:
+                self.unit.covered.update(read[1])
+                return read[0]
         return Constant(lengths[0]) if min(lengths) == max(lengths) else None
 
     # What decides
@@ -443,6 +465,40 @@ def _common_order(rows: list[dict[Key, Any]]) -> list[Key]:
         if ranks != sorted(ranks):
             raise Apart
     return order
+
+
+def _series(copies: dict[int, list[Step]]) -> tuple[str, int] | None:
+    """How the copies are named in every use: what stands before the number, and the first number.
+
+    Nothing stands before it where they go by their place.
+    """
+    found: set[tuple[str, int]] = set()
+    for steps in copies.values():
+        names = [_name(step) for step in steps]
+        prefix = names[0].rstrip("0123456789")
+        first = names[0][len(prefix) :]
+        if not first or names != [f"{prefix}{int(first) + index}" for index in range(len(names))]:
+            return None
+        found.add((prefix, int(first) if prefix else 0))
+    return found.pop() if len(found) == 1 else None
+
+
+def _goes_evenly(steps: Sequence[Step]) -> bool:
+    """Whether copies of a block differ in numbers only that grow by the same step from each to the next."""
+    uses = [step.use for step in steps]
+    if any(use is None for use in uses):
+        return False
+    rows = [[formal.values[use.number] for formal in use.unit.formals.values()] for use in uses if use is not None]
+    return all(evenly(list(column)) for column in zip(*rows))
+
+
+def evenly(values: list[Any]) -> bool:
+    """Whether values are all the same, or whole numbers in an arithmetic progression."""
+    if all(same_value(value, values[0]) for value in values):
+        return True
+    if any(type(value) is not int for value in values):
+        return False
+    return all(c - b == b - a for a, b, c in zip(values, values[1:], values[2:]))
 
 
 def _alike(steps: Sequence[Step]) -> bool:

@@ -10,7 +10,7 @@ from dlspec.ops.text import imports, unqualified
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from dlspec.graph import Node
@@ -81,20 +81,25 @@ class Texts:
 
     def items(self, unit: Unit, bound: Bound) -> str:
         """What stands between the brackets of a sequence."""
-        names = [step_name(line) for line in unit.lines]
-        repeated = any(line.count is not None for line in unit.lines)
-        if repeated or names == [str(index) for index in range(len(names))]:
-            return ", ".join(_folded(self._repeated(unit, bound)))
+        items = list(self._items(unit, bound))
+        if not any(item.name for item in items):
+            return ", ".join(folded(items))
         self.imports["from collections import OrderedDict"] = None
-        pairs = (f"({python_literal(name)}, {self.module(line, bound)})" for name, line in zip(names, unit.lines))
-        return f"OrderedDict([{', '.join(pairs)}])"
+        named = [Repeated("", f"({item.name}, {item.text})", item.often, item.loop) for item in items]
+        return f"OrderedDict({in_list(list(folded(named)))})"
 
-    def _repeated(self, unit: Unit, bound: Bound) -> Iterator[tuple[str, str | int]]:
-        """Each item, with how often it stands: a number, or an expression."""
+    def _items(self, unit: Unit, bound: Bound) -> Iterator[Repeated]:
+        """Each module of a sequence, with its name and how often it stands."""
+        numbered = all(line.series is None and _is_place(step_name(line)) for line in unit.lines)
         for line in unit.lines:
             count = None if line.count is None else line.count.replaced(_by(bound))
             often = 1 if count is None else count.given if isinstance(count, Constant) else count.text(_name)
-            yield self.module(line, bound), often
+            name = "" if numbered else python_literal(step_name(line))
+            if line.series is not None:
+                prefix, first = line.series
+                number = f"{{i + {first}}}" if first else "{i}"
+                name = f'f"{prefix}{number.replace("i", line.loop.name, 1) if line.loop else number}"'
+            yield Repeated(name, self.module(line, bound), often, line.loop.name if line.loop else "")
 
     def learned(self, node: Node, words: dict[str, str]) -> str:
         """The tensor that a parameter or buffer begins as."""
@@ -132,19 +137,48 @@ class Texts:
         return f"{self.wrappers[key].name}({', '.join(words.values())})"
 
 
-def _folded(items: Iterator[tuple[str, str | int]]) -> Iterator[str]:
-    """Items with repeats: three and more of a kind become a comprehension."""
-    runs: list[tuple[str, str | int]] = []
-    for text, often in items:
-        if runs and runs[-1][0] == text and isinstance(often, int) and isinstance(before := runs[-1][1], int):
-            runs[-1] = (text, before + often)
+class Repeated:
+    """A text that stands some times over: a number of times, or as an expression says."""
+
+    __slots__ = ("loop", "name", "often", "text")
+
+    def __init__(self, name: str, text: str, often: int | str = 1, loop: str = "") -> None:
+        self.name = name
+        self.text = text
+        self.often = often
+        self.loop = loop
+        """The variable that counts the copies, where the text has it."""
+
+
+def folded(items: Iterable[Repeated]) -> Iterator[str]:
+    """Items with their repeats: those that differ in a number, and three and more of a kind, become a comprehension.
+
+    A few long ones stand for themselves where they would not fit a line with their `for`.
+    """
+    runs: list[Repeated] = []
+    for item in items:
+        last = runs[-1] if runs else None
+        same = last is not None and last.text == item.text and not last.loop
+        if last is not None and same and isinstance(last.often, int) and isinstance(item.often, int):
+            runs[-1] = Repeated(last.name, last.text, last.often + item.often)
         else:
-            runs.append((text, often))
-    for text, often in runs:
-        if isinstance(often, int) and often < 3:
-            yield from [text] * often
+            runs.append(item)
+    for run in runs:
+        if isinstance(run.often, int) and not run.loop and (run.often < 3 or (run.often < 5 and len(run.text) > 48)):
+            yield from [run.text] * run.often
         else:
-            yield f"*({text} for _ in range({often}))"
+            yield f"*({run.text} for {run.loop or '_'} in range({run.often}))"
+
+
+def in_list(items: list[str]) -> str:
+    """A list of items; a lone comprehension needs no star."""
+    if len(items) == 1 and items[0].startswith("*("):
+        return f"[{items[0][2:-1]}]"
+    return f"[{', '.join(items)}]"
+
+
+def _is_place(name: str) -> bool:
+    return name.isdecimal()
 
 
 def argument(line: Line, formal: Formal) -> Expression:

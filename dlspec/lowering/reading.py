@@ -191,14 +191,29 @@ def named_in(tree: Any) -> Iterator[Any]:
                 yield from named_in(getattr(tree, field))
 
 
-def repeats_in(tree: Any) -> Iterator[Any]:
-    """Every product in a part of the tree; a repeat is one of a stage and a number."""
+def counts_of(call: Any, tree: Any) -> Iterator[Any]:
+    """The expressions that say how often a call is made: `n` of `call * n`, and of `for i in range(n)` around it."""
+    for part in _parts_of(tree):
+        kind = type(part).__name__
+        if kind == "Binary" and part.operator == "*" and (part is call or part.left is call):
+            yield part.right
+        elif kind == "For" and _holds(part.body, call) and type(part.iterable).__name__ == "Call":
+            iterable = part.iterable
+            if getattr(iterable.function, "name", "") == "range" and len(iterable.args) == 1:
+                yield iterable.args[0].value
+
+
+def _holds(statements: tuple[Any, ...], call: Any) -> bool:
+    return any(s.span.source is call.span.source and s.span.start <= call.span.start < s.span.end for s in statements)
+
+
+def _parts_of(tree: Any) -> Iterator[Any]:
+    """A part of the tree and all parts of it."""
     if isinstance(tree, tuple):
         for item in tree:
-            yield from repeats_in(item)
+            yield from _parts_of(item)
     elif hasattr(tree, "_fields"):
-        if type(tree).__name__ == "Binary" and tree.operator == "*":
-            yield tree
+        yield tree
         for field in tree._fields:
             if field != "span":
-                yield from repeats_in(getattr(tree, field))
+                yield from _parts_of(getattr(tree, field))

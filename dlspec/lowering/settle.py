@@ -29,12 +29,17 @@ def settle(units: list[Unit]) -> None:
             formal.constant = _always(unit, formal)
             formal.default = _default(unit, formal)
     for unit in units:
-        unit.used = dict.fromkeys(formal for e in written(unit) for formal in settled(e).formals())
+        unit.used = dict.fromkeys(formal for e in written(unit) for formal in own(settled(e)))
 
 
 def settled(expression: Expression) -> Expression:
     """The expression with what never varies put in."""
     return expression.replaced(lambda formal: formal.constant)
+
+
+def own(expression: Expression) -> Iterator[Formal]:
+    """The formals of an expression that belong to the class, not to a loop in it."""
+    return (formal for formal in expression.formals() if formal.key[0] != "loop")
 
 
 def written(unit: Unit) -> Iterator[Expression]:
@@ -63,7 +68,7 @@ def _tests(operand: Operand) -> Iterator[Expression]:
 
 
 def _bind(unit: Unit) -> None:
-    unit.used = dict.fromkeys(formal for expression in written(unit) for formal in expression.formals())
+    unit.used = dict.fromkeys(formal for expression in written(unit) for formal in own(expression))
 
 
 def _fix(unit: Unit) -> None:
@@ -75,6 +80,8 @@ def _fix(unit: Unit) -> None:
         if formal is not None:
             unit.fixed.add(formal)
     for line in unit.lines:
+        for formal in line.unit.used if line.unit is not None else ():
+            unit.fixed.update(line.unsaid.get(formal, ()))
         for formal in _fixed_in(line):
             if formal in line.arguments or formal.key[0] == "axis":
                 unit.fixed.update(unit.finder.argument(line, formal).formals())

@@ -46,7 +46,9 @@ class Phi:
 class Line:
     """A step as all uses of a unit have it; in a sequence perhaps some times over."""
 
-    __slots__ = ("arguments", "count", "operands", "pattern", "steps", "test", "words")
+    __slots__ = (
+        "arguments", "count", "loop", "operands", "pattern", "series", "steps", "test", "unsaid", "words",
+    )  # fmt: skip
 
     def __init__(self, steps: dict[int, list[Step]]) -> None:
         self.steps = steps
@@ -56,11 +58,17 @@ class Line:
         """The condition under which it is there."""
         self.count: Expression | None = None
         """How often it is repeated; None for a step that stands once."""
+        self.loop: Formal | None = None
+        """The number of a copy, where something about the copies goes by it."""
+        self.series: tuple[str, int] | None = None
+        """How copies are named, where that is more than their place: what stands before the number, and the first."""
         self.pattern = kind(self.sample)
         self.words: dict[str, Expression] = {}
         """Of an operator: what its fields and axes are."""
         self.arguments: dict[Formal, Expression] = {}
         """Of a use: what the formals of its unit are."""
+        self.unsaid: dict[Formal, frozenset[Formal]] = {}
+        """What an argument may depend on beside what its expression says."""
 
     @property
     def sample(self) -> Step:

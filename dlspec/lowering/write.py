@@ -55,6 +55,9 @@ class File:
             for formal in ordered(unit):
                 formal.name = fresh(formal.hint, {*self.taken, *own})
                 own.add(formal.name)
+            for line in unit.lines:
+                if line.loop is not None:
+                    line.loop.name = fresh("i", own)
 
     def write(self) -> Emitter:
         bodies = Emitter()

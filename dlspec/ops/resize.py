@@ -83,6 +83,11 @@ class _Resize(Op, abstract=True):
             for axis, scale in enumerate(per_axis(self.scale_factor, count, self.name, "scale_factor"), 2):
                 yield axis, "⌊in·factor⌋", f"⌊{{in}}·{scale:g}⌋"
 
+    @property
+    def keeps(self) -> str:  # type: ignore[override]  # depends on the mode here
+        """Nothing but sizes, unless areas are averaged as by an adaptive pooling."""
+        return "x" if self.mode == "area" else ""
+
     def _nothing(self, axis: int, old: Dim, new: Dim, fact: Fact) -> Mistake:
         return Mistake(
             "E0307", f"`{self.name}` leaves {new} positions of axis {axis}", f"has {old}", input=0,

@@ -110,6 +110,9 @@ class _Printer:
         self.suffixes: list[str] = []
         self.margin = 0
         """Blanks owed at the start of a line, so that an empty one ends with none."""
+        self.indent = 0
+        self.remark = False
+        """Whether the line is a comment already, which another one must not join."""
 
     def pieces(self, doc: Doc) -> Iterator[str]:
         """The text in pieces."""
@@ -137,6 +140,9 @@ class _Printer:
         yield self._ending()
 
     def _text(self, text: str) -> str:
+        if not text:
+            return ""
+        self.remark = self.remark or text[0] == "#"
         text = " " * self.margin + text
         self.margin = 0
         self.column += len(text)
@@ -144,13 +150,16 @@ class _Printer:
 
     def _ending(self) -> str:
         """The comments that waited."""
-        text = "".join("  " + suffix for suffix in self.suffixes)
+        text = ""
+        for suffix in self.suffixes:
+            text += "\n" + " " * self.indent + suffix if self.remark else "  " + suffix
+            self.remark = True
         self.suffixes = []
         return text
 
     def _new_line(self, indent: int) -> str:
         text = self._ending() + "\n"
-        self.column, self.margin = 0, indent
+        self.column, self.margin, self.indent, self.remark = 0, indent, indent, False
         return text
 
     def _fits(self, doc: Doc, waiting: list[tuple[int, bool, Doc]]) -> bool:

@@ -153,6 +153,7 @@ def test_a_mistake_meets_its_code_and_torch_refuses_it_too(text: str, code: str)
 
 
 @pytest.mark.parametrize(("text", "code"), BEYOND_TORCH)
+@pytest.mark.filterwarnings("ignore:dropout")
 def test_what_is_refused_beyond_torch_runs_in_torch(text: str, code: str) -> None:
     assert said(text) == code
     assert torch_runs(text)
