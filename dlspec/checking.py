@@ -176,7 +176,7 @@ def _no_such_spec(text: str, path: Path) -> Diagnostic:
 def check_spec(
     spec: Spec, network: str | None = None, *, settings: Settings | None = None
 ) -> list[Diagnostic]:
-    """Every problem of a spec: syntax, names, every network that can be made, every plan, lints; each once, in order."""
+    """Every problem of a spec, each once, in order: syntax, names, networks, plans, lints."""
     from dlspec.diagnostics.listing import sort, unique
 
     found = list(spec.problems)

@@ -49,7 +49,7 @@ class Source(Op, abstract=True):
         self.kind = kind
         self.start = start
         """How a learned tensor begins: `zeros`, `ones`, `normal(0.02)` …"""
-        self.name = kind
+        self.name = kind  # type: ignore[misc]  # one class for all that is no operator of the catalogue
         self.given = {}
 
 
@@ -183,11 +183,11 @@ class Graph:
         """The node of that path."""
         return next((node for node in self.nodes if node.path == path), None)
 
-    def to_networkx(self) -> networkx.MultiDiGraph:
+    def to_networkx(self) -> networkx.MultiDiGraph[str]:
         """Nodes by path, an edge for every input with its `port` and `position`; for algorithms and for users."""
         import networkx
 
-        graph = networkx.MultiDiGraph(name=self.name)
+        graph: networkx.MultiDiGraph[str] = networkx.MultiDiGraph(name=self.name)
         for node in self.nodes:
             graph.add_node(node.path, op=node.op.name, shapes=[t.shape for t in node.outputs], node=node)
         for node in self.nodes:

@@ -44,6 +44,8 @@ class Record(metaclass=_RecordType):
     """Equality and `repr` by fields; mutable, so that a pass may fill in what a later pass needs."""
 
     _fields: ClassVar[tuple[str, ...]]
+    _defaults: ClassVar[dict[str, Any]]
+    _compared: ClassVar[tuple[str, ...]]
     _aside: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, *values: Any, **named: Any) -> None:

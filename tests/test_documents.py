@@ -2,7 +2,8 @@
 
 Lines of an `expect` block: `clean`, `error E0302 4:12 words`, `warning W0402 4:3 words` (every diagnostic
 must be named, in order; the words are part of the message), `path NAME`, `no path NAME`,
-`shape NAME: N 64 H W`, `parameters 76`, `requires H % 4 == 0`, `requires nothing`, `network NAME` (which one is looked at).
+`shape NAME: N 64 H W`, `parameters 76`, `requires H % 4 == 0`, `requires nothing`, `network NAME`
+(which one is looked at).
 """
 
 from __future__ import annotations

@@ -201,7 +201,8 @@ def linear(d: Draw) -> Step:
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU, "relu6": nn.ReLU6, "leaky_relu": nn.LeakyReLU, "elu": nn.ELU, "gelu": nn.GELU, "silu": nn.SiLU,
-    "hardswish": nn.Hardswish, "hardsigmoid": nn.Hardsigmoid, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "identity": nn.Identity,
+    "hardswish": nn.Hardswish, "hardsigmoid": nn.Hardsigmoid, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh,
+    "identity": nn.Identity,
     "dropout": nn.Dropout, "prelu": lambda: nn.PReLU(**META),
 }  # fmt: skip
 
@@ -381,9 +382,10 @@ def attention(d: Draw) -> Step:
 
 
 STEPS = (
-    convolution, convolution, convolution, transposed, max_pool, max_pool, avg_pool, adaptive, normalization, group_norm,
-    layer_norm, linear, linear, activation, activation, softmax, flatten, reshape, permute, transpose, squeeze, reduction,
-    arithmetic, arithmetic, scalar, matmul, join, join, pad, interpolate, shuffle, chunk, sliced, select, response_norm, attention,
+    convolution, convolution, convolution, transposed, max_pool, max_pool, avg_pool, adaptive,
+    normalization, group_norm, layer_norm, linear, linear, activation, activation, softmax, flatten,
+    reshape, permute, transpose, squeeze, reduction, arithmetic, arithmetic, scalar, matmul, join, join,
+    pad, interpolate, shuffle, chunk, sliced, select, response_norm, attention,
 )  # fmt: skip
 
 

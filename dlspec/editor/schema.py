@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
     Schema = dict[str, Any]
 
-_EXPRESSION: Schema = {"type": ["string", "number", "boolean", "null"], "description": "an expression of the language"}
+_EXPRESSION: Schema = {
+    "type": ["string", "number", "boolean", "null"],
+    "description": "an expression of the language",
+}
+_ALLOW: Schema = {
+    "type": "object",
+    "additionalProperties": {"type": "string"},
+    "description": "lints, each with a reason",
+}
 _NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 
@@ -37,9 +45,9 @@ def spec_schema() -> Schema:
             "foreign": {"type": "object", "description": "modules of the user, by name"},
             "plan": {"$ref": "#/definitions/plan"},
             "plans": _by_name({"$ref": "#/definitions/plan"}, "plans by name"),
-            "allow": {"type": "object", "additionalProperties": {"type": "string"}, "description": "lints, each with a reason"},
+            "allow": _ALLOW,
             "limits": {"type": "object", "description": "budgets: `parameters: 30M`"},
-            "items": {"type": "array", "description": "definitions in an order that the other keys cannot tell"},
+            "items": {"type": "array", "description": "definitions, where their order matters"},
         },
         "definitions": {
             "expression": _EXPRESSION,
@@ -57,7 +65,12 @@ def spec_schema() -> Schema:
 
 
 def _by_name(value: Schema, about: str) -> Schema:
-    return {"type": "object", "propertyNames": {"pattern": _NAME}, "additionalProperties": value, "description": about}
+    return {
+        "type": "object",
+        "propertyNames": {"pattern": _NAME},
+        "additionalProperties": value,
+        "description": about,
+    }
 
 
 def _body(about: str) -> Schema:
@@ -68,10 +81,10 @@ def _body(about: str) -> Schema:
         "properties": {
             "name": {"type": "string", "pattern": _NAME},
             "params": {"$ref": "#/definitions/params"},
-            "inputs": {"type": ["object", "array"], "description": "inputs with their types: `image: float32[N, 3, H, W]`"},
+            "inputs": {"type": ["object", "array"], "description": "inputs: `image: float32[N, 3, H, W]`"},
             "layers": {"$ref": "#/definitions/layers"},
             "outputs": {"type": ["object", "array", "string"], "description": "what is given, by name"},
-            "allow": {"type": "object", "additionalProperties": {"type": "string"}, "description": "lints, each with a reason"},
+            "allow": _ALLOW,
             "limits": {"type": "object", "description": "budgets: `parameters: 30M`"},
         },
     }  # fmt: skip

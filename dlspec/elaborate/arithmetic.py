@@ -79,7 +79,9 @@ def binary(run: Run, frame: Frame, expr: tree.Binary, left: Any, right: Any) -> 
             return _order(operator, left, right)
     elif _is_number(left) and _is_number(right):
         return _number(run, frame, expr, left, right)
-    elif (operator == "+" and isinstance(left, (list, str)) and type(left) is type(right)) or (operator == "*" and isinstance(left, list) and type(right) is int):
+    elif (operator == "+" and isinstance(left, (list, str)) and type(left) is type(right)) or (
+        operator == "*" and isinstance(left, list) and type(right) is int
+    ):
         return _joined(run, frame, expr, left, right)
     run.report(
         frame, "E0215", f"`{operator}` does not join {kind_of(left)} and {kind_of(right)}", expr.span, "here"
@@ -191,4 +193,4 @@ def _small_power(left: Any, right: Any) -> bool:
         return type(right) is int and 0 <= right <= 4
     if type(left) is int and type(right) is int:
         return abs(right) * max(abs(left).bit_length(), 1) <= BITS
-    return abs(right) <= 1024
+    return bool(abs(right) <= 1024)

@@ -145,7 +145,9 @@ def repeat(run: Run, frame: Frame, stage: RepeatStage, current: Any, place: Plac
     return _copies(run, frame, stage, current, spans, place)
 
 
-def _copies(run: Run, frame: Frame, stage: RepeatStage, current: Any, spans: ArgumentSpans, place: Place) -> Any:
+def _copies(
+    run: Run, frame: Frame, stage: RepeatStage, current: Any, spans: ArgumentSpans, place: Place
+) -> Any:
     """One copy after the other, each at the next position of the scope."""
     for _ in range(stage.count):
         if current is UNKNOWN:

@@ -6,7 +6,7 @@ from dlspec.elaborate.values import Builtin, Fields, FrozenStage, Stage
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
 LONGEST = 100_000
@@ -64,21 +64,20 @@ def _round(value: float) -> int:
     return round(value)
 
 
-BUILTINS: dict[str, Builtin] = {
-    name: Builtin(name, function)
-    for name, function in {
-        "range": _range,
-        "len": lambda value: len(_items(value)),
-        "enumerate": lambda value: [[i, item] for i, item in enumerate(_items(value))],
-        "reversed": lambda value: _items(value)[::-1],
-        "zip": _zip,
-        "keys": _keys,
-        "min": _least,
-        "max": _greatest,
-        "sum": _sum,
-        "abs": abs,
-        "int": int,
-        "round": _round,
-        "freeze": _freeze,
-    }.items()
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "range": _range,
+    "len": lambda value: len(_items(value)),
+    "enumerate": lambda value: [[i, item] for i, item in enumerate(_items(value))],
+    "reversed": lambda value: _items(value)[::-1],
+    "zip": _zip,
+    "keys": _keys,
+    "min": _least,
+    "max": _greatest,
+    "sum": _sum,
+    "abs": abs,
+    "int": int,
+    "round": _round,
+    "freeze": _freeze,
 }
+
+BUILTINS: dict[str, Builtin] = {name: Builtin(name, function) for name, function in _FUNCTIONS.items()}

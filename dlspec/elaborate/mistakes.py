@@ -19,7 +19,7 @@ def say(
     run: Run, frame: Frame, op: Op, mistake: Mistake, tensors: list[Tensor], where: dict[str, Span],
     spans: ArgumentSpans, call: tree.Expr,
 ) -> None:  # fmt: skip
-    """A mistake of an operator as a diagnostic: at the parameter or input it is about, with the shapes of the inputs."""
+    """A mistake of an operator as a diagnostic, at the parameter or input it is about."""
     span = spans.call
     if isinstance(call, tree.Binary):
         span = call.span

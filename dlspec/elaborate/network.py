@@ -137,7 +137,8 @@ def _set(run: Run, frame: Frame, stage: NetworkStage, settings: Mapping[str, tre
         if name not in names:
             close = near(name, names)
             run.report(
-                frame, "E0112", f"the network `{stage.definition.name}` has no parameter `{name}`", expr.span, "set here",
+                frame, "E0112", f"the network `{stage.definition.name}` has no parameter `{name}`", expr.span,
+                "set here",
                 notes=[f"there is `{close[0]}`" if close else f"it has {', '.join(names) or 'none'}"],
             )  # fmt: skip
             continue
@@ -179,7 +180,7 @@ def _solve(run: Run, graph: Graph) -> None:
                 first.node_span,
                 f"asks {_words(first)}",
                 also=[(r.node_span, f"asks {_words(r)}") for r in others[:4]],
-            )  # fmt: skip
+            )
         )
     if answer.verdict is not Verdict.NEVER:
         once: dict[Span, tuple[Any, list[str]]] = {}

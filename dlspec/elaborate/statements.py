@@ -72,7 +72,8 @@ def network_body(
     if given is not None and len(given) != len(declared):
         names = ", ".join(f"`{s.name}`" for s in declared)
         run.report(
-            frame, "E0204", f"the network `{definition.name}` takes {len(declared)} inputs ({names}), it gets {len(given)}",
+            frame, "E0204", f"the network `{definition.name}` takes {len(declared)} inputs ({names}), it gets "
+            f"{len(given)}",
             spans.call if spans else definition.name_span, f"gets {len(given)}",
         )  # fmt: skip
         return None
@@ -237,7 +238,8 @@ def _module(run: Run, frame: Frame, statement: tree.Module, body: Body) -> None:
         return
     if value is not UNKNOWN:
         run.report(
-            frame, "E0205", f"`module {statement.name}` is made of a stage", statement.value.span, f"is {kind_of(value)}",
+            frame, "E0205", f"`module {statement.name}` is made of a stage", statement.value.span,
+            f"is {kind_of(value)}",
             notes=["a stage is an operator, block or group without its tensor: `module head = linear(10)`"],
         )  # fmt: skip
     frame.env[statement.name] = UNKNOWN

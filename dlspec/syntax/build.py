@@ -232,7 +232,8 @@ def _call(b: Builder, children: list[Any], span: Span) -> tree.Call:
 
 @builds("attribute")
 def _attribute(b: Builder, children: list[Any], span: Span) -> tree.Expr:
-    value, part = children
+    value: tree.Expr = children[0]
+    part: Token = children[1]
     for name in part.text.split("."):
         value = tree.Attribute(span, value, name)
     return value
@@ -249,7 +250,7 @@ def _index(b: Builder, children: list[Any], span: Span) -> tree.Index:
 
 
 @builds("slice_start", "slice_stop")
-def _slice_end(b: Builder, children: list[Any], span: Span) -> tree.Expr | None:
+def _slice_end(b: Builder, children: list[Any], span: Span) -> Any:
     return children[0]
 
 

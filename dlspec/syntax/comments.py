@@ -171,12 +171,20 @@ def _last_inside(anchor: _Anchor, comment: tree.Comment) -> _Anchor:
     while anchor.children:
         last = anchor.children[-1]
         closing = anchor.node.span.source.text[last.node.span.end : anchor.node.span.end]
-        if closing.strip("]})\"' ") or last.node.span.line == anchor.node.span.line:
+        if closing.strip("]})\"' ") or not _begins_line(last.node):
             break
         if comment.alone and _indent(last.node) > _indent(comment):
             break
         anchor = last
     return anchor
+
+
+def _begins_line(node: tree.Node) -> bool:
+    """Whether nothing but a dash or a key stands before a node on its line of YAML, or names of a list of names."""
+    text, start = node.span.source.text, node.span.start
+    line = text.rfind("\n", 0, start) + 1
+    before = r"""[\s-]*(?:(?:inputs|outputs):\s+\[[\w, ]*|(?:[^\s\[{][^\n\[{]*:\s+)?["']?)"""
+    return re.fullmatch(before, text[line:start]) is not None
 
 
 def _deeper(comment: tree.Comment) -> bool:
@@ -188,9 +196,12 @@ def _deeper(comment: tree.Comment) -> bool:
 
 
 def _indent(node: tree.Node) -> int:
-    """How far the line is indented on which a node begins."""
+    """How far the line is indented on which a node begins; of folded text, the line that it is folded under."""
     text, start = node.span.source.text, node.span.start
     line = text.rfind("\n", 0, start) + 1
+    if text[:line].rstrip("\n").endswith((">-", "|-", ">", "|")) and not isinstance(node, tree.Comment):
+        line = text.rfind("\n", 0, line - 1) + 1
+        return len(text[line:]) - len(text[line:].lstrip(" "))
     return len(text[line:start]) - len(text[line : start + 1].lstrip(" ")) + 1
 
 

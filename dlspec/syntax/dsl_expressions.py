@@ -7,7 +7,7 @@ import re
 from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
 from dlspec.syntax.build import DIGITS, number
-from dlspec.syntax.comments import NONE, Attached, spelling
+from dlspec.syntax.comments import NONE, Attached, Comments, spelling
 from dlspec.syntax.layout import HARD, Doc, Either, Group, Indent, Line, Suffix, rendered
 
 if TYPE_CHECKING:
@@ -97,7 +97,11 @@ class Expressions:
         found: list[Doc] = []
         for comment in own.leading[self._opening_count(node) if first else 0 :]:
             found += [spelling(comment), HARD]
-        found += [doc, tail, *(Suffix(spelling(comment)) for comment in own.trailing)]
+        return [*found, doc, tail, *self._behind(own)]
+
+    def _behind(self, own: Comments, *, breaks: bool = True) -> list[Doc]:
+        """The comments at the end of a part's line and after it."""
+        found: list[Doc] = [Suffix(spelling(comment), breaks=breaks) for comment in own.trailing]
         for comment in own.after:
             found += [HARD, spelling(comment)]
         return found
@@ -236,7 +240,9 @@ class Expressions:
         inner: list[Doc] = []
         for step in steps[1:]:
             inner += [Line(), step]
-        return PIPE, Group([steps[0], Indent(inner)])
+        # What stands behind the last step stands behind the pipeline, and breaks it no more than any statement.
+        last = self.attached.get(id(node.steps[-1]), NONE)
+        return PIPE, [Group([steps[0], Indent(inner)]), *self._behind(last, breaks=False)]
 
     def _steps(self, steps: tuple[tree.Expr, ...], *, alone: bool = False) -> list[Doc]:
         """Steps with their arrows; those that their author put on one line stay on one where it fits.
@@ -246,8 +252,11 @@ class Expressions:
         lines: list[list[Doc]] = []
         for index, step in enumerate(steps):
             doc: Doc = ["-> " if index else "", self.doc(step, STAGE)]
-            doc = self.with_comments(step, doc, first=index == 0 and not alone)
             own = self.attached.get(id(step), NONE)
+            if alone and index == len(steps) - 1:
+                doc = [*(piece for comment in own.leading for piece in (spelling(comment), HARD)), doc]
+            else:
+                doc = self.with_comments(step, doc, first=index == 0 and not alone)
             if index > alone and not own.leading and _on_one_line(steps[index - 1], step):
                 lines[-1] += [Line(), doc]
             else:

@@ -37,12 +37,16 @@ class Either:
 
 
 class Suffix:
-    """A comment for the end of the line, whatever else is still put on it; the groups around it break."""
+    """A comment for the end of the line, whatever else is still put on it; the groups around it break.
 
-    __slots__ = ("text",)
+    Without `breaks` they need not: the comment then stands behind all that they hold.
+    """
 
-    def __init__(self, text: str) -> None:
+    __slots__ = ("breaks", "text")
+
+    def __init__(self, text: str, *, breaks: bool = True) -> None:
         self.text = text
+        self.breaks = breaks
 
 
 class Indent:
@@ -78,7 +82,7 @@ def must_break(doc: Doc) -> bool:
         elif isinstance(part, Indent):
             waiting.append(part.inner)
         elif (
-            isinstance(part, Suffix)
+            (isinstance(part, Suffix) and part.breaks)
             or (isinstance(part, Line) and part.flat is None)
             or (isinstance(part, Group) and part.breaks)
         ):

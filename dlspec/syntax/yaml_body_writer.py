@@ -75,10 +75,14 @@ class BodyWriter(ValueWriter):
         """A key with a list of names."""
         if not nodes:
             return []
-        lines = [self.header(f"{' ' * indent}{key}: [{', '.join(node.name for node in nodes)}]", nodes[:1])]
+        line = self.header(f"{' ' * indent}{key}: [{', '.join(node.name for node in nodes)}]", nodes[:1])
+        above: list[str] = []
+        below: list[str] = []
         for node in nodes:
-            lines = self.commented(node, lines, indent)
-        return lines
+            lines = self.commented(node, [line], indent)
+            at = next(i for i, one in enumerate(lines) if one.startswith(line))
+            above, line, below = above + lines[:at], lines[at], below + lines[at + 1 :]
+        return [*above, line, *below]
 
     # Parameters, inputs, outputs
 

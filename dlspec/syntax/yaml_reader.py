@@ -58,7 +58,7 @@ class _Reader(Bodies):
         if name == "imports":
             yield from self._imports(value)
         elif name in ("network", "plan"):
-            yield from self._single(name, value)
+            yield self._single(name, field)
         elif name == "allow":
             yield from self.allowed(value)
         elif name == "limits":
@@ -98,31 +98,30 @@ class _Reader(Bodies):
         elif name == "plans":
             yield from self._named(field.value, self._plan)
         else:
-            yield from self._single(name, field.value)
+            yield self._single(name, field)
 
-    def _single(self, kind: str, node: YamlNode) -> Iterator[tree.Statement]:
+    def _single(self, kind: str, field: Field) -> tree.Statement:
         """`network: {name: lenet, …}`: one definition, with its name among its keys."""
-        span = node.span(self.source)
+        node, span = field.value, field.span(self.source)
         if not isinstance(node, Mapping):
             example = "name: lenet" if kind == "network" else "network: lenet"
             self.wrong(node, f"a {kind} is a mapping", f"expected keys such as `{example}`")
-            yield tree.Broken(span)
-            return
+            return tree.Broken(span)
         named, rest = self._taken("name", node, kind)
         if named is None and kind != "plan":
             self.missing(node, kind, "name")
-            yield tree.Broken(span)
-            return
+            return tree.Broken(span)
         start = node.start if named is None else named.key.start
         key = Scalar(start, start, False, "plan", None) if named is None else named.value
         if not isinstance(key, Scalar):
             self.wrong(key, "a name is a word", "expected a name")
-            yield tree.Broken(span)
-            return
+            return tree.Broken(span)
         make = {"network": self._network, "block": self._block, "foreign": self._foreign, "plan": self._plan}[
             kind
         ]
-        yield make(Field(key, rest))
+        made = make(Field(key, rest))
+        made.span = span
+        return made
 
     def _taken(self, name: str, node: Mapping, kind: str) -> tuple[Field | None, YamlNode]:
         """A key taken out of a mapping, and the mapping without it; of a network alone with `value`, that value."""

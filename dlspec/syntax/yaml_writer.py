@@ -77,13 +77,13 @@ class _YamlWriter(BodyWriter):
         pad = " " * indent
         if isinstance(item, tree.Limits):
             return self.section(f"{pad}limits:", item.section, indent)
-        head = self.header(f"{pad}{kind if kind in ('allow', 'foreign') else kind[:-1]}:", [item])
         if isinstance(item, tree.Plan) and not _stands_alone(item):
             return [f"{pad}plans:", *self._named(item, indent + 2)]
+        head = self.header(f"{pad}{kind if kind in ('allow', 'foreign') else kind[:-1]}:", [item, *_inside(item)])
         if not isinstance(item, tree.Definition):
             return [head, *_WRITE[type(item)](self, item, indent + 2)]
         unnamed = isinstance(item, tree.Plan) and item.name == "plan"
-        name = [] if unnamed else [f"{pad}  name: {item.name}"]
+        name = [] if unnamed else [self.header(f"{pad}  name: {item.name}", _inside(item))]
         if isinstance(item, tree.Alias):
             return [head, *name, *self.leaf(f"{pad}  value:", self.plain.doc(item.value), indent + 2)]
         lines = [*name, *self._definition(item, indent + 2)]
