@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     ElementType = str
     Sizes = tuple[Dim, ...]
     Wholes = tuple[int, ...]
+    Counts = tuple[int, ...]
     Sections = int | tuple[int, ...]
     Scales = float | tuple[float, ...]
     Resized = Dim | tuple[Dim, ...]
@@ -229,6 +230,7 @@ def _scalar(value: Any) -> Any:
 _NUMBER = {"type": "number"}
 _SIZES = "a size or a list of sizes"
 _OFFSETS = "a whole number of at least 0, or a list of them"
+_COUNTS = "a whole number of at least 1, or a list of them"
 _WHOLES = "a whole number or a list of them"
 _AXES = "an axis or a list of axes"
 _FACTORS = "a factor above 0, or a list of factors"
@@ -270,6 +272,7 @@ KINDS: dict[str, Kind] = {
     "Resized": _per_axis_or_one(_whole(1, _SIZES, open_too=True), _SIZES),
     "Offsets": _per_axis_or_one(_whole(0, _OFFSETS), _OFFSETS),
     "Sizes": _several(_whole(-1, _SIZES, open_too=True), None, _SIZES, evens=False),
+    "Counts": _several(_whole(1, _COUNTS), None, _COUNTS, evens=False),
     "Wholes": _several(_whole(None, _WHOLES), None, _WHOLES, evens=False),
     "Sections": _per_axis_or_one(_whole(1, _SECTIONS), _SECTIONS),
     "Scales": _per_axis_or_one(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlspec.ops.axis import checked_axes, checked_axis, without
-from dlspec.ops.fact import ALL, At, Fact, Mistake, shown, spaced
+from dlspec.ops.fact import ALL, FLOATS, At, Fact, Mistake, shown, spaced
 from dlspec.ops.op import Op
 from dlspec.record import TYPE_CHECKING
 from dlspec.sizes import Window, exact_quotient, product
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dlspec.ops.fact import Shape
-    from dlspec.ops.kinds import Axes, ElementType, Sizes, Whole, Wholes
+    from dlspec.ops.kinds import Axes, Count, Counts, ElementType, Sizes, Whole, Wholes
     from dlspec.ops.spread import Seen
     from dlspec.ops.text import Writer
     from dlspec.sizes import Dim
@@ -360,6 +360,62 @@ class Expand(_Arrangement):
             (axis, Window()) if size == wanted else (None, "whole")
             for axis, (size, wanted) in enumerate(pairs, new)
         )
+
+
+class Repeat(_Arrangement):
+    """Put copies of a tensor one after the other along its axes, and along new ones before the first."""
+
+    function = "{x}.repeat(*repeats)"
+    samples = ("float32[2, 3] -> repeat([1, 2])", "float32[3] -> repeat([2, 4])")
+    mistakes = (("float32[2, 3] -> repeat(2)", "E0202"), ("float32[2, 3] -> repeat([1, 0])", "E0202"))
+
+    repeats: Counts
+    """Copies along every axis of the result, new ones first."""
+
+    def result(self, at: At) -> tuple[Fact, ...]:
+        (fact,) = self.bind(at)
+        new = len(self.repeats) - len(fact.shape)
+        if new < 0:
+            words = f"`repeat` has {len(self.repeats)} counts for {len(fact.shape)} axes"
+            raise Mistake("E0202", words, "set here", parameter="repeats", notes=[f"the input {shown(fact)}"])
+        sizes = ((1,) * new + fact.shape, self.repeats)
+        return (Fact(fact.dtype, tuple(size * count for size, count in zip(*sizes))),)
+
+    def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
+        """A repeated axis is seen from afar."""
+        new = len(self.repeats) - len(at.inputs[0].shape)
+        counts = enumerate(self.repeats[new:], new)
+        return tuple((axis, Window()) if count == 1 else (None, "whole") for axis, count in counts)
+
+
+class ChannelShuffle(_Arrangement):
+    """Deal the channels out anew, as cards: the first of every group, then the second of every group, and so on."""
+
+    axes = "N C *S -> N C *S"
+    torch = "nn.ChannelShuffle(groups)"
+    takes = FLOATS
+    samples = ("float32[2, 6, 4, 5] -> channel_shuffle(3)", "float32[2, 6, 4] -> channel_shuffle(2)")
+    mistakes = (
+        ("float32[2, 6, 4, 5] -> channel_shuffle(4)", "E0303"),
+        ("float32[2, 6] -> channel_shuffle(2)", "E0301"),
+    )
+
+    groups: Count
+    """Groups that the channels stand in."""
+
+    def result(self, at: At) -> tuple[Fact, ...]:
+        fact = at.inputs[0]
+        if len(fact.shape) < 3:
+            raise self.wrong_rank(("N", "C", "L", "*S"), fact, 0)
+        self.bind(at)
+        words = f"{self.groups} groups do not divide the {at['C']} channels of the input"
+        at.equal(at["C"] % self.groups, 0, Mistake("E0303", words, "set here", parameter="groups"))
+        return (Fact(fact.dtype, fact.shape),)
+
+    def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
+        """One position, in a channel that depends on the place."""
+        rank = len(outputs[0].shape)
+        return tuple((None, "whole") if axis == 1 else (axis, Window()) for axis in range(rank))
 
 
 class Roll(_Arrangement):

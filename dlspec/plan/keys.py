@@ -134,6 +134,8 @@ class ResolvedPlan(Facts):
     """The exact solution of a linear regression, shown beside the trained one."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where it runs; `auto` takes an accelerator where there is one."""
+    threads: Count | Literal["auto"] = "auto"
+    """Threads on a processor; `auto` takes one where a batch is little work, else all cores."""
     allow: dict[str, str] | None = None
     """Lints that are meant to be so, each with the reason."""
     apart = ("span", "spans", "title", "title_span", "folder")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dlspec.diagnostics.record import SpecError, problem
 from dlspec.plan import keys
 from dlspec.plan.facts import Facts, annotation, fields
-from dlspec.plan.reading import CATALOGUES, SECTIONS, long_form, unknown_key, unknown_parameter
+from dlspec.plan.reading import CATALOGUES, SECTIONS, unknown_key, unknown_parameter
 from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
 
@@ -65,9 +65,7 @@ def _inside(
 def _with_argument(
     key: str, entry: tree.Entry | None, members: dict[str, type[Facts]], field: str, value: tree.Expr
 ) -> tree.Call:
-    applied = (
-        long_form(entry.value) if entry and isinstance(entry.value, tree.Section) else entry and entry.value
-    )
+    applied = entry.value if entry is not None else None
     function, args = (applied.function, applied.args) if isinstance(applied, tree.Call) else (applied, ())
     if not isinstance(function, tree.Name) or function.name not in members:
         message = f"`{key}` is not one thing whose `{field}` can be set"

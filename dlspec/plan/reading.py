@@ -141,13 +141,12 @@ class Reader:
         return UNREAD
 
     def applied(self, catalogue: Catalogue, expr: tree.Expr | tree.Section, key: str) -> Any:
-        """A member of a catalogue: `digits`, `sgd(lr=0.1)`, or the long form `{op: sgd, lr: 0.1}`."""
-        call = long_form(expr) if isinstance(expr, tree.Section) else expr
-        match call:
+        """A member of a catalogue: `digits`, `sgd(lr=0.1)`."""
+        match expr:
             case tree.Name():
-                return self._member(catalogue, call, ())
+                return self._member(catalogue, expr, ())
             case tree.Call(function=tree.Name()):
-                return self._member(catalogue, call.function, call.args, call.span)
+                return self._member(catalogue, expr.function, expr.args, expr.span)
         message = f"`{key}` wants {_article(catalogue.member)}, such as `{catalogue.example}`"
         self.problems.append(problem("E0106", message, expr.span, f"is no {catalogue.member}"))
         return UNREAD
@@ -247,19 +246,6 @@ class Reader:
             else:
                 reasons[lint] = str(one.value.value)
         return reasons
-
-
-def long_form(section: tree.Section) -> tree.Expr | None:
-    """`{op: sgd, lr: 0.1}` as the call that it stands for."""
-    op = section.get("op")
-    if op is None or not isinstance(op.value, tree.Name):
-        return None
-    args = tuple(
-        tree.Arg(span=entry.value.span, name=entry.key, value=entry.value)
-        for entry in section.entries
-        if entry is not op and not isinstance(entry.value, tree.Section)
-    )
-    return tree.Call(span=section.span, function=op.value, args=args)
 
 
 def unknown_key(facts: type[Facts], key: str, span: Span, owner: str) -> Diagnostic:

@@ -137,7 +137,9 @@ def from_data(data: dict[str, Any]) -> keys.ResolvedPlan:
 
 
 def _restored(facts: type[Facts], data: dict[str, Any]) -> Facts:
-    return facts(**{field: _value(annotation(facts, field), data[field]) for field in fields(facts)})
+    return facts(
+        **{field: _value(annotation(facts, field), data[field]) for field in fields(facts) if field in data}
+    )
 
 
 def _value(wanted: str, value: Any) -> Any:

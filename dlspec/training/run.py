@@ -15,7 +15,7 @@ from torch import nn
 from dlspec.plan.keys import ResolvedPlan
 from dlspec.plan.writing import from_data, to_data
 from dlspec.record import TYPE_CHECKING
-from dlspec.training import environment, module_file, splits
+from dlspec.training import environment, module_file, splits, threads
 from dlspec.training.checkpoints import Checkpoint, Checkpoints
 from dlspec.training.data import check_classes, load
 from dlspec.training.errors import RunError
@@ -35,7 +35,17 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate", "load_run", "predict", "train"]
 
-MAY_CHANGE = ("keep", "log", "early_stopping", "device", "allow", "evaluate_every", "title", "folder")
+MAY_CHANGE = (
+    "keep",
+    "log",
+    "early_stopping",
+    "device",
+    "threads",
+    "allow",
+    "evaluate_every",
+    "title",
+    "folder",
+)
 """Keys of a plan that a resumed run may change; its length may too, where the schedule does not follow it."""
 
 
@@ -64,6 +74,26 @@ def train(
     for name, text in files.items():
         write_whole(out / name, text)
     setting = set_up(module, plan, out)
+    with threads.chosen(setting):
+        made = _trained(
+            setting, checkpoints, found, out, parameters=parameters, quiet=quiet, pictures=pictures
+        )
+    made.notes = notes + made.notes
+    return made
+
+
+def _trained(
+    setting: Setting,
+    checkpoints: Checkpoints,
+    found: Checkpoint | None,
+    out: Path,
+    *,
+    parameters: int,
+    quiet: bool,
+    pictures: bool,
+) -> Report:
+    """The loop and the report, from a checkpoint where one was found."""
+    plan = setting.plan
     described = environment.describe(plan, setting.device)
     write_whole(out / "environment.json", json.dumps(described, indent=2) + "\n")
     started = State(**found.state["run"]) if found is not None else State()
@@ -75,11 +105,8 @@ def train(
     finally:
         recorder.close()
     count = parameters or sum(parameter.numel() for parameter in setting.module.parameters())
-    made = report(
-        setting, checkpoints, state, out, parameters=count, resumed=found is not None, pictures=pictures
-    )
-    made.notes = notes + made.notes
-    return made
+    resumed = found is not None
+    return report(setting, checkpoints, state, out, parameters=count, resumed=resumed, pictures=pictures)
 
 
 def _out_of_memory(error: Exception, plan: ResolvedPlan) -> Exception:
@@ -167,7 +194,7 @@ def _refuse_other_plan(before: ResolvedPlan, plan: ResolvedPlan, out: Path) -> N
     if not differing:
         return
     listed = "; ".join(f"`{key}` was {was}, is {now}" for key, was, now in differing)
-    allowed = ", ".join(f"`{key}`" for key in (*MAY_CHANGE[:5], *length))
+    allowed = ", ".join(f"`{key}`" for key in (*MAY_CHANGE[:6], *length))
     hint = f"a resumed run may change {allowed}; for others start anew with another `--out`"
     raise RunError(f"the run in `{out}` follows another plan: {listed}", hint)
 

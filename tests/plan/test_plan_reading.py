@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from dlspec.plan.read import read_plan
+from dlspec.source import Source
+from dlspec.syntax import tree
+from dlspec.syntax.read import read
 from tests.plan.plans import DIABETES, DIGITS, network, only, pointed_at, problems_of, resolved
 
 
@@ -101,7 +105,7 @@ def test_an_unknown_member_of_a_catalogue_offers_the_nearest(
         ("optimizer", "sgd(lr=1 / 0)", "E0201", "1 / 0"),
         ("keep", "best", "E0106", "best"),
         ("seed", "{ a = 1 }", "E0106", "{ a = 1 }"),
-        ("allow", "true", "E0106", "true"),
+        ("allow", '"yes"', "E0106", '"yes"'),
     ],
 )
 def test_a_wrong_value_is_pointed_at(key: str, value: str, code: str, text: str) -> None:
@@ -129,8 +133,15 @@ def test_mistakes_are_reported_together() -> None:
 
 
 def test_the_long_form_of_programs_is_read() -> None:
-    plan = resolved(DIGITS | {"optimizer": "{ op = adam  lr = 0.01 }"})
-    assert (plan.optimizer.name, plan.optimizer.lr) == ("adam", 0.01)
+    text = "plan:\n  data: {source: {op: iris, classes: [0, 1]}}\n  optimizer: {op: adam, lr: 0.01}\n"
+    file, problems = read(Source("plan.dlspec.yaml", f"{text}  loss: cross_entropy\n  epochs: 3\n"))
+    assert problems == []
+    (plan,) = file.items
+    assert isinstance(plan, tree.Plan)
+    found, problems = read_plan(plan, network(("N", 2), image=("N", 4)))
+    assert problems == []
+    assert found is not None
+    assert (found.optimizer.name, found.optimizer.lr, found.data.source.classes) == ("adam", 0.01, (0, 1))
 
 
 def test_the_application_of_a_network_is_kept_as_text() -> None:

@@ -329,3 +329,26 @@ def test_an_interruption_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert latest is not None
     assert notes == []
     assert f"step {latest.state['run']['step']:,} of" in said
+
+
+@pytest.mark.parametrize(("batch", "threads"), [("16", 1), ("full", 3)])
+def test_little_work_takes_one_thread_and_much_takes_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: str, threads: int
+) -> None:
+    from dlspec.training import threads as choice
+
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(choice, "LITTLE", 16 * 640 + 1)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        run(plan_of(batch_size=batch, epochs="1"), tmp_path / "run", SOFTMAX)
+        assert torch.get_num_threads() == 3, "as it was before"
+    finally:
+        torch.set_num_threads(before)
+    assert json.loads((tmp_path / "run" / "environment.json").read_text())["threads"] == threads
+
+
+def test_a_plan_may_say_how_many_threads(tmp_path: Path) -> None:
+    run(plan_of(epochs="1", threads="2"), tmp_path / "run", SOFTMAX)
+    assert json.loads((tmp_path / "run" / "environment.json").read_text())["threads"] == 2
