@@ -14,6 +14,7 @@ def arguments(parser: ArgumentParser) -> None:
         "inputs", metavar="INPUT", nargs="+", help="pictures, .npz or .csv files, or folders of them"
     )
     parser.add_argument("-o", "--out", metavar="OUT", required=True, help="out.csv or out.json")
+    parser.add_argument("--invert", action="store_true", help="swap dark and bright in pictures")
 
 
 def run(options: Namespace) -> int:
@@ -22,6 +23,5 @@ def run(options: Namespace) -> int:
     from dlspec.cli.runs import reporting, training
 
     predict = training("run").predict
-    return reporting(
-        lambda: predict(Path(options.folder), [Path(name) for name in options.inputs], Path(options.out))
-    )
+    inputs = [Path(name) for name in options.inputs]
+    return reporting(lambda: predict(Path(options.folder), inputs, Path(options.out), invert=options.invert))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from dlspec.diagnostics.record import Diagnostic, Edit, Fix, problem
 from dlspec.plan.fitting import check_classes, check_input, check_outputs, check_reads, check_targets
-from dlspec.plan.keys import ResolvedPlan, Split, known_source
+from dlspec.plan.keys import ResolvedPlan, Split, called, known_source
 from dlspec.plan.metrics import metrics
 from dlspec.plan.network_facts import NetworkFacts
 from dlspec.plan.optimizers import Sgd
@@ -29,7 +29,7 @@ ROLES = ("train", "val", "test")
 
 def check_network(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Diagnostic]:
     if plan.network is None and network is None:
-        message = f"the plan `{plan.title}` does not say what it trains"
+        message = f"{called(plan)} does not say what it trains"
         fix = Fix("name a network: `network = lenet`", safety="placeholder")
         yield problem("E0608", message, plan.title_span, "needs `network`", fixes=[fix])
 
@@ -178,7 +178,7 @@ def check_length(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[D
         )
     elif "epochs" not in written and "steps" not in written:
         fix = Fix("say how long to train: `epochs = 30`", safety="placeholder")
-        message = f"the plan `{plan.title}` has no `epochs` and no `steps`"
+        message = f"{called(plan)} has no `epochs` and no `steps`"
         yield problem("E0608", message, plan.title_span, "has no end", fixes=[fix])
 
 

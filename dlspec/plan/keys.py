@@ -153,6 +153,11 @@ class ResolvedPlan(Facts):
         return self.loss[0].loss.task
 
 
+def called(plan: ResolvedPlan) -> str:
+    """A plan in a sentence; one that was given no name is just the plan."""
+    return "the plan" if plan.title == "plan" else f"the plan `{plan.title}`"
+
+
 def known_source(plan: ResolvedPlan) -> Source | None:
     """The data source, where it could be read."""
     return plan.data.source if plan.known("data") is not None else None

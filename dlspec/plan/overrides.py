@@ -6,11 +6,18 @@ from dlspec.diagnostics.record import SpecError, problem
 from dlspec.plan import keys
 from dlspec.plan.facts import Facts, annotation, fields
 from dlspec.plan.reading import CATALOGUES, SECTIONS, unknown_key, unknown_parameter
-from dlspec.record import TYPE_CHECKING
+from dlspec.record import TYPE_CHECKING, Record
 from dlspec.syntax import tree
 
 if TYPE_CHECKING:
     from dlspec.source import Span
+
+
+class Step(Record):
+    """One name of a dotted key, and where it stands."""
+
+    name: str
+    span: Span
 
 
 def override(section: tree.Section, key: str, value: tree.Expr) -> tree.Section:
@@ -19,73 +26,78 @@ def override(section: tree.Section, key: str, value: tree.Expr) -> tree.Section:
     The key goes through sections (`data.split.seed`) and into the parameters of what is applied
     (`optimizer.lr`, `loss.label_smoothing`). Raises SpecError with the place in `value`'s source.
     """
-    return _in_section(keys.ResolvedPlan, section, key.split("."), value, "a plan")
+    return _in_section(keys.ResolvedPlan, section, _steps(key, value.span), value, "a plan")
+
+
+def _steps(key: str, span: Span) -> list[Step]:
+    """The names of a key with their places, where its text stands before the value's, as in `key=value`."""
+    written = span.source.text.startswith(key)
+    steps, start = [], 0
+    for name in key.split("."):
+        steps.append(Step(name, span.source.span(start, start + len(name)) if written else span))
+        start += len(name) + 1
+    return steps
 
 
 def _in_section(
-    facts: type[Facts], section: tree.Section, path: list[str], value: tree.Expr, owner: str
+    facts: type[Facts], section: tree.Section, path: list[Step], value: tree.Expr, owner: str
 ) -> tree.Section:
-    key, *rest = path
-    if key not in fields(facts):
-        raise SpecError([unknown_key(facts, key, value.span, owner)])
-    entry = section.get(key)
-    replaced = _inside(facts, key, entry, rest, value) if rest else value
-    made = _entry(key, entry, replaced, value.span)
-    kept = tuple(made if one is entry else one for one in section.entries)
-    return tree.Section(span=section.span, entries=kept if entry else (*kept, made))
+    step, *rest = path
+    if step.name not in fields(facts):
+        raise SpecError([unknown_key(facts, step.name, step.span, owner)])
+    entry = section.get(step.name)
+    replaced = _inside(facts, path, entry, value) if rest else value
+    return _with_entry(section, step, replaced)
+
+
+def _with_entry(section: tree.Section, step: Step, value: tree.Expr | tree.Section) -> tree.Section:
+    """The section with one entry put in the place of the old one, or at the end."""
+    old = section.get(step.name)
+    span, key_span = (old.span, old.key_span) if old is not None else (step.span, step.span)
+    made = tree.Entry(span=span, key=step.name, key_span=key_span, value=value)
+    kept = tuple(made if one is old else one for one in section.entries)
+    return tree.Section(span=section.span, entries=kept if old is not None else (*kept, made))
 
 
 def _inside(
-    facts: type[Facts], key: str, entry: tree.Entry | None, rest: list[str], value: tree.Expr
+    facts: type[Facts], path: list[Step], entry: tree.Entry | None, value: tree.Expr
 ) -> tree.Expr | tree.Section:
-    wanted = annotation(facts, key).removesuffix(" | None")
+    """What the first step of a path holds, after the rest of the path was followed into it."""
+    (step, *rest), written = path, entry.value if entry is not None else None
+    wanted = annotation(facts, step.name).removesuffix(" | None")
+    section = written if isinstance(written, tree.Section) else tree.Section(span=value.span, entries=())
     if wanted in SECTIONS:
         nested, owner = SECTIONS[wanted]
-        inner = (
-            entry.value
-            if entry and isinstance(entry.value, tree.Section)
-            else tree.Section(span=value.span, entries=())
-        )
-        return _in_section(nested, inner, rest, value, owner)
-    if wanted == "dict[str, str]":
-        inner = (
-            entry.value
-            if entry and isinstance(entry.value, tree.Section)
-            else tree.Section(span=value.span, entries=())
-        )
-        (lint,) = rest
-        return tree.Section(span=inner.span, entries=(*inner.entries, _entry(lint, None, value, value.span)))
+        return _in_section(nested, section, rest, value, owner)
+    if wanted == "dict[str, str]" and len(rest) == 1:
+        return _with_entry(section, rest[0], value)
     catalogue = CATALOGUES.get("Loss" if wanted == "tuple[Term, ...]" else wanted)
     if catalogue is None or len(rest) != 1:
-        message = f"`{key}` has no keys inside it"
-        raise SpecError([problem("E0105", message, value.span, f"`{'.'.join((key, *rest))}` is not a key")])
-    return _with_argument(key, entry, catalogue.family.members, rest[0], value)
+        message = f"`{step.name}` has no keys inside it"
+        raise SpecError([problem("E0105", message, rest[0].span, f"goes into `{step.name}`")])
+    return _with_argument(step.name, written, catalogue.family.members, rest[0], value)
 
 
 def _with_argument(
-    key: str, entry: tree.Entry | None, members: dict[str, type[Facts]], field: str, value: tree.Expr
+    key: str,
+    applied: tree.Expr | tree.Section | None,
+    members: dict[str, type[Facts]],
+    step: Step,
+    value: tree.Expr,
 ) -> tree.Call:
-    applied = entry.value if entry is not None else None
+    """The application with one argument put in the place of the old one, or added by name."""
     function, args = (applied.function, applied.args) if isinstance(applied, tree.Call) else (applied, ())
     if not isinstance(function, tree.Name) or function.name not in members:
-        message = f"`{key}` is not one thing whose `{field}` can be set"
-        raise SpecError([problem("E0105", message, value.span, f"sets `{key}.{field}`")])
+        message = f"`{key}` is not one thing whose `{step.name}` can be set"
+        raise SpecError([problem("E0105", message, step.span, f"goes into `{key}`")])
     takes = fields(members[function.name])
-    arg = tree.Arg(span=value.span, name=field, value=value)
-    if field not in takes:
-        raise SpecError([unknown_parameter(members[function.name], field, arg)])
-    named = (
-        one.name or (takes[position] if position < len(takes) else "") for position, one in enumerate(args)
-    )
-    at = next((position for position, name in enumerate(named) if name == field), None)
-    if at is None:
-        args = (*args, arg)
+    if step.name not in takes:
+        arg = tree.Arg(span=step.span, name=step.name, value=value)
+        raise SpecError([unknown_parameter(members[function.name], step.name, arg)])
+    named = [arg.name or (takes[place] if place < len(takes) else "") for place, arg in enumerate(args)]
+    if step.name not in named:
+        args = (*args, tree.Arg(span=value.span, name=step.name, value=value))
     else:
-        arg = tree.Arg(span=value.span, name=args[at].name, value=value)
-        args = (*args[:at], arg, *args[at + 1 :])
+        at = named.index(step.name)
+        args = (*args[:at], tree.Arg(span=value.span, name=args[at].name, value=value), *args[at + 1 :])
     return tree.Call(span=function.span, function=function, args=args)
-
-
-def _entry(key: str, old: tree.Entry | None, value: tree.Expr | tree.Section, span: Span) -> tree.Entry:
-    whole, key_span = (old.span, old.key_span) if old is not None else (span, span)
-    return tree.Entry(span=whole, key=key, key_span=key_span, value=value)

@@ -30,7 +30,10 @@ def read_plan(
     """
     reader = Reader()
     read = reader.section(
-        keys.ResolvedPlan, plan.section, f"the plan `{plan.name}`", owner_span=plan.name_span
+        keys.ResolvedPlan,
+        plan.section,
+        "the plan" if plan.name == "plan" else f"the plan `{plan.name}`",
+        owner_span=plan.name_span,
     )
     assert isinstance(read, keys.ResolvedPlan)
     read.title, read.title_span, read.folder = plan.name, plan.name_span, abspath(folder)

@@ -6,8 +6,6 @@ Averages and edge cases are scikit-learn's: a class that nobody predicted has pr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
@@ -118,11 +116,3 @@ def better(metric: str, value: float, than: float | None, *, by: float = 0.0) ->
         return than is None
     lower = metric == "loss" or dict(named.metrics())[metric].better == "lower"
     return value < than - by if lower else value > than + by
-
-
-def per_class(confusion: Sequence[Sequence[int]], names: Sequence[str]) -> list[tuple[str, int, int]]:
-    """Each class with how many of its samples were found, and how many there are; the worst first."""
-    rows = [
-        (name, row[place], sum(row)) for place, (name, row) in enumerate(zip(names, confusion, strict=True))
-    ]
-    return sorted((row for row in rows if row[2]), key=lambda row: row[1] / row[2])

@@ -27,7 +27,7 @@ from dlspec.source import Source
 from dlspec.syntax import tree
 from dlspec.syntax.parser import parse
 from dlspec.syntax.read import read
-from tests.plan.plans import DIGITS, network, parsed, resolved, written
+from tests.plan.plans import DIGITS, network, parsed, pointed_at, resolved, written
 
 NETWORK = (
     "network:\n  name: lenet\n  inputs: {image: 'float32[N, 10]'}\n  layers: [relu]\n  outputs: [relu]\n"
@@ -135,8 +135,8 @@ def test_a_file_keeps_its_place_in_the_resolved_spec(tmp_path: Path) -> None:
 
 
 def set_(text: str, key: str, value: str) -> keys.ResolvedPlan:
-    source = Source("--set", value)
-    expr, problems, _ = parse(source, "expression")
+    source = Source("--set", f"{key}={value}")
+    expr, problems, _ = parse(source, "expression", len(key) + 1, len(source.text))
     assert expr is not None
     assert problems == []
     plan = parsed(text)
@@ -189,3 +189,4 @@ def test_an_unknown_override_is_a_diagnostic(key: str, code: str, near: str | No
     (diagnostic,) = raised.value.diagnostics
     assert diagnostic.code == code
     assert [edit.text for fix in diagnostic.fixes for edit in fix.edits][:1] == ([near] if near else [])
+    assert pointed_at(diagnostic) == key.rpartition(".")[2]

@@ -300,7 +300,7 @@ from tests.training.runs import *
 plan = plan_of(epochs="400", data="{ source = digits }", keep="{ every_seconds = 0.05 }", augment="[rotate(10)]")
 print("ready", flush=True)
 try:
-    run(plan, Path(sys.argv[1]))
+    run(plan, Path(sys.argv[1]), resume="resume" in sys.argv)
 except Exception as error:
     print(type(error).__name__, error, flush=True)
     sys.exit(130)
@@ -352,3 +352,32 @@ def test_little_work_takes_one_thread_and_much_takes_all(
 def test_a_plan_may_say_how_many_threads(tmp_path: Path) -> None:
     run(plan_of(epochs="1", threads="2"), tmp_path / "run", SOFTMAX)
     assert json.loads((tmp_path / "run" / "environment.json").read_text())["threads"] == 2
+
+
+@pytest.mark.slow
+def test_runs_killed_at_any_instant_end_with_the_weights_of_one_that_was_not(tmp_path: Path) -> None:
+    code = RUNNER.replace("400", "60").replace("every_seconds = 0.05", "every_seconds = 0.01")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+    def started(out: Path) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", code, str(out), "resume"],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+            env=environment,
+        )
+
+    assert started(tmp_path / "whole").wait(timeout=120) == 0
+    folder = tmp_path / "killed" / "checkpoints"
+    for kill in range(4):
+        before, process = set(folder.glob("step-*")), started(tmp_path / "killed")
+        while set(folder.glob("step-*")) <= before and process.poll() is None:
+            time.sleep(0.001)
+        time.sleep(0.02 + 0.013 * kill)
+        assert process.poll() is None, "it was killed under way"
+        process.kill()
+        process.wait()
+    assert started(tmp_path / "killed").wait(timeout=120) == 0
+    assert equal(final_weights(tmp_path / "killed"), final_weights(tmp_path / "whole"))
+    assert report_of(tmp_path / "killed")["resumed"] is True
