@@ -67,8 +67,10 @@ class Spec:
         application: tree.Expr | None = None,
     ) -> tuple[Graph | None, list[Diagnostic]]:  # fmt: skip
         """The graph of a network and what is wrong with it; raises SpecError where there is no such network."""
-        name = network if network is not None else self.default_network()
-        if application is None:
+        if application is not None:
+            name = network or application.span.text.partition("(")[0].strip()
+        else:
+            name = network if network is not None else self.default_network()
             self._must_be_known(name)
         return elaborate(self.scope, name, settings=settings, inputs=inputs, application=application)
 

@@ -156,6 +156,11 @@ class Files:
         base = scope.path.parent if scope.path else self.root
         if base is None:
             base = Path()
+        if "\0" in item.path or not item.path.isprintable():
+            self.problems.append(
+                problem("E0115", "an import names a file", item.path_span, "no file is called so")
+            )
+            return None
         target = (base / item.path).resolve()
         top = (self.root or base).resolve()
         if not (target.is_relative_to(top) or target.is_relative_to(ZOO.resolve())):

@@ -13,7 +13,16 @@ from dlspec.elaborate.names import file_value
 from dlspec.elaborate.networks import bind_network, network_arguments, prune
 from dlspec.elaborate.run import Run, Stop
 from dlspec.elaborate.statements import network_body
-from dlspec.elaborate.values import ArgumentSpans, Fields, NetworkStage, Partial, is_unknown, tensors_in
+from dlspec.elaborate.values import (
+    UNKNOWN,
+    ArgumentSpans,
+    Fields,
+    NetworkStage,
+    Partial,
+    is_unknown,
+    kind_of,
+    tensors_in,
+)
 from dlspec.graph import Application, Graph
 from dlspec.ops.op import Mistake
 from dlspec.record import TYPE_CHECKING
@@ -92,6 +101,8 @@ def _stage(run: Run, frame: Frame, name: str, application: tree.Expr | None) -> 
         value = evaluate(run, frame, application)
         if isinstance(value, Partial) and isinstance(value.stage, NetworkStage):
             return bind_network(run, frame, value)
+        if not (isinstance(value, NetworkStage) or value is UNKNOWN):
+            run.report(frame, "E0205", "this is not a network", application.span, f"is {kind_of(value)}")
     else:
         value = file_value(run, frame, frame.file, name)
     return value if isinstance(value, NetworkStage) else None

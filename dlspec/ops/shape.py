@@ -10,6 +10,7 @@ from dlspec.sizes import Window, exact_quotient, product
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import ClassVar
 
     from dlspec.ops.fact import Shape
     from dlspec.ops.kinds import Axes, Count, Counts, ElementType, Sizes, Whole, Wholes
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 class _Arrangement(Op, abstract=True):
     axes = "*S -> *S"
     family = "shape"
-    takes = ALL
+    takes: ClassVar[tuple[str, ...]] = ALL
 
 
 def split_by(op: Op, at: At, fact: Fact, total: Dim, wanted: Shape, parameter: str) -> Shape:

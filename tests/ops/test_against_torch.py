@@ -250,6 +250,15 @@ def test_squeeze_and_unsqueeze_accept_and_give_what_torch_does(
 
 
 @examples
+@given(shapes(0, 5, 6), st.lists(st.integers(1, 3), min_size=1, max_size=4), small)
+def test_repeat_and_channel_shuffle_accept_and_give_what_torch_does(
+    shape: tuple[int, ...], counts: list[int], groups: int
+) -> None:
+    checked("repeat", [shape], {"repeats": counts}, lambda x: x.repeat(*counts))
+    checked("channel_shuffle", [shape], {"groups": groups}, lambda x: nn.ChannelShuffle(groups)(x))
+
+
+@examples
 @given(
     shapes(), st.lists(st.integers(-3, 3), min_size=1, max_size=2), st.lists(axes(), min_size=1, max_size=2)
 )
