@@ -144,7 +144,12 @@ def _source(summary: Summary, node: Node) -> list[Section]:
     if node.module is None:
         return [("an input", [f"{node.outputs[0].dtype} numbers that whoever runs the network brings"])]
     start = getattr(node.op, "start", "")
-    return [("a learned tensor", [*parameter_lines(node), f"they begin as {start}"] if start else parameter_lines(node))]
+    return [
+        (
+            "a learned tensor",
+            [*parameter_lines(node), f"they begin as {start}"] if start else parameter_lines(node),
+        )
+    ]
 
 
 def _section(title: str, texts: list[str], width: int, ink: Ink) -> list[str]:

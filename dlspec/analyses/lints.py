@@ -113,7 +113,11 @@ def _unused_value(uses: _Uses, end: Node) -> Diagnostic:
         macs = macs + node.op.macs(node.at, node.outputs)
     costs = [f"{count:,} parameters that are never trained"] if count else []
     costs += [f"{count_words(macs)} MACs"] if not isinstance(macs, int) or macs else []
-    also = [(node.span, f"{parameters(module):,} parameters") for module, node in modules.items() if node is not end]
+    also = [
+        (node.span, f"{parameters(module):,} parameters")
+        for module, node in modules.items()
+        if node is not end
+    ]
     what = f"the {end.op.name} `{end.path}`" if not end.inputs else f"the result of `{end.path}`"
     return problem(
         "W0402", f"{what} is never used", end.span, "nothing reads this", also=also[:3],
@@ -293,13 +297,17 @@ def _spatial_fix(node: Node, view: Sequence[Reach | str]) -> Fix:
     """Flatten a map that lies as convolutions give it; otherwise put its channels last."""
     given = node.inputs[0]
     folded = product(given.shape[1:])
-    in_place = all(isinstance(sight, Reach) and sight.place == axis for axis, sight in enumerate(view) if axis > 1)
+    in_place = all(
+        isinstance(sight, Reach) and sight.place == axis for axis, sight in enumerate(view) if axis > 1
+    )
     if not in_place or not isinstance(folded, int):
         return Fix("put the channels last", safety="placeholder")
     edit = put_before(node, "flatten")
     places = {3: "channels and length", 4: "channels, height and width"}.get(len(given.shape), "all axes")
     return Fix(
-        f"fold {places} into one axis of {folded:,} first", [edit] if edit else [], "unsafe" if edit else "placeholder"
+        f"fold {places} into one axis of {folded:,} first",
+        [edit] if edit else [],
+        "unsafe" if edit else "placeholder",
     )
 
 

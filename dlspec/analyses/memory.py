@@ -141,8 +141,10 @@ def _peak(graph: Graph) -> tuple[Dim | Largest, Node | None]:
         for tensor in node.outputs:
             if storages.owner(tensor) is tensor and not _is_weight(node):
                 live.add(tensor)
-        # What an operator of several steps makes on its way is what its backward pass would keep.
-        scratch = () if node.op.training_only else tuple(node.op.saved(node.at, node.outputs))
+        # What an operator of several steps makes on its way is what its backward pass would keep; statistics of
+        # channels are made in training alone.
+        makes_nothing = node.op.training_only or node.op.centres
+        scratch = () if makes_nothing else tuple(node.op.saved(node.at, node.outputs))
         for fact in scratch:
             live.add(fact)
         moments.setdefault(live.moment, node)

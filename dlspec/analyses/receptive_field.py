@@ -104,7 +104,9 @@ class ReceptiveFields:
 
     __slots__ = ("_graph", "_positions", "_views")
 
-    def __init__(self, graph: Graph, views: dict[str, dict[Node, View]], positions: dict[str, tuple[int, ...]]) -> None:
+    def __init__(
+        self, graph: Graph, views: dict[str, dict[Node, View]], positions: dict[str, tuple[int, ...]]
+    ) -> None:
         self._graph = graph
         self._views = views
         self._positions = positions
@@ -170,7 +172,14 @@ class _Spreads:
     def of(self, node: Node, port: int) -> _Spread:
         op = node.op
         try:
-            key = (op.__class__, op.name, port, *op.given, *op.given.values(), *[fact.shape for fact in node.inputs])
+            key = (
+                op.__class__,
+                op.name,
+                port,
+                *op.given,
+                *op.given.values(),
+                *[fact.shape for fact in node.inputs],
+            )
             found = self._known.get(key)
         except TypeError:  # a parameter that cannot be hashed
             return _Spread(op.spread(node.at, node.outputs, port))
@@ -192,7 +201,9 @@ def _views(graph: Graph, start: Tensor, spreads: _Spreads) -> dict[Node, View]:
             if not spread.reads:
                 continue
             if not spread.keeps:
-                view = tuple(_sight(sight, spread, tensor.shape, size) for sight, size in zip(view, start.shape))
+                view = tuple(
+                    _sight(sight, spread, tensor.shape, size) for sight, size in zip(view, start.shape)
+                )
             found = view if found is None or found is view else _joined(found, view, node.outputs[0].shape)
         if found is not None:
             views[node] = found
@@ -208,7 +219,11 @@ def _sight(sight: Sight, spread: _Spread, shape: tuple[Dim, ...], length: Dim) -
         return DATA if much == DATA else _whole(sight, shape[sight.place], length)
     if _is_identity(much):
         folded = sight.is_folded or place in spread.folds
-        return sight if place == sight.place and folded == sight.is_folded else sight.moved(place, is_folded=folded)
+        return (
+            sight
+            if place == sight.place and folded == sight.is_folded
+            else sight.moved(place, is_folded=folded)
+        )
     if sight.is_folded:
         # A shift along a folded axis, as by what stands before it, leaves stride and centre as before the fold.
         is_shift = isinstance(much, Window) and much.span == much.step == 1

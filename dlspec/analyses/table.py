@@ -99,7 +99,9 @@ def _part_title(summary: Summary, part: Application, ink: Ink) -> list[str]:
     """The name and call of a part, what goes in and what comes out, and where it stands."""
     words, parts = part_words(part), multiples(summary.graph)
     inside = set(part.nodes())
-    taken = dict.fromkeys(t for node in part.nodes() for t in node.inputs if t.node not in inside and t.node.inputs)
+    taken = dict.fromkeys(
+        t for node in part.nodes() for t in node.inputs if t.node not in inside and t.node.inputs
+    )
     taken = taken or dict.fromkeys(t for node in part.nodes() for t in node.inputs if t.node not in inside)
     end = _end(part)
     given = "" if end is None else f"  →  {shape_words(end.outputs[0].shape, parts)}"
@@ -134,7 +136,9 @@ class _Rows:
         runs = self._runs(steps)
         for run in runs:
             is_last = run is runs[-1]
-            self._add_run(run, guide + ("└ " if is_last else "├ "), guide + ("  " if is_last else "│ "), depth)
+            self._add_run(
+                run, guide + ("└ " if is_last else "├ "), guide + ("  " if is_last else "│ "), depth
+            )
 
     def _runs(self, steps: list[Step]) -> list[list[Step]]:
         """Equal steps that follow each other, together."""
@@ -281,7 +285,10 @@ def _cut(text: str, room: int) -> str:
 def _title(summary: Summary, width: int, ink: Ink) -> list[str]:
     graph, parts = summary.graph, multiples(summary.graph)
     ends = [
-        [f"{name}: {tensor.dtype} {shape_words(tensor.shape, parts)}".rstrip() for name, tensor in tensors.items()]
+        [
+            f"{name}: {tensor.dtype} {shape_words(tensor.shape, parts)}".rstrip()
+            for name, tensor in tensors.items()
+        ]
         for tensors in (graph.inputs, graph.outputs)
     ]
     text = f"{', '.join(ends[0])} → {', '.join(ends[1])}"
@@ -289,7 +296,9 @@ def _title(summary: Summary, width: int, ink: Ink) -> list[str]:
         return [f"{ink('bold', graph.name)}   {shown(text)}"]
     lines = [ink("bold", graph.name)]
     for title, texts in zip(("takes", "gives"), ends):
-        lines += [f"  {title if not index else '':5}  {_cut(line, width - 9)}" for index, line in enumerate(texts)]
+        lines += [
+            f"  {title if not index else '':5}  {_cut(line, width - 9)}" for index, line in enumerate(texts)
+        ]
     return lines
 
 
@@ -346,10 +355,10 @@ def _notes(summary: Summary, rows: list[_Row], width: int, ink: Ink) -> list[str
 
 def _advice(summary: Summary) -> str:
     name, tensor = next(iter(summary.graph.inputs.items()))
-    example = "x".join(str(size if isinstance(size, int) else _example(axis)) for axis, size in enumerate(tensor.shape))
-    return (
-        f"counts are leading terms, for large sizes; `--input {name}={example}` gives numbers, `--json` exact expressions"
+    example = "x".join(
+        str(size if isinstance(size, int) else _example(axis)) for axis, size in enumerate(tensor.shape)
     )
+    return f"counts are leading terms, for large sizes; `--input {name}={example}` gives numbers, `--json` exact expressions"
 
 
 def _example(axis: int) -> int:

@@ -64,7 +64,9 @@ def _named(name: str) -> Size:
     return Size({(name,): 1}, 0)
 
 
-def _term_words(atoms: tuple[Atom, ...], count: int, parts: Mapping[str, int], separator: str) -> tuple[bool, str]:
+def _term_words(
+    atoms: tuple[Atom, ...], count: int, parts: Mapping[str, int], separator: str
+) -> tuple[bool, str]:
     """Whether a term is subtracted, and its text."""
     factor, texts = abs(count), []
     for atom in atoms:

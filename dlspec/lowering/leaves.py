@@ -67,7 +67,10 @@ def word_value(op: Op, at: Mapping[str, Any] | None, word: str) -> Any:
 
 
 def write_leaf(
-    node: Node, words: Mapping[str, str], tensors: Sequence[str] | None, text_of: Callable[[Any], str] = literal
+    node: Node,
+    words: Mapping[str, str],
+    tensors: Sequence[str] | None,
+    text_of: Callable[[Any], str] = literal,
 ) -> str:
     """The module of a node, or its function on the texts of its tensors, with some words replaced."""
     op: Any = node.op

@@ -162,7 +162,12 @@ class Survey:
         self.root.inputs = dict(self.graph.inputs)
 
     def _cross(
-        self, tensor: Tensor, origin: Use, at: Use, taken: dict[Use, dict[Tensor, None]], wanted: dict[Use, dict[Tensor, None]]
+        self,
+        tensor: Tensor,
+        origin: Use,
+        at: Use,
+        taken: dict[Use, dict[Tensor, None]],
+        wanted: dict[Use, dict[Tensor, None]],
     ) -> None:
         """A tensor goes from one use to another: out of all that hold the one only, into all that hold the other."""
         while origin is not at:
@@ -215,7 +220,13 @@ def _named_inputs(use: Use, taken: dict[Tensor, None]) -> dict[str, Tensor]:
     others = [tensor for tensor in taken if tensor not in named]
     for index, tensor in enumerate(others):
         own = tensor.node.path.rpartition(".")[2].partition("#")[0]
-        name = "x" if index == 0 and not found else own if tensor.node.op.family in ("input", "parameter") else f"x{index}"
+        name = (
+            "x"
+            if index == 0 and not found
+            else own
+            if tensor.node.op.family in ("input", "parameter")
+            else f"x{index}"
+        )
         while name in found or not name.isidentifier():
             name = f"x_{name}"
         found[name] = tensor

@@ -195,7 +195,10 @@ class File:
         handed = [f"{name}: nn.Module" for name in dict.fromkeys(unit.sample.borrowed.values())]
         typed = [f"{variable}: {self._input_type(unit, name)}" for name, variable in inputs.items()]
         arguments = ["self", *typed, *handed]
-        emit.line(f"def forward({', '.join(arguments)}) -> {self._result_type(unit)}:", getattr(unit.definition, "span", None))
+        emit.line(
+            f"def forward({', '.join(arguments)}) -> {self._result_type(unit)}:",
+            getattr(unit.definition, "span", None),
+        )
         emit.indent()
         outcomes = unit.outcomes or [Outcome({}, None, {})]
         long: set[int] = set()
@@ -213,7 +216,9 @@ class File:
         emit.dedent()
         return frozenset(long)
 
-    def _statements(self, emit: Emitter, forward: Forward, statements: list[tuple[Value, str, str]]) -> set[int]:
+    def _statements(
+        self, emit: Emitter, forward: Forward, statements: list[tuple[Value, str, str]]
+    ) -> set[int]:
         long: set[int] = set()
         test = None
         for value, text, shape in statements:
@@ -252,20 +257,29 @@ class File:
     def _inputs(self) -> dict[str, Tensor]:
         """The inputs of the network in both modes, those of training last."""
         training = self.graph.training.inputs if self.graph.training is not None else {}
-        return {**self.graph.inputs, **{name: t for name, t in training.items() if name not in self.graph.inputs}}
+        return {
+            **self.graph.inputs,
+            **{name: t for name, t in training.items() if name not in self.graph.inputs},
+        }
 
     # The rest
 
     def _wrapper(self, emit: Emitter, wrapper: Wrapper) -> None:
         node = wrapper.node
-        inputs = ["x", "y", "z"][: len(node.inputs)] if len(node.inputs) < 4 else [f"x{i}" for i in range(len(node.inputs))]
+        inputs = (
+            ["x", "y", "z"][: len(node.inputs)]
+            if len(node.inputs) < 4
+            else [f"x{i}" for i in range(len(node.inputs))]
+        )
         emit.line(f"class {wrapper.name}(nn.Module):")
         emit.indent()
         emit.docstring([f"`{node.op.name}` as a module."])
         emit.blank()
         words = {word: f"self.{word.replace('.', '')}" for word in wrapper.words}
         if words:
-            emit.line(f"def __init__({', '.join(['self', *(w.replace('.', '') + ': int' for w in words)])}) -> None:")
+            emit.line(
+                f"def __init__({', '.join(['self', *(w.replace('.', '') + ': int' for w in words)])}) -> None:"
+            )
             emit.indent()
             emit.line("super().__init__()")
             for word, kept in words.items():
@@ -317,7 +331,13 @@ def _outcome_type(outcome: Outcome) -> str:
 
 
 def _value_type(value: Any) -> str:
-    return "Tensor" if isinstance(value, Tensor) else "dict[str, Tensor]" if isinstance(value, dict) else "list[Tensor]"
+    return (
+        "Tensor"
+        if isinstance(value, Tensor)
+        else "dict[str, Tensor]"
+        if isinstance(value, dict)
+        else "list[Tensor]"
+    )
 
 
 def _end_of(unit: Unit) -> Any:

@@ -7,6 +7,7 @@ from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from dlspec.ops.fact import Shape
     from dlspec.ops.op import Op
@@ -117,3 +118,13 @@ def joined_type(facts: Sequence[Fact], scalar: object = None) -> str:
         if category(written) > category(found):
             found = written
     return found or "float32"
+
+
+def per_axis(values: Any, axes: int, name: str, parameter: str) -> tuple[Any, ...]:
+    """One value for every axis, or as many as there are axes."""
+    if not isinstance(values, tuple):
+        return (values,) * axes
+    if len(values) != axes:
+        words = f"`{name}` has {len(values)} values in `{parameter}` for {axes} axes"
+        raise Mistake("E0202", words, "set here", parameter=parameter)
+    return values

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dlspec.ops.axis import per_axis
 from dlspec.ops.fact import At, Fact, Mistake, falls_short, shown
 from dlspec.ops.op import Op
-from dlspec.ops.part import per_axis
 from dlspec.record import TYPE_CHECKING
 from dlspec.sizes import Window, resized_size
 

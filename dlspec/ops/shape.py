@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dlspec.sizes import Dim
 
 
-class _Arrangement(Op, abstract=True):
+class Arrangement(Op, abstract=True):
     axes = "*S -> *S"
     family = "shape"
     takes: ClassVar[tuple[str, ...]] = ALL
@@ -52,7 +52,7 @@ def split_by(op: Op, at: At, fact: Fact, total: Dim, wanted: Shape, parameter: s
     return tuple(rest if size == -1 else size for size in wanted)
 
 
-class Flatten(_Arrangement):
+class Flatten(Arrangement):
     """Fold axes into one; every axis after the batch unless said."""
 
     torch = "nn.Flatten(start_dim=, end_dim=)"
@@ -94,7 +94,7 @@ class Flatten(_Arrangement):
         return tuple((min(axis, start) if axis <= end else axis - (end - start), Window()) for axis in axes)
 
 
-class Unflatten(_Arrangement):
+class Unflatten(Arrangement):
     """Split one axis into several."""
 
     torch = "nn.Unflatten(dim, unflattened_size)"
@@ -132,7 +132,7 @@ class Unflatten(_Arrangement):
         )
 
 
-class Reshape(_Arrangement):
+class Reshape(Arrangement):
     """Read the same numbers, in the same order, as another shape."""
 
     function = "{x}.reshape(*shape)"
@@ -174,66 +174,7 @@ def _common(left: Shape, right: Shape) -> int:
     )
 
 
-class Permute(_Arrangement):
-    """Put the axes in another order."""
-
-    function = "{x}.permute(*dims)"
-    shares = "moved"
-    samples = ("float32[2, 3, 4, 5] -> permute([0, 2, 3, 1])", "float32[2, 3] -> permute([-1, 0])")
-    mistakes = (
-        ("float32[2, 3, 4] -> permute([0, 1])", "E0202"),
-        ("float32[2, 3, 4] -> permute([0, 1, 1])", "E0202"),
-        ("float32[2, 3, 4] -> permute([0, 1, 3])", "E0309"),
-    )
-
-    dims: Wholes
-    """The axes of the input in their new order."""
-
-    def result(self, at: At) -> tuple[Fact, ...]:
-        (fact,) = self.bind(at)
-        order = checked_axes(self, fact, self.dims, "dims")
-        if len(order) != len(fact.shape):
-            raise Mistake(
-                "E0202", f"`permute` orders {len(order)} axes, its input has {len(fact.shape)}", "set here",
-                parameter="dims", notes=[f"the input {shown(fact)}"],
-            )  # fmt: skip
-        return (Fact(fact.dtype, tuple(fact.shape[axis] for axis in order)),)
-
-    def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
-        order = [axis % len(self.dims) for axis in self.dims]
-        return tuple((order.index(axis), Window()) for axis in range(len(order)))
-
-
-class Transpose(_Arrangement):
-    """Swap two axes."""
-
-    function = "{x}.transpose(dim0, dim1)"
-    shares = "moved"
-    samples = ("float32[2, 3, 4] -> transpose(1, 2)", "float32[2, 3, 4] -> transpose(-1, 0)")
-    mistakes = (("float32[2, 3, 4] -> transpose(1, 3)", "E0309"),)
-
-    dim0: Whole
-    """One axis."""
-    dim1: Whole
-    """The other."""
-
-    def result(self, at: At) -> tuple[Fact, ...]:
-        (fact,) = self.bind(at)
-        first = checked_axis(self, fact, self.dim0, "dim0")
-        second = checked_axis(self, fact, self.dim1, "dim1")
-        shape = list(fact.shape)
-        if shape:
-            shape[first], shape[second] = shape[second], shape[first]
-        return (Fact(fact.dtype, tuple(shape)),)
-
-    def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
-        places = list(range(len(at.inputs[0].shape)))
-        if places:
-            places[self.dim0], places[self.dim1] = places[self.dim1], places[self.dim0]
-        return tuple((place, Window()) for place in places)
-
-
-class Squeeze(_Arrangement):
+class Squeeze(Arrangement):
     """Leave out axes of size 1."""
 
     function = "{x}.squeeze(dim)"
@@ -294,7 +235,7 @@ class Squeeze(_Arrangement):
         return tuple(seen)
 
 
-class Unsqueeze(_Arrangement):
+class Unsqueeze(Arrangement):
     """Put in an axis of size 1."""
 
     function = "{x}.unsqueeze(dim)"
@@ -315,7 +256,7 @@ class Unsqueeze(_Arrangement):
         return tuple((axis + (axis >= new), Window()) for axis in range(len(at.inputs[0].shape)))
 
 
-class Expand(_Arrangement):
+class Expand(Arrangement):
     """Stretch axes of size 1, and put new ones before the first."""
 
     function = "{x}.expand(*sizes)"
@@ -363,7 +304,7 @@ class Expand(_Arrangement):
         )
 
 
-class Repeat(_Arrangement):
+class Repeat(Arrangement):
     """Put copies of a tensor one after the other along its axes, and along new ones before the first."""
 
     function = "{x}.repeat(*repeats)"
@@ -389,91 +330,7 @@ class Repeat(_Arrangement):
         return tuple((axis, Window()) if count == 1 else (None, "whole") for axis, count in counts)
 
 
-class ChannelShuffle(_Arrangement):
-    """Deal the channels out anew, as cards: the first of every group, then the second of every group, and so on."""
-
-    axes = "N C *S -> N C *S"
-    torch = "nn.ChannelShuffle(groups)"
-    takes = FLOATS
-    samples = ("float32[2, 6, 4, 5] -> channel_shuffle(3)", "float32[2, 6, 4] -> channel_shuffle(2)")
-    mistakes = (
-        ("float32[2, 6, 4, 5] -> channel_shuffle(4)", "E0303"),
-        ("float32[2, 6] -> channel_shuffle(2)", "E0301"),
-    )
-
-    groups: Count
-    """Groups that the channels stand in."""
-
-    def result(self, at: At) -> tuple[Fact, ...]:
-        fact = at.inputs[0]
-        if len(fact.shape) < 3:
-            raise self.wrong_rank(("N", "C", "L", "*S"), fact, 0)
-        self.bind(at)
-        words = f"{self.groups} groups do not divide the {at['C']} channels of the input"
-        at.equal(at["C"] % self.groups, 0, Mistake("E0303", words, "set here", parameter="groups"))
-        return (Fact(fact.dtype, fact.shape),)
-
-    def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
-        """One position, in a channel that depends on the place."""
-        rank = len(outputs[0].shape)
-        return tuple((None, "whole") if axis == 1 else (axis, Window()) for axis in range(rank))
-
-
-class Roll(_Arrangement):
-    """Move the numbers along an axis; what leaves at one end comes in at the other."""
-
-    function = "{x}.roll(shifts, dims)"
-    samples = ("float32[2, 3, 4] -> roll(1, 2)", "float32[2, 3, 4] -> roll([1, -1], [1, 2])")
-    mistakes = (("float32[2, 3, 4] -> roll([1, 2], 1)", "E0202"), ("float32[2, 3, 4] -> roll(1, 3)", "E0309"))
-
-    shifts: Wholes
-    """Positions moved along each axis."""
-    dims: Axes
-    """The axis or axes."""
-
-    def result(self, at: At) -> tuple[Fact, ...]:
-        (fact,) = self.bind(at)
-        for axis in self.dims:
-            checked_axis(self, fact, axis, "dims")
-        if len(self.shifts) != len(self.dims) or not fact.shape:
-            words = f"`roll` moves {len(self.dims)} axes by {len(self.shifts)} shifts"
-            raise Mistake("E0202", words, "set here", parameter="shifts")
-        return (Fact(fact.dtype, fact.shape),)
-
-    def expression(self, write: Writer) -> str:
-        if len(self.shifts) == 1:
-            return write.filled(f"{{x}}.roll({self.shifts[0]}, {self.dims[0]})")
-        return write.filled(f"{{x}}.roll({write.tuple(self.shifts)}, {write.tuple(self.dims)})")
-
-    def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
-        """A shifted axis wraps around, so it is seen from afar."""
-        rank = len(outputs[0].shape)
-        moved = [axis % rank for axis in self.dims]
-        return tuple((None, "whole") if axis in moved else (axis, Window()) for axis in range(rank))
-
-
-class Flip(_Arrangement):
-    """Turn axes around."""
-
-    function = "{x}.flip(*dims)"
-    samples = ("float32[2, 3, 4] -> flip(-1)", "float32[2, 3, 4] -> flip([1, 2])")
-    mistakes = (("float32[2, 3] -> flip(2)", "E0309"), ("float32[2, 3] -> flip([1, 1])", "E0202"))
-
-    dims: Axes
-    """The axis or axes."""
-
-    def result(self, at: At) -> tuple[Fact, ...]:
-        (fact,) = self.bind(at)
-        checked_axes(self, fact, self.dims, "dims")
-        return (Fact(fact.dtype, fact.shape),)
-
-    def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
-        rank = len(outputs[0].shape)
-        turned = [axis % rank for axis in self.dims] if rank else []
-        return tuple((None, "whole") if axis in turned else (axis, Window()) for axis in range(rank))
-
-
-class To(_Arrangement):
+class To(Arrangement):
     """Turn the numbers into another element type."""
 
     function = "{x}.to(dtype)"
@@ -490,7 +347,7 @@ class To(_Arrangement):
         return write.filled(f"{{x}}.to(torch.{self.dtype})")
 
 
-class Identity(_Arrangement):
+class Identity(Arrangement):
     """Give back what comes in."""
 
     torch = "nn.Identity()"

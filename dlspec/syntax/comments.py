@@ -140,7 +140,12 @@ def _place(attached: Attached, root: _Anchor, comment: tree.Comment) -> None:
     if not comment.alone and before is not None and _ends_on_line(before.node, comment):
         inner = _last_inside(before, comment) if by_indent else before
         _own(attached, inner).trailing.append(comment)
-    elif before is not None and by_indent and _deeper(comment) and (inner := _last_inside(before, comment)) is not before:
+    elif (
+        before is not None
+        and by_indent
+        and _deeper(comment)
+        and (inner := _last_inside(before, comment)) is not before
+    ):
         _own(attached, inner).after.append(comment)
     elif following is not None:
         _own(attached, following).leading.append(comment)

@@ -68,7 +68,10 @@ class Group:
         self.breaks = breaks or must_break(inner)
 
 
-Doc = "str | list[Doc] | Line | Either | Suffix | Indent | Group"
+if TYPE_CHECKING:
+    Doc: TypeAlias = "str | list[Doc] | Line | Either | Suffix | Indent | Group"
+else:
+    Doc = object
 HARD = Line(None)
 
 

@@ -45,7 +45,9 @@ class Live(TorchDispatchMode):
 
     def __init__(self, model: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         super().__init__()
-        self.known = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers())}
+        self.known = {
+            tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers())
+        }
         self.now = self.peak = 0
         for tensor in inputs:
             self.note(tensor)
@@ -152,7 +154,10 @@ class UNet(nn.Module):
 
     def double(self, channels: int, width: int) -> nn.Sequential:
         return nn.Sequential(
-            nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, width, 3, padding=1), nn.ReLU()
+            nn.Conv2d(channels, width, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.ReLU(),
         )
 
     def forward(self, image: Tensor) -> Tensor:

@@ -84,7 +84,9 @@ TORCHVISION_RESNETS = {
 
 
 @pytest.mark.parametrize(("text", "network", "rows"), PUBLISHED, ids=[row[1] for row in PUBLISHED])
-def test_fields_of_plain_networks_are_the_published_ones(text: str, network: str, rows: dict[str, tuple[int, ...]]) -> None:
+def test_fields_of_plain_networks_are_the_published_ones(
+    text: str, network: str, rows: dict[str, tuple[int, ...]]
+) -> None:
     graph = graph_of(text, network)
     fields = receptive_fields(graph)
     for path, (size, stride, padding) in rows.items():
@@ -152,7 +154,9 @@ def test_a_mean_along_one_axis_sees_that_axis_whole() -> None:
 
 
 def test_what_depends_on_no_input_has_no_field() -> None:
-    graph = graph_of("network n {\n  input x: float32[2, 3]\n  parameter p: [2, 3] = zeros\n  output y = x + p\n}\n")
+    graph = graph_of(
+        "network n {\n  input x: float32[2, 3]\n  parameter p: [2, 3] = zeros\n  output y = x + p\n}\n"
+    )
     assert receptive_fields(graph).of(node_of(graph, "p")) is None
 
 
@@ -228,7 +232,11 @@ def layers(draw: st.DrawFn) -> tuple[str, object, bool]:
     """A stage of a sequence network as spec and as a function of torch, and whether its field is a bound."""
     kernel, stride = draw(st.integers(1, 5)), draw(st.integers(1, 3))
     padding, dilation = draw(st.integers(0, 3)), draw(st.integers(1, 3))
-    kind = draw(st.sampled_from(["conv", "conv", "pool", "skip", "updown", "shifted", "transposed", "resize", "pad", "slice"]))
+    kind = draw(
+        st.sampled_from(
+            ["conv", "conv", "pool", "skip", "updown", "shifted", "transposed", "resize", "pad", "slice"]
+        )
+    )
     weight = torch.ones(1, 1, kernel, dtype=torch.float64)
     if kind == "conv":
         text = f"conv1d(1, {kernel}, stride={stride}, padding={padding}, dilation={dilation})"
@@ -240,7 +248,11 @@ def layers(draw: st.DrawFn) -> tuple[str, object, bool]:
     if kind == "skip":
         half = draw(st.integers(0, 2))
         wide = torch.ones(1, 1, 2 * half + 1, dtype=torch.float64)
-        return f"skip({2 * half + 1}, {half}, {dilation})", lambda x: x + F.conv1d(x, wide, None, 1, half * dilation, dilation), False
+        return (
+            f"skip({2 * half + 1}, {half}, {dilation})",
+            lambda x: x + F.conv1d(x, wide, None, 1, half * dilation, dilation),
+            False,
+        )
     if kind == "updown":
         return "updown", lambda x: x + F.interpolate(F.avg_pool1d(x, 2), scale_factor=2.0), True
     if kind == "shifted":
@@ -305,14 +317,18 @@ def positions(sight: Reach, unit: int) -> set[int]:
 
 
 def test_the_gradient_of_a_picture_reaches_height_and_width_apart() -> None:
-    stages = [("conv2d(1, [3, 1], stride=[2, 1], padding=[1, 0])", (3, 1), (2, 1), (1, 0)), ("conv2d(1, [2, 4])", (2, 4), 1, 0)]
+    stages = [
+        ("conv2d(1, [3, 1], stride=[2, 1], padding=[1, 0])", (3, 1), (2, 1), (1, 0)),
+        ("conv2d(1, [2, 4])", (2, 4), 1, 0),
+    ]
     x = torch.zeros(1, 1, 16, 17, dtype=torch.float64, requires_grad=True)
     y = x
     for _, kernel, stride, padding in stages:
         y = F.conv2d(y, torch.ones(1, 1, *kernel, dtype=torch.float64), None, stride, padding)
     graph = graph_of(
         "network n {\n  input x: float32[1, 1, 16, 17]\n  output y = x -> "
-        + " -> ".join(f"c{i}: {text}" for i, (text, *_) in enumerate(stages)) + "\n}\n"
+        + " -> ".join(f"c{i}: {text}" for i, (text, *_) in enumerate(stages))
+        + "\n}\n"
     )
     field = receptive_fields(graph).of(graph.outputs["y"].node)
     assert field is not None

@@ -78,7 +78,9 @@ def _same_paths(graph: Graph, model: nn.Module) -> None:
 
 def sizes_for(graph: Graph) -> dict[str, int]:
     """Numbers for the open sizes that satisfy all that the network asks."""
-    open_ = sorted({s for t in graph.inputs.values() for size in t.shape for s in getattr(size, "symbols", ())})
+    open_ = sorted(
+        {s for t in graph.inputs.values() for size in t.shape for s in getattr(size, "symbols", ())}
+    )
     asked = [(r.relation, r.left, r.right) for r in graph.requirements] + list(graph.declared)
     for side in (8, 12, 16, 32, 33, 48, 64, 96, 128, 188, 224):
         sizes = {name: 2 if name == "N" else side for name in open_}
@@ -102,7 +104,9 @@ def example_inputs(graph: Graph, sizes: dict[str, int]) -> dict[str, Tensor]:
     for name, tensor in graph.inputs.items():
         shape = [_number(size, sizes) for size in tensor.shape]
         dtype = getattr(torch, tensor.dtype)
-        found[name] = torch.rand(shape).to(dtype) if dtype.is_floating_point else torch.randint(0, 2, shape).to(dtype)
+        found[name] = (
+            torch.rand(shape).to(dtype) if dtype.is_floating_point else torch.randint(0, 2, shape).to(dtype)
+        )
     return found
 
 
@@ -113,7 +117,8 @@ def _same_values(graph: Graph, model: nn.Module) -> None:
     calls: Counter[str] = Counter()
     names = {module: name for name, module in model.named_modules()}
     handles = [
-        module.register_forward_hook(lambda module, _, __: calls.update([names[module]])) for module in model.modules()
+        module.register_forward_hook(lambda module, _, __: calls.update([names[module]]))
+        for module in model.modules()
     ]
     with torch.no_grad():
         torch.manual_seed(2)
@@ -139,7 +144,9 @@ def needed(graph: Graph) -> list[Any]:
     return list(found)
 
 
-def _by_hand(graph: Graph, model: nn.Module, inputs: dict[str, Tensor], sizes: dict[str, int]) -> dict[Any, Tensor]:
+def _by_hand(
+    graph: Graph, model: nn.Module, inputs: dict[str, Tensor], sizes: dict[str, int]
+) -> dict[Any, Tensor]:
     """Every tensor of the graph, each node run on its own with the weights of the model."""
     values: dict[Any, Tensor] = {}
     wanted = set(needed(graph))
@@ -158,7 +165,13 @@ def _by_hand(graph: Graph, model: nn.Module, inputs: dict[str, Tensor], sizes: d
             text = node.op.function_text(
                 node.at, [f"v[{i}]" for i in range(len(node.inputs))], lambda s: str(_literal(s, sizes))
             )
-            space = {"torch": torch, "F": nn.functional, "nn": nn, "self": model, "v": [values[t] for t in node.inputs]}
+            space = {
+                "torch": torch,
+                "F": nn.functional,
+                "nn": nn,
+                "self": model,
+                "v": [values[t] for t in node.inputs],
+            }
             outputs = builtins.eval(text, space)  # noqa: S307 — the text is ours
         several = list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
         for tensor, value in zip(node.outputs, several):

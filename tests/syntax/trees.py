@@ -34,11 +34,15 @@ def node(kind: type[tree.Node], *values: st.SearchStrategy[Any]) -> st.SearchStr
     return st.tuples(*values).map(lambda drawn: kind(spot(), *drawn))
 
 
-def several(element: st.SearchStrategy[Any], least: int = 0, most: int = 3) -> st.SearchStrategy[tuple[Any, ...]]:
+def several(
+    element: st.SearchStrategy[Any], least: int = 0, most: int = 3
+) -> st.SearchStrategy[tuple[Any, ...]]:
     return st.lists(element, min_size=least, max_size=most).map(tuple)
 
 
-def distinct(element: st.SearchStrategy[Any], key: Any, least: int = 0, most: int = 3) -> st.SearchStrategy[Any]:
+def distinct(
+    element: st.SearchStrategy[Any], key: Any, least: int = 0, most: int = 3
+) -> st.SearchStrategy[Any]:
     return st.lists(element, min_size=least, max_size=most, unique_by=key).map(tuple)
 
 
@@ -116,25 +120,35 @@ types = tensor_types | node(tree.TensorType, st.just("float32"), several(express
 
 
 def _keys(value: Any) -> Any:
-    return st.tuples(st.sampled_from(("a", "when", "in", "name", "layer1.*", "epochs", "value")) | texts, value)
+    return st.tuples(
+        st.sampled_from(("a", "when", "in", "name", "layer1.*", "epochs", "value")) | texts, value
+    )
 
 
 def _section(pairs: list[tuple[str, Any]]) -> tree.Section:
-    entries = (tree.Entry(spot(), key, spot(), _texts(value) if key in ("allow", "description") else value) for key, value in pairs)
+    entries = (
+        tree.Entry(spot(), key, spot(), _texts(value) if key in ("allow", "description") else value)
+        for key, value in pairs
+    )
     return tree.Section(spot(), tuple(entry for entry in entries if entry.key != "op"))
 
 
 def _texts(value: Any) -> Any:
     """The value of a key that holds text."""
     if not isinstance(value, tree.Section):
-        return tree.Literal(spot(), value.value if isinstance(value, tree.Literal) and isinstance(value.value, str) else "text")
+        return tree.Literal(
+            spot(),
+            value.value if isinstance(value, tree.Literal) and isinstance(value.value, str) else "text",
+        )
     entries = (tree.Entry(spot(), entry.key, spot(), _texts(entry.value)) for entry in value.entries)
     return tree.Section(spot(), tuple(entries))
 
 
 sections = st.recursive(
     st.lists(_keys(expressions), max_size=3, unique_by=lambda pair: pair[0]).map(_section),
-    lambda inner: st.lists(_keys(inner | expressions), max_size=3, unique_by=lambda pair: pair[0]).map(_section),
+    lambda inner: st.lists(_keys(inner | expressions), max_size=3, unique_by=lambda pair: pair[0]).map(
+        _section
+    ),
     max_leaves=4,
 )
 
@@ -159,8 +173,10 @@ leaves = st.one_of(
 )
 statements = st.recursive(
     leaves,
-    lambda inner: node(tree.If, expressions, several(inner), several(inner))
-    | node(tree.For, several(names, 1, 2), expressions, several(inner)),
+    lambda inner: (
+        node(tree.If, expressions, several(inner), several(inner))
+        | node(tree.For, several(names, 1, 2), expressions, several(inner))
+    ),
     max_leaves=4,
 )
 bodies = several(statements, 0, 4)
@@ -182,7 +198,11 @@ items = st.one_of(
     node(tree.Constant, names, expressions),
     _defined(tree.Block, params, bodies),
     _defined(tree.Network, params, bodies),
-    _defined(tree.Network, params, st.tuples(several(inputs, 1, 2), bodies, several(outputs)).map(lambda parts: sum(parts, ()))),
+    _defined(
+        tree.Network,
+        params,
+        st.tuples(several(inputs, 1, 2), bodies, several(outputs)).map(lambda parts: sum(parts, ())),
+    ),
     _defined(tree.Alias, expressions),
     _defined(tree.Foreign, params, several(axes, 1), texts, axes),
     _defined(tree.Plan, sections),
