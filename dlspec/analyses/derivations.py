@@ -11,7 +11,7 @@ from dlspec.record import TYPE_CHECKING
 from dlspec.sizes import Window, exact_quotient, product
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from dlspec.analyses.receptive_field import Field, ReceptiveFields
     from dlspec.graph import Graph, Node
@@ -236,10 +236,10 @@ def _filters(node: Node, weight: Shape, bias: Shape | None, total: int) -> list[
     seen = weight[0] if spread_out and weight[1] == filters else weight[1]
     extent = list(weight[2:])
     factors = "·".join(str(size) for size in (*extent, seen))
-    one = int(product((*extent, seen)))  # type: ignore[call-overload]  # the sizes of weights are numbers
+    one = _numbers((*extent, seen))
     offset = " + 1" if bias is not None else ""
     each = f"{factors}{offset} = {one + (bias is not None):,} per filter"
-    if total != (one + (bias is not None)) * int(filters):  # type: ignore[call-overload]
+    if total != (one + (bias is not None)) * _numbers((filters,)):
         return _named((("weight", weight), *((("bias", bias),) if bias is not None else ())), total)
     return [f"{each}, × {filters} filters = {total:,}" if filters != 1 else each]
 
@@ -267,7 +267,7 @@ def buffer_lines(node: Node) -> list[str]:
         return []
     return _named(
         tuple((name, shape) for name, shape, _ in node.module.buffers),
-        sum(int(product(shape)) for _, shape, _ in node.module.buffers),  # type: ignore[call-overload]
+        sum(_numbers(shape) for _, shape, _ in node.module.buffers),
     )
 
 
@@ -287,6 +287,13 @@ def mac_lines(node: Node, macs: Dim, parts: Parts) -> list[str]:
     return [f"{count:,} weights, each used at {_count(uses, parts)} positions = {_count(macs, parts)}"]
 
 
+def _numbers(shape: Iterable[Dim]) -> int:
+    """How many numbers a tensor of closed sizes has, as all weights are."""
+    found = product(shape)
+    assert isinstance(found, int)
+    return found
+
+
 def _count(count: Dim, parts: Parts) -> str:
     return size_words(count, parts, separator=",")
 
@@ -300,10 +307,10 @@ def dense_lines(node: Node, total: int) -> list[str]:
         or not total
     ):
         return []
-    seen, made = int(product(before)), int(product(after))  # type: ignore[call-overload]
+    seen, made = _numbers(before), _numbers(after)
     whole = seen * made + made
     factors = "·".join(map(str, (*before[1:], before[0])))
-    own = int(product(node.module.weights[0][1][1:])) if node.module else 0  # type: ignore[call-overload]
+    own = _numbers(node.module.weights[0][1][1:]) if node.module else 0
     return [
         f"{factors} = {seen:,} weights for each unit, against {own:,} here; {whole:,} parameters for all {made:,}"
         f" units: {_times(whole, total)} as many"

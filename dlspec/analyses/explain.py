@@ -17,7 +17,7 @@ from dlspec.analyses.derivations import (
 from dlspec.analyses.summary import summarize
 from dlspec.analyses.table import part_table, wrapped
 from dlspec.analyses.words import multiples, operator_words, shape_words
-from dlspec.diagnostics.record import SpecError, problem
+from dlspec.diagnostics.record import Diagnostic, SpecError, problem
 from dlspec.diagnostics.render.ink import Ink
 from dlspec.graph import Application, Node
 from dlspec.record import TYPE_CHECKING
@@ -57,14 +57,14 @@ def _part(application: Application, path: str) -> Application | None:
     return None
 
 
-def _unknown(graph: Graph, path: str) -> object:
+def _unknown(graph: Graph, path: str) -> Diagnostic:
     from dlspec.diagnostics.near_names import near
 
     paths = list(_paths(graph.root))
     close = near(path, paths)
     parent = path.rpartition(".")[0]
     beside = [one for one in paths if one.rpartition(".")[0] == parent]
-    there = [one for one in paths if "." not in one] if not beside else beside
+    there = beside if beside else [one for one in paths if "." not in one]
     note = f"there is {' and '.join(f'`{one}`' for one in close)}" if close else f"there are {_some(there)}"
     return problem("E0119", f"`{graph.name}` has no part `{path}`", notes=[note])
 
@@ -153,7 +153,7 @@ def _source(summary: Summary, node: Node) -> list[Section]:
 
 
 def _section(title: str, texts: list[str], width: int, ink: Ink) -> list[str]:
-    lines = []
+    lines: list[str] = []
     for text in texts:
         drawn = text.startswith(("input ", "out ", "⋮"))
         pieces = [f"  {text}"] if drawn else wrapped(text, width - TITLE - 1)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dlspec.analyses.cost import parameters
 from dlspec.analyses.places import bias_left_out, put_before
-from dlspec.analyses.receptive_field import Reach, receptive_fields
+from dlspec.analyses.reach import Reach
+from dlspec.analyses.receptive_field import receptive_fields
 from dlspec.analyses.words import count_words, shape_words
 from dlspec.diagnostics.record import Diagnostic, Fix, problem
 from dlspec.record import TYPE_CHECKING
@@ -169,10 +170,10 @@ def _as_one(first: Node, second: Node) -> int | None:
     windows = [list(node.op.windows()) for node in (first, second)]
     if first.op.family == "convolution" and not all(map(_is_square, windows)):
         return None
-    features = _features(first), _features(second)
-    if features[0] is None or features[1] is None:
+    before, after = _features(first), _features(second)
+    if before is None or after is None:
         return None
-    (taken, middle), (_, given) = features
+    (taken, middle), (_, given) = before, after
     if middle < min(taken, given):
         return None
     kernel = product(_taps(one.then(other)) for one, other in zip(*windows))
@@ -201,6 +202,9 @@ def _own_parameters(*nodes: Node) -> int:
     return sum(parameters(node.module) for node in nodes if node.module is not None)
 
 
+KIND = {"linear": "linear layer", "convolution": "convolution"}
+
+
 def _collapse(first: Node, second: Node, one: int) -> Diagnostic:
     (taken, middle), (_, given) = _features(first) or (0, 0), _features(second) or (0, 0)
     edges = ", but for the padding between them" if any(w.before for w in second.op.windows()) else ""
@@ -211,7 +215,7 @@ def _collapse(first: Node, second: Node, one: int) -> Diagnostic:
         also=[(first.span, f"{taken} → {middle}, linear")],
         notes=[
             f"a linear map of a linear map is a linear map: their {_own_parameters(first, second):,} parameters can do "
-            f"no more than the {one:,} of a single {second.op.name}{edges}"
+            f"no more than the {one:,} of a single {KIND[second.op.family]}{edges}"
         ],
         fixes=[Fix("put an activation between them", [edit] if edit else [], "unsafe" if edit else "placeholder")],
     )  # fmt: skip
@@ -269,9 +273,9 @@ def _spatial_linears(uses: _Uses) -> Iterator[Diagnostic]:
 def _spatial_axis(tensor: Tensor, view: Sequence[Reach | str], last: int) -> int | None:
     """The axis of an input that a tensor's last one is, where it is a height, width or length.
 
-    It is one where a window moved along it, and in a picture with its channels (1, 3 or 4 of them) first.
+    It is one where a window moved along it, and in a picture, which has one channel or three, first.
     """
-    is_picture = len(tensor.shape) == 4 and tensor.shape[1] in (1, 3, 4)
+    is_picture = len(tensor.shape) == 4 and tensor.shape[1] in (1, 3)
     for axis, sight in enumerate(view):
         if axis < 2 or not isinstance(sight, Reach) or sight.place != last or sight.is_folded:
             continue

@@ -87,7 +87,7 @@ class Field:
         if self.is_whole:
             return WHOLE
         size = [value if value.__class__ is int else str(value) for value in self.size]
-        return {"size": size, "stride": list(self.stride), "padding": list(self.padding)}  # type: ignore[dict-item]
+        return {"size": size, "stride": list(self.stride), "padding": list(self.padding)}
 
     def __str__(self) -> str:
         """`35`, `7×3`, `whole`, with `≤` before a bound."""

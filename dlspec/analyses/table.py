@@ -171,14 +171,15 @@ class _Rows:
             return
         words = part_words(first)
         words = f"{len(run)} × {words or first.kind}" if len(run) > 1 else words
-        parameters = sum(self.summary.cost.parts[step].parameters for step in run)  # type: ignore[index]
-        macs = _total(self.summary.cost.parts[step].macs for step in run)  # type: ignore[index]
+        shares = [self.summary.cost.parts[step] for step in run if isinstance(step, Application)]
+        parameters = sum(share.parameters for share in shares)
+        macs = _total(share.macs for share in shares)
         end = _end(last)
         shape, field = ("", "") if end is None else (self._shape(end), self._field(end))
         columns = (name, words, shape, _number(parameters), _number(macs), field)
         self.rows.append(_Row(here, columns, "bold"))
         if depth < self.depth:
-            self._add(first.steps, below, depth + 1)  # type: ignore[union-attr]
+            self._add(first.steps, below, depth + 1)
 
     def _node(self, node: Node, name: str, count: int) -> Columns:
         share = self.summary.cost.nodes[node]
@@ -210,10 +211,9 @@ class _Rows:
         return "" if field is None or not node.inputs else str(field)
 
 
-def _end(part: Application) -> Node | None:
+def _end(part: Step) -> Node | None:
     """The node whose output a part gives, where it gives one."""
-    result = part.result
-    return getattr(result, "node", None)
+    return getattr(part.result, "node", None) if isinstance(part, Application) else part
 
 
 def _total(counts: Any) -> Dim:

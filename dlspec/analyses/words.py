@@ -153,6 +153,7 @@ def _without_floors(size: Dim) -> dict[Powers, tuple[int, int]] | None:
     for atoms, count in size.terms.items():
         product: dict[Powers, tuple[int, int]] = {(): (count, 1)}
         for atom in atoms:
+            factor: dict[Powers, tuple[int, int]] | None
             factor = {(atom,): (1, 1)} if isinstance(atom, str) else _quotient_without_floor(atom)
             if factor is None:
                 return None

@@ -323,11 +323,11 @@ def operation(operator: str, left: Expression, right: Expression) -> Expression:
         for one, other in ((left, right), (right, left)):
             if isinstance(one, Constant):
                 return one if bool(one.given) is (operator == "or") else other
-    if operator in ("*", "//") and right.__class__ is Constant and same_value(right.given, 1):  # type: ignore[attr-defined]
+    if operator in ("*", "//") and right.__class__ is Constant and same_value(right.given, 1):
         return left
-    if operator == "*" and left.__class__ is Constant and same_value(left.given, 1):  # type: ignore[attr-defined]
+    if operator == "*" and left.__class__ is Constant and same_value(left.given, 1):
         return right
-    if operator in ("+", "-") and right.__class__ is Constant and same_value(right.given, 0):  # type: ignore[attr-defined]
+    if operator in ("+", "-") and right.__class__ is Constant and same_value(right.given, 0):
         return left
     return Operation(operator, left, right)
 

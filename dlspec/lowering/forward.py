@@ -126,7 +126,7 @@ class Forward:
 
     def _readings(self, size: Any, use: int, value: Value) -> dict[str, None]:
         """The ways to read a size off the shapes of variables, those that the value itself reads first."""
-        near = [source for source in leaves(value)]
+        near = list(leaves(value))
         at_hand = [*near, *(source for source in reversed(self._holder.values()) if source not in near)]
         found: dict[str, None] = {}
         symbols: dict[str, str] = {}

@@ -44,9 +44,7 @@ def field_words(op: Op) -> list[str]:
     words = []
     for name in op.given:
         value = getattr(op, name)
-        if not isinstance(value, tuple):
-            words.append(name)
-        elif len(set(value)) == 1 and op.fields[name].kind.evens:
+        if not isinstance(value, tuple) or (len(set(value)) == 1 and op.fields[name].kind.evens):
             words.append(name)
         else:
             words += [f"{name}.{index}" for index, item in enumerate(value) if type(item) is int]

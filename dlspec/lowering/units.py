@@ -14,7 +14,7 @@ from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
+    from typing import Any, Union
 
     from dlspec.graph import Tensor
     from dlspec.lowering.arguments import Finder
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Ref = tuple[Any, Any]
     """`("in", name)` for an input, `(line, port)` for what a line gives."""
-    Operand = Ref | Phi
+    Operand = Union[Ref, "Phi"]  # noqa: UP007  # the class stands below
 
 
 class Apart(Exception):
@@ -100,6 +100,8 @@ class Unit:
     """A class to be written, or a sequence: uses of one block that are alike."""
 
     finder: Finder
+    name: str
+    """What it is called in Python; given before any text is written."""
 
     def __init__(self, uses: list[Use], sequence: bool) -> None:
         self.uses = uses

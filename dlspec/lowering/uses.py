@@ -79,7 +79,7 @@ class Use:
         self.training = training
         self.first = first
         """Whether its modules are made here, not found again."""
-        self.depth = 0 if parent is None else parent.depth + 1
+        self.depth: int = 0 if parent is None else parent.depth + 1
         self.path = application.path
         self.steps: list[Step] = []
         self.inputs: dict[str, Tensor] = {}

@@ -345,7 +345,8 @@ def _end_of(unit: Unit) -> Any:
     operand = unit.results[-1] if unit.results else ("in", "")
     if isinstance(operand, Phi):
         return operand.tree.span if operand.tree is not None else None
-    return None if operand[0] == "in" else unit.lines[operand[0]].sample.span
+    place: Any = operand[0]
+    return None if place == "in" else unit.lines[place].sample.span
 
 
 def _annotation(formal: Formal) -> str:

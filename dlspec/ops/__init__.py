@@ -41,7 +41,7 @@ def operator_names() -> list[str]:
     names = {
         snake(name)
         for text in _texts().values()
-        for name in findall(r"^class ([A-Z]\w*)\((?!Exception|dict)", text, 8)
+        for name in findall(r"^class ([A-Z]\w*)\((?!Exception|dict|.*abstract=True)", text, 8)
     }
     return sorted(names)
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dlspec.ops.axis import checked_axis, per_axis, replaced, without
-from dlspec.ops.fact import ALL, At, Fact, Mistake, falls_short, shown, spaced
+from dlspec.ops.axis import per_axis
+from dlspec.ops.fact import ALL, At, Fact, Mistake, falls_short, shown
 from dlspec.ops.op import Op
 from dlspec.record import TYPE_CHECKING
-from dlspec.sizes import Window, ceil_div
+from dlspec.sizes import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import Any, Literal
+    from typing import Literal
 
     from dlspec.ops.fact import Shape
-    from dlspec.ops.kinds import Bound, Count, Number, Offsets, Resized, Sections, Whole, Wholes
+    from dlspec.ops.kinds import Number, Offsets, Resized, Wholes
     from dlspec.ops.op import Limit
     from dlspec.ops.spread import Seen
     from dlspec.ops.text import Writer
@@ -188,6 +188,8 @@ class Crop(Op):
 
     def expression(self, write: Writer) -> str:
         """A plain index where it can be said as one; else `dlspec.nn.crop`."""
+        from dlspec.ops.text import slice_text
+
         space, wanted = write.at.inputs[0].shape[2:], self.wanted(write.at)
         offsets = self.offsets(space, wanted)
         if all(isinstance(size, int) for size in (*wanted, *offsets)):

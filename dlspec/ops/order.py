@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from dlspec.ops.axis import checked_axes, checked_axis, without
-from dlspec.ops.fact import ALL, FLOATS, At, Fact, Mistake, shown, spaced
-from dlspec.ops.op import Op
+from dlspec.ops.axis import checked_axes, checked_axis
+from dlspec.ops.fact import FLOATS, At, Fact, Mistake, shown
 from dlspec.ops.shape import Arrangement
 from dlspec.record import TYPE_CHECKING
-from dlspec.sizes import Window, exact_quotient, product
+from dlspec.sizes import Window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import ClassVar
 
-    from dlspec.ops.fact import Shape
-    from dlspec.ops.kinds import Axes, Count, Counts, ElementType, Sizes, Whole, Wholes
+    from dlspec.ops.kinds import Axes, Count, Whole, Wholes
     from dlspec.ops.spread import Seen
     from dlspec.ops.text import Writer
-    from dlspec.sizes import Dim
 
 
 class Permute(Arrangement):

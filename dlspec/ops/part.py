@@ -1,4 +1,4 @@
-"""Operators that take a part of a tensor, or put a margin around it."""
+"""Operators that take a part of a tensor, or cut it into several."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ from dlspec.record import TYPE_CHECKING
 from dlspec.sizes import Window, ceil_div
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from typing import Any, Literal
+    from collections.abc import Sequence
 
-    from dlspec.ops.fact import Shape
-    from dlspec.ops.kinds import Bound, Count, Number, Offsets, Resized, Sections, Whole, Wholes
-    from dlspec.ops.op import Limit
+    from dlspec.ops.kinds import Bound, Count, Sections, Whole
     from dlspec.ops.spread import Seen
     from dlspec.ops.text import Writer
     from dlspec.sizes import Dim
@@ -104,6 +101,8 @@ class Slice(_Part):
         )  # fmt: skip
 
     def expression(self, write: Writer) -> str:
+        from dlspec.ops.text import slice_text
+
         start = "" if self.start == 0 else write.word("start")
         end = "" if self.end is None else write.word("end")
         return indexed(write, self.axis(write.at.inputs[0]), slice_text(start, end, self.step))
@@ -111,15 +110,6 @@ class Slice(_Part):
     def cut(self, at: At, axis: int) -> Window:
         start = self.place(At(at.inputs), self.start, at.inputs[0].shape[axis], "start")
         return Window(1, self.step, -start if isinstance(start, int) else 0, 0)
-
-
-def slice_text(start: str, end: str, step: int = 1) -> str:
-    """`2:6`, with spaces around the colon where a bound is more than a name or a number, as formatters want it."""
-    parts = [start, end] if step == 1 else [start, end, str(step)]
-    plain = all(part.lstrip("-").isalnum() or part.isidentifier() for part in parts if part)
-    if plain:
-        return ":".join(parts)
-    return " : ".join(parts).strip()
 
 
 def indexed(write: Writer, axis: int, index: str) -> str:

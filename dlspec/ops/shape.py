@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlspec.ops.axis import checked_axes, checked_axis, without
-from dlspec.ops.fact import ALL, FLOATS, At, Fact, Mistake, shown, spaced
+from dlspec.ops.fact import ALL, At, Fact, Mistake, shown, spaced
 from dlspec.ops.op import Op
 from dlspec.record import TYPE_CHECKING
 from dlspec.sizes import Window, exact_quotient, product
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import ClassVar
 
     from dlspec.ops.fact import Shape
-    from dlspec.ops.kinds import Axes, Count, Counts, ElementType, Sizes, Whole, Wholes
+    from dlspec.ops.kinds import Axes, Counts, ElementType, Sizes, Whole
     from dlspec.ops.spread import Seen
     from dlspec.ops.text import Writer
     from dlspec.sizes import Dim

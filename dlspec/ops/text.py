@@ -165,6 +165,15 @@ def held(text: str, least: int = PRIMARY) -> str:
     return text if level(text) >= least else f"({text})"
 
 
+def slice_text(start: str, end: str, step: int = 1) -> str:
+    """`2:6`, with spaces around the colon where a bound is more than a name or a number, as formatters want it."""
+    parts = [start, end] if step == 1 else [start, end, str(step)]
+    plain = all(part.lstrip("-").isalnum() or part.isidentifier() for part in parts if part)
+    if plain:
+        return ":".join(parts)
+    return " : ".join(parts).strip()
+
+
 def imports(text: str) -> Iterator[str]:
     """The import lines that a piece of generated code needs.
 

@@ -21,7 +21,7 @@ def write_dsl(file: tree.File) -> str:
     """The text of a tree, ending in a line end; an empty tree is an empty text."""
     writer = Writer(attach(file))
     docs = writer.statements(file.items, top=True)
-    own = [spelling(comment) for comment in writer.attached.get(id(file), NONE).leading]
+    own: list[Doc] = [spelling(comment) for comment in writer.attached.get(id(file), NONE).leading]
     text = rendered(joined(HARD, [*own, *docs] if not own else [joined(HARD, own), *docs]))
     return text + "\n" if text else ""
 
@@ -129,7 +129,7 @@ class Writer(Expressions):
         """The shape of a learned tensor and how it starts."""
         return [self.axes(node.shape), " = ", self.doc(node.start)]
 
-    def _if(self, node: tree.If) -> Doc:
+    def _if_statement(self, node: tree.If) -> Doc:
         found: list[Doc] = ["if ", self.doc(node.test, OR), " ", self.body(node.body)]
         while (
             len(node.orelse) == 1
@@ -246,7 +246,7 @@ _WRITE: dict[type, Callable[[Writer, Any], Doc]] = {
     tree.Output: Writer._output,
     tree.Module: Writer._module,
     tree.Learned: Writer._learned,
-    tree.If: Writer._if,
+    tree.If: Writer._if_statement,
     tree.For: Writer._for,
     tree.Allow: Writer._allow,
     tree.Limits: Writer._limits,

@@ -9,6 +9,7 @@ from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import TypeAlias
 
 WIDTH = 100
 _STEP = 2

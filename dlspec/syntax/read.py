@@ -6,7 +6,6 @@ from dlspec.diagnostics.record import Diagnostic
 from dlspec.source import Source
 from dlspec.syntax.tree import Broken, File
 
-
 YAML_SUFFIXES = (".yaml", ".yml")
 
 

@@ -98,7 +98,8 @@ def tables_source(text: str) -> str:
     """The text of `_tables.py` for a grammar."""
     lines = ['"""Made from `grammar/dlspec.lark` by `python -m dlspec.syntax.tables`; not edited."""', ""]
     for name, value in tables(text).items():
-        lines.append(f"{name} = {value!r}")
+        kind = ": tuple[dict[str, int], ...]" if name == "STATES" else ""
+        lines.append(f"{name}{kind} = {value!r}")
     return "\n".join(lines) + "\n"
 
 

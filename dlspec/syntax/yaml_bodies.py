@@ -118,14 +118,15 @@ class Bodies(Values):
     def _input(self, field: Field) -> tree.Statement:
         """`image: float32[N, 3, H, W] where …`, or a mapping of `type`, `where` and `when`."""
         span, name = field.span(self.source), self.name(field.key)
-        node, where, training = field.value, (), False
+        node, training = field.value, False
+        where: tuple[tree.Expr, ...] = ()
         if isinstance(node, Mapping):
             fields = self.fields(node, ("type", "where", "when"), "an input")
             if "type" not in fields:
                 self.missing(node, "input", "type")
                 return tree.Broken(span)
             node = fields["type"].value
-            where = self._where(fields["where"].value) if "where" in fields else ()
+            where = tuple(self._where(fields["where"].value)) if "where" in fields else ()
             training = self._when(fields)
         found = self.leaves.parsed(node, "leaf_type") if isinstance(node, Scalar) and not node.empty else None
         if found is None:
@@ -251,7 +252,7 @@ class Bodies(Values):
                         safety="placeholder",
                     )
                 ],
-            )  # fmt: skip
+            )
         )
 
     def statement(self, item: YamlNode) -> list[tree.Statement]:
@@ -329,7 +330,10 @@ class Bodies(Values):
         if loop is None and not isinstance(head, Scalar):
             self.wrong(head, "`for` takes one line of text", "expected `i in range(3)`")
         body = self.statements(fields["body"].value, None) if "body" in fields else []
-        return tree.Broken(span) if loop is None else tree.For(span, *loop, tuple(body))
+        if loop is None:
+            return tree.Broken(span)
+        targets, iterable = loop
+        return tree.For(span, targets, iterable, tuple(body))
 
     def _if(self, span: Span, fields: dict[str, Field]) -> tree.Statement:
         test = self.data(fields["if"].value)

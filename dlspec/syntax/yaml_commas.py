@@ -60,6 +60,6 @@ def _joined(first: YamlNode, last: YamlNode, source: Source, problems: list[Diag
             "holds a comma",
             notes=["inside `{ }` and `[ ]` a comma is YAML's own, also between parentheses"],
             fixes=[Fix("put the value in quotes", edits, "safe")],
-        )  # fmt: skip
+        )
     )
     return Scalar(first.start, last.end, True, span.text, None)

@@ -114,7 +114,7 @@ class Fields:
                 "not a key of it",
                 notes=[f"the keys are {words}"],
                 fixes=[Fix(f"there is `{one}`", [Edit(span, one)], "safe") for one in close],
-            )  # fmt: skip
+            )
         )
 
     def has_key(self, node: YamlNode, name: str) -> bool:

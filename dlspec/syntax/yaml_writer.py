@@ -144,7 +144,7 @@ def _hoisted(lines: list[str]) -> list[str]:
     return [*(line[2:] for line in lines[1:index]), lines[0], *lines[index:]]
 
 
-def _inside(item: tree.Definition) -> list[tree.Node]:
+def _inside(item: tree.Statement) -> list[tree.Node]:
     """What a comment behind the name of a definition may belong to: whatever follows first."""
     if isinstance(item, tree.Plan):
         return list(item.section.entries[:1])
