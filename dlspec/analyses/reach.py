@@ -134,6 +134,15 @@ class Reach:
             is_misaligned=self.is_misaligned, is_folded=is_folded,
         )  # fmt: skip
 
+    def misaligned(self) -> Reach:
+        """The same view, said to be of paths that disagree."""
+        if self.is_misaligned:
+            return self
+        return Reach(
+            self.place, self.span, self.numerator, self.denominator, self.twice_centre, mask=self.mask, drift=self.drift,
+            is_misaligned=True, is_folded=self.is_folded,
+        )  # fmt: skip
+
     def through(self, place: int | None, window: Window) -> Reach:
         """The view of what looks through a window at units with this view; `Window.then`, with the centre."""
         extent = self.numerator * (window.span - 1)
@@ -207,11 +216,13 @@ def joined(one: Reach, other: Reach, count: Dim) -> Reach | None:
 def _hull(one: Reach, other: Reach) -> Reach:
     below = one.denominator * other.denominator // gcd(one.denominator, other.denominator)
     (low, high), (start, end) = _exact_ends(one, below), _exact_ends(other, below)
-    is_misaligned = one.is_misaligned or other.is_misaligned or low + high != start + end
-    for larger, smaller in ((one, other), (other, one)):
-        if larger.mask is None and larger.is_misaligned == is_misaligned and _holds(larger, smaller, below):
-            return larger
     gives = [reach.drift.give if reach.drift else 0 for reach in (one, other)]
+    # Centres are apart by a quarter of this over `below`; what a resized map may be aside is no misalignment.
+    apart = abs(low + high - start - end) > 4 * below * sum(gives)
+    is_misaligned = one.is_misaligned or other.is_misaligned or apart
+    for larger, smaller in ((one, other), (other, one)):
+        if larger.mask is None and _holds(larger, smaller, below):
+            return larger.misaligned() if is_misaligned else larger
     first, last = min(low, start), max(high, end)
     span = -((first - last) // (2 * below)) + 1
     drift, mask = None, one.mask and other.mask

@@ -20,18 +20,20 @@ from dlspec.diagnostics.render.display import width as cells
 from dlspec.diagnostics.render.ink import Ink
 from dlspec.graph import Application, Node
 from dlspec.record import TYPE_CHECKING
+from dlspec.sizes import evaluated
 
 if TYPE_CHECKING:
     from typing import Any
 
     from dlspec.analyses.summary import Summary
+    from dlspec.analyses.words import Parts
     from dlspec.sizes import Dim
 
     Step = Node | Application
     Columns = tuple[str, str, str, str, str, str]
 
 HEADER = ("layer", "operator", "output", "parameters", "MACs", "field")
-WISHED = (16, 26, 14)
+WISHED = (16, 24, 22)
 """What layer, operator and output are left, as long as that is enough for the table to fit."""
 LEAST = (8, 8, 8)
 GAP = "  "
@@ -355,14 +357,20 @@ def _notes(summary: Summary, rows: list[_Row], width: int, ink: Ink) -> list[str
 
 def _advice(summary: Summary) -> str:
     name, tensor = next(iter(summary.graph.inputs.items()))
-    example = "x".join(
-        str(size if isinstance(size, int) else _example(axis)) for axis, size in enumerate(tensor.shape)
+    parts = multiples(summary.graph)
+    sizes = "x".join(str(_example(axis, size, parts)) for axis, size in enumerate(tensor.shape))
+    return (
+        "counts are leading terms, for large sizes;"
+        f" `--input {name}={sizes}` gives numbers, `--json` exact expressions"
     )
-    return f"counts are leading terms, for large sizes; `--input {name}={example}` gives numbers, `--json` exact expressions"
 
 
-def _example(axis: int) -> int:
-    return 1 if axis == 0 else 224
+def _example(axis: int, size: Dim, parts: Parts) -> int:
+    """A size that an axis may have: 1 for the batch, about 224 for others."""
+    if isinstance(size, int):
+        return size
+    known = {name: parts.get(name, 1) for name in size.symbols}
+    return evaluated(size, {name: 1 if not axis else -(-224 // part) * part for name, part in known.items()})
 
 
 def wrapped(text: str, room: int) -> list[str]:
