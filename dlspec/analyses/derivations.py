@@ -141,8 +141,8 @@ def _size_line(slid: Slid, parts: Parts) -> list[str]:
     steps = [f"in − k{letters}", f"{length} − {window.span}{numbers}"]
     if window.step > 1:
         steps = [f"⌊({steps[0]})/stride⌋ + 1", f"⌊({steps[1]})/{window.step}⌋ + 1"]
-        if isinstance(size, int):
-            steps.append(f"⌊{size + window.slack}/{window.step}⌋ + 1")
+        if isinstance(size, int) and (size + window.slack) % window.step:
+            steps.append(f"⌊{size + window.slack}/{window.step}⌋ + 1")  # the floor takes something away
     else:
         steps = [f"{step} + 1" for step in steps]
     lines.append(" = ".join([*steps, size_words(slid.after, parts)]))

@@ -29,7 +29,18 @@ def test_the_object_has_just_the_promised_keys() -> None:
     assert list(found["totals"]) == [
         "parameters", "trainable_parameters", "buffers", "macs", "weight_bytes", "activation_bytes", "peak_bytes"
     ]  # fmt: skip
-    keys = ["path", "op", "inputs", "output_shape", "parameters", "macs", "receptive_field", "file", "line", "column"]
+    keys = [
+        "path",
+        "op",
+        "inputs",
+        "output_shape",
+        "parameters",
+        "macs",
+        "receptive_field",
+        "file",
+        "line",
+        "column",
+    ]
     assert all(list(layer) == keys for layer in found["layers"])
     assert json.loads(json.dumps(found)) == found
 
@@ -57,9 +68,15 @@ def test_texts_evaluate_to_the_numbers_of_closed_sizes(sizes: tuple[int, ...]) -
     values = dict(zip("NHW", (sizes[0], sizes[2], sizes[3])), max=max)
     open_, closed = (summarize(graph_of(SMALL, **given)).to_json() for given in ({}, {"image": sizes}))
     for name, value in open_["totals"].items():
-        assert value == closed["totals"][name] or eval(value, {"__builtins__": {}}, values) == closed["totals"][name]  # noqa: S307
+        assert (
+            value == closed["totals"][name]
+            or eval(value, {"__builtins__": {}}, values) == closed["totals"][name]
+        )  # noqa: S307
     for one, other in zip(open_["layers"], closed["layers"]):
-        shape = [size if isinstance(size, int) else eval(size, {"__builtins__": {}}, values) for size in one["output_shape"]]  # noqa: S307
+        shape = [
+            size if isinstance(size, int) else eval(size, {"__builtins__": {}}, values)
+            for size in one["output_shape"]
+        ]  # noqa: S307
         assert shape == other["output_shape"]
 
 
@@ -73,7 +90,10 @@ def test_closed_totals_are_numbers() -> None:
 def test_learned_tensors_are_layers() -> None:
     text = "network n {\n  input x: float32[2, 3]\n  parameter p: [2, 3] = zeros\n  buffer b: [1] = ones\n  output y = x * p + b\n}\n"
     layers = summarize(graph_of(text)).to_json()["layers"]
-    assert [(layer["path"], layer["op"], layer["parameters"]) for layer in layers[:2]] == [("p", "parameter", 6), ("b", "buffer", 0)]
+    assert [(layer["path"], layer["op"], layer["parameters"]) for layer in layers[:2]] == [
+        ("p", "parameter", 6),
+        ("b", "buffer", 0),
+    ]
     assert layers[0]["receptive_field"] is None
 
 
@@ -82,7 +102,9 @@ def test_learned_tensors_are_layers() -> None:
 
 def test_the_table_of_a_small_network() -> None:
     text = summarize(graph_of(SMALL, image=(1, 1, 28, 28))).to_text()
-    assert text == """\
+    assert (
+        text
+        == """\
 small   image: float32 1 1 28 28 → logits: float32 1 10
 
 layer                operator                             output     parameters     MACs  field
@@ -109,6 +131,7 @@ MACs               366,952
 kept for backward  110 kB
 peak in inference  53.3 kB beside the weights, at `body.1.1`
 n ×                equal copies: the row has their sum, the rows under it are of one"""
+    )
 
 
 def test_open_sizes_and_requirements_stand_in_words() -> None:
@@ -153,7 +176,14 @@ def test_sizes_and_counts_read_as_written() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "text"), [(999, "999 bytes"), (46796608, "46.8 MB"), (1536, "1.54 kB"), (999_900, "1 MB"), (5 * 10**15, "5,000 TB")]
+    ("count", "text"),
+    [
+        (999, "999 bytes"),
+        (46796608, "46.8 MB"),
+        (1536, "1.54 kB"),
+        (999_900, "1 MB"),
+        (5 * 10**15, "5,000 TB"),
+    ],
 )
 def test_bytes_have_a_unit_that_suits_them(count: int, text: str) -> None:
     assert words.bytes_words(count) == text
