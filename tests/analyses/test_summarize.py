@@ -71,12 +71,12 @@ def test_texts_evaluate_to_the_numbers_of_closed_sizes(sizes: tuple[int, ...]) -
         assert (
             value == closed["totals"][name]
             or eval(value, {"__builtins__": {}}, values) == closed["totals"][name]
-        )  # noqa: S307
+        )
     for one, other in zip(open_["layers"], closed["layers"]):
         shape = [
             size if isinstance(size, int) else eval(size, {"__builtins__": {}}, values)
             for size in one["output_shape"]
-        ]  # noqa: S307
+        ]
         assert shape == other["output_shape"]
 
 
