@@ -25,7 +25,7 @@ def value(text: str, height: int) -> Fraction:
     for written, python in (("⌈", "ceil("), ("⌉", ")"), ("⌊", "floor("), ("⌋", ")"), ("·", "*"), ("−", "-")):
         text = text.replace(written, python)
     text = re.sub(r"//(\d+)", r"// Fraction(\1)", text.replace("H", "Fraction(H)"))
-    return Fraction(eval(text, {"Fraction": Fraction, "ceil": ceil, "floor": floor, "H": height}))  # noqa: S307
+    return Fraction(eval(text, {"Fraction": Fraction, "ceil": ceil, "floor": floor, "H": height}))
 
 
 @given(

@@ -23,7 +23,7 @@ CURVES = stated(polynomial("H", "W"))
 
 def means(answer: Answer, values: dict[str, int]) -> bool:
     """Whether all texts hold, read as Python."""
-    return all(eval(text, dict(values)) for text in answer.texts)  # noqa: S307  # the texts are ours
+    return all(eval(text, dict(values)) for text in answer.texts)  # the texts are ours
 
 
 def check_against(answer: Answer, holds: dict[tuple[int, ...], bool], names: str) -> None:
@@ -126,7 +126,7 @@ def test_a_decision_is_the_verdict_of_the_condition_alone(condition: Stated) -> 
 @given(ONE, st.integers(1, 400))
 def test_a_simplified_condition_means_the_same(condition: Stated, length: int) -> None:
     text = simplified(condition.condition)
-    assert eval(text, {"H": length}) == condition.holds({"H": length})  # noqa: S307  # the text is ours
+    assert eval(text, {"H": length}) == condition.holds({"H": length})  # the text is ours
     assert condition.condition.holds({"H": length}) == condition.holds({"H": length})
 
 
