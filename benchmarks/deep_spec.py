@@ -30,10 +30,7 @@ def repeated(nodes: int) -> str:
 
 def written(nodes: int) -> str:
     """A chain of convolutions and activations, a line for each."""
-    steps = (
-        f"    -> conv{i}: conv2d(8, 3, padding=1)" if i % 2 == 0 else f"    -> act{i}: relu"
-        for i in range(nodes)
-    )
+    steps = (f"    -> conv{i}: conv2d(8, 3, padding=1)" if i % 2 == 0 else f"    -> act{i}: relu" for i in range(nodes))
     return f"{HEAD}  output features = image\n" + "\n".join(steps) + "\n}\n"
 
 

@@ -19,9 +19,7 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYT
 
 def cpu_seconds(command: Sequence[str]) -> float:
     """User and system seconds of a command and all that it started; it must end with 0."""
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
+    process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert process.stderr is not None
     errors = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)

@@ -159,15 +159,11 @@ def _no_such_spec(text: str, path: Path) -> Diagnostic:
     folder = path.parent
     if folder.is_dir():
         names += [
-            str(folder / p.name) if str(folder) != "." else p.name
-            for p in folder.iterdir()
-            if p.suffix in SUFFIXES
+            str(folder / p.name) if str(folder) != "." else p.name for p in folder.iterdir() if p.suffix in SUFFIXES
         ]
     close = near(text, names)
     notes = (
-        [f"there is {' and '.join(f'`{n}`' for n in close)}"]
-        if close
-        else [f"the zoo has {', '.join(zoo_names())}"]
+        [f"there is {' and '.join(f'`{n}`' for n in close)}"] if close else [f"the zoo has {', '.join(zoo_names())}"]
     )
     return problem("E0101", f"there is no file `{text}` and no zoo network of that name", notes=notes)
 
@@ -175,9 +171,7 @@ def _no_such_spec(text: str, path: Path) -> Diagnostic:
 # Checking a whole spec
 
 
-def check_spec(
-    spec: Spec, network: str | None = None, *, settings: Settings | None = None
-) -> list[Diagnostic]:
+def check_spec(spec: Spec, network: str | None = None, *, settings: Settings | None = None) -> list[Diagnostic]:
     """Every problem of a spec, each once, in order: syntax, names, networks, plans, lints."""
     from dlspec.diagnostics.listing import sort, unique
 
@@ -305,9 +299,7 @@ def network_facts(graph: Graph) -> NetworkFacts:
         name: TensorFacts(dtype=t.dtype, shape=list(t.shape), op=t.node.op.name, span=t.node.span)
         for name, t in graph.outputs.items()
     }
-    parameters = (
-        tuple(param.name for param in graph.definition.params) if graph.definition is not None else ()
-    )
+    parameters = tuple(param.name for param in graph.definition.params) if graph.definition is not None else ()
     return NetworkFacts(name=graph.name, inputs=inputs, outputs=outputs, parameters=parameters)
 
 
@@ -323,14 +315,10 @@ def parsed_setting(text: str) -> tuple[str, tree.Expr]:
     key, equals, _ = text.partition("=")
     source = Source("--set", text)
     if not equals or not key.strip():
-        raise SpecError(
-            [problem("E0106", f"`{text}` is not `key=value`", source.span(0, len(text)), "no `=`")]
-        )
+        raise SpecError([problem("E0106", f"`{text}` is not `key=value`", source.span(0, len(text)), "no `=`")])
     value, problems, _ = parse(source, "expression", len(key) + 1, len(text))
     if value is None or problems:
-        raise SpecError(
-            problems or [problem("E0106", "a value is missing", source.span(len(key), len(text)), "here")]
-        )
+        raise SpecError(problems or [problem("E0106", "a value is missing", source.span(len(key), len(text)), "here")])
     return key.strip(), value
 
 

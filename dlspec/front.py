@@ -120,9 +120,7 @@ def summarize(spec: str | Path | Network) -> Summary:
     return summary(_network(spec).graph)
 
 
-def draw(
-    spec: str | Path | Network, out: str | Path, *, depth: int | None = None, full: bool = False
-) -> None:
+def draw(spec: str | Path | Network, out: str | Path, *, depth: int | None = None, full: bool = False) -> None:
     """Draw a network into a file; its suffix chooses: svg, png, pdf, dot, mmd."""
     from dlspec.drawing import draw as drawn
 

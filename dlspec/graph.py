@@ -29,9 +29,7 @@ class Tensor(Fact):
 
     __slots__ = ("listed", "node", "port")
 
-    def __init__(
-        self, dtype: str, shape: tuple[Dim, ...], node: Node, port: int = 0, listed: bool = False
-    ) -> None:
+    def __init__(self, dtype: str, shape: tuple[Dim, ...], node: Node, port: int = 0, listed: bool = False) -> None:
         super().__init__(dtype, shape)
         self.node = node
         self.port = port
@@ -192,7 +190,5 @@ class Graph:
             graph.add_node(node.path, op=node.op.name, shapes=[t.shape for t in node.outputs], node=node)
         for node in self.nodes:
             for position, tensor in enumerate(node.inputs):
-                graph.add_edge(
-                    tensor.node.path, node.path, port=tensor.port, position=position, tensor=tensor
-                )
+                graph.add_edge(tensor.node.path, node.path, port=tensor.port, position=position, tensor=tensor)
         return graph

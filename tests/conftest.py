@@ -23,9 +23,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--bless", action="store_true", help="rewrite the expected texts with what is printed today"
-    )
+    parser.addoption("--bless", action="store_true", help="rewrite the expected texts with what is printed today")
 
 
 @pytest.fixture(scope="session")

@@ -31,9 +31,7 @@ def cases() -> list[tuple[str, str, str, str]]:
             specs = [(kind, text) for kind, text in blocks if kind in ("dls", "yaml")]
             expected = [text for kind, text in blocks if kind == "expect"]
             assert specs, f"{file.name}: {case['title']} has no spec"
-            assert len(specs) == len(expected) or len(expected) == 1, (
-                f"{file.name}: {case['title']}: expect blocks"
-            )
+            assert len(specs) == len(expected) or len(expected) == 1, f"{file.name}: {case['title']}: expect blocks"
             for index, (kind, text) in enumerate(specs):
                 found.append(
                     (
@@ -49,9 +47,7 @@ def cases() -> list[tuple[str, str, str, str]]:
 CASES = cases()
 
 
-@pytest.mark.parametrize(
-    ("kind", "text", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
-)
+@pytest.mark.parametrize(("kind", "text", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 def test_a_spec_does_what_the_document_says(kind: str, text: str, expected: str) -> None:
     name = "spec.dls" if kind == "dls" else "spec.dlspec.yaml"
     spec = Spec(Source(name, text), None)

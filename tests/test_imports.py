@@ -46,9 +46,7 @@ def test_both_spellings_import_each_other(folder: Path) -> None:
 
 
 def test_a_name_that_is_not_there_offers_the_nearest(folder: Path) -> None:
-    (folder / "user.dls").write_text(
-        USER.replace("import unit,", "import unt,").replace("unit(widths", "unt(widths")
-    )
+    (folder / "user.dls").write_text(USER.replace("import unit,", "import unt,").replace("unit(widths", "unt(widths"))
     (problem,) = check_spec(open_spec(folder / "user.dls"))
     assert problem.code == "E0110"
     assert problem.fixes[0].message == "there is `unit`"

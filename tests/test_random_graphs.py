@@ -49,11 +49,7 @@ class Draw:
         return self.random.randint(low, high)
 
     def pair(self, low: int = 1, high: int = 4) -> int | list[int]:
-        return (
-            self.small(low, high)
-            if self.random.random() < 0.7
-            else [self.small(low, high), self.small(low, high)]
-        )
+        return self.small(low, high) if self.random.random() < 0.7 else [self.small(low, high), self.small(low, high)]
 
     def flag(self) -> bool:
         return self.random.random() < 0.5
@@ -298,9 +294,7 @@ def matmul(d: Draw) -> Step:
 
 def join(d: Draw) -> Step:
     first = d.pick(2, 3, 4)
-    alike = [
-        v for v in d.values if v[1].dim() == first[1].dim() and v[1].shape[2:] == first[1].shape[2:]
-    ] or [first]
+    alike = [v for v in d.values if v[1].dim() == first[1].dim() and v[1].shape[2:] == first[1].shape[2:]] or [first]
     several = [first, *(d.random.choice(alike) for _ in range(d.small(1, 2)))]
     if d.random.random() < 0.1:
         several.append(d.pick(2, 3, 4))
@@ -468,10 +462,7 @@ def check_one(seed: int) -> str | None:
         d.values.pop()  # an empty tensor: the last step is judged as one that does not run
     graph, notes = judged(d)
     if (graph is not None) != runs:
-        return (
-            f"seed {seed}: torch {'runs' if runs else 'refuses'} it, the checker does not agree\n"
-            + "\n".join(notes)
-        )
+        return f"seed {seed}: torch {'runs' if runs else 'refuses'} it, the checker does not agree\n" + "\n".join(notes)
     if graph is None:
         return None
     for name, value in d.values:

@@ -80,8 +80,7 @@ def test_a_check_imports_nothing_heavy(name: str, tmp_path: Path) -> None:
 def test_a_check_of_the_dsl_imports_nothing_heavy(tmp_path: Path) -> None:
     spec = tmp_path / "tiny.dls"
     spec.write_text(
-        "network tiny {\n  input image: float32[N, 1, 8, 8]\n"
-        "  output logits = image -> flatten -> linear(10)\n}\n"
+        "network tiny {\n  input image: float32[N, 1, 8, 8]\n  output logits = image -> flatten -> linear(10)\n}\n"
     )
     assert imported_by(["check", str(spec)], tmp_path) & HEAVY == set()
 

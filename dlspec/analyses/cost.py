@@ -44,9 +44,7 @@ class Cost:
 
     __slots__ = ("bytes_of_trainable", "nodes", "parts", "total", "weight_bytes")
 
-    def __init__(
-        self, nodes: dict[Node, Share], parts: dict[Application, Share], modules: list[Module]
-    ) -> None:
+    def __init__(self, nodes: dict[Node, Share], parts: dict[Application, Share], modules: list[Module]) -> None:
         self.nodes = nodes
         self.parts = parts
         """A share for every use of a block, group, list or network, the sum of what is in it."""

@@ -84,9 +84,7 @@ def size_lines(node: Node, parts: Parts) -> list[str]:
         title = "" if len(groups) == 1 and len(group) == rank - 2 else f"{names}: "
         first, slid = groups[0][0], group[0]
         if index and (slid.window, slid.window.apart) == (first.window, first.window.apart):
-            lines.append(
-                f"{title}the same, {size_words(slid.before, parts)} → {size_words(slid.after, parts)}"
-            )
+            lines.append(f"{title}the same, {size_words(slid.before, parts)} → {size_words(slid.after, parts)}")
         else:
             lines += [title + line for line in _size_line(slid, parts)]
     return lines or _formula_lines(node, parts)
@@ -97,9 +95,7 @@ def _formula_lines(node: Node, parts: Parts) -> list[str]:
     rank, said, lines = len(node.inputs[0].shape), [], []
     for axis, formula, numbers in node.op.formulas(node.at, node.outputs):
         before, after = node.inputs[0].shape[axis], node.outputs[0].shape[axis]
-        line = f"{formula} = {numbers} = {size_words(after, parts)}".replace(
-            "{in}", size_words(before, parts)
-        )
+        line = f"{formula} = {numbers} = {size_words(after, parts)}".replace("{in}", size_words(before, parts))
         if line not in said:
             said.append(line)
             lines.append((axis, line))
@@ -118,9 +114,7 @@ def joined_lines(node: Node, parts: Parts) -> list[str]:
             total = total + shape[axis]
         if total == size:
             name = "channels" if axis == 1 and len(out) > 2 else axis_name(axis, len(out))
-            return [
-                f"{name}: {' + '.join(size_words(s[axis], parts) for s in shapes)} = {size_words(size, parts)}"
-            ]
+            return [f"{name}: {' + '.join(size_words(s[axis], parts) for s in shapes)} = {size_words(size, parts)}"]
     return []
 
 
@@ -130,7 +124,8 @@ def _size_line(slid: Slid, parts: Parts) -> list[str]:
     if window.apart > 1:
         kernel = slid.kernel
         lines.append(
-            f"k = dilation·(taps − 1) + 1 = {window.apart}·({kernel} − 1) + 1 = {window.span} positions for {kernel} taps"
+            f"k = dilation·(taps − 1) + 1 = {window.apart}·({kernel} − 1) + 1 = {window.span}"
+            f" positions for {kernel} taps"
         )
     even = window.before == window.after
     letters = " + 2·pad" if even else " + before + after"
@@ -204,7 +199,7 @@ def folded_lines(node: Node, parts: Parts) -> list[str]:
     if folded < 2 or start >= len(after) or product(before[start : start + folded]) != after[start]:
         return []
     factors = "·".join(size_words(size, parts) for size in before[start : start + folded])
-    return [f"{factors} = {size_words(after[start], parts)}"]
+    return [f"{factors} = {size_words(after[start], parts, separator=',')}"]
 
 
 # Parameters and arithmetic
@@ -248,15 +243,12 @@ def _pairs(weight: Shape, bias: Shape | None, total: int) -> list[str]:
     given, taken = weight
     if bias is None:
         return [f"{taken}·{given} = {total:,}: a weight for every pair of features"]
-    return [
-        f"{taken}·{given} + {given} = {total:,}: a weight for every pair of features, an offset for every result"
-    ]
+    return [f"{taken}·{given} + {given} = {total:,}: a weight for every pair of features, an offset for every result"]
 
 
 def _named(weights: Sequence[tuple[str, Shape]], total: int) -> list[str]:
     texts = [
-        f"{'·'.join(map(str, shape)) or '1'} ({name})" if name else "·".join(map(str, shape))
-        for name, shape in weights
+        f"{'·'.join(map(str, shape)) or '1'} ({name})" if name else "·".join(map(str, shape)) for name, shape in weights
     ]
     return [f"{' + '.join(texts)} = {total:,}"]
 
@@ -275,11 +267,7 @@ def mac_lines(node: Node, macs: Dim, parts: Parts) -> list[str]:
     """The multiply-adds: each weight, as often as it is used."""
     if isinstance(macs, int) and not macs:
         return []
-    weight = (
-        None
-        if node.module is None
-        else next((shape for _, shape in node.module.weights if len(shape) > 1), None)
-    )
+    weight = None if node.module is None else next((shape for _, shape in node.module.weights if len(shape) > 1), None)
     count = 1 if weight is None else product(weight)
     uses = exact_quotient(macs, count) if weight is not None else None
     if uses is None or not isinstance(count, int):
@@ -301,11 +289,7 @@ def _count(count: Dim, parts: Parts) -> str:
 def dense_lines(node: Node, total: int) -> list[str]:
     """What a fully connected layer between the same maps would hold; sizes must be known."""
     before, after = node.inputs[0].shape[1:], node.outputs[0].shape[1:]
-    if (
-        node.op.family != "convolution"
-        or not all(isinstance(size, int) for size in (*before, *after))
-        or not total
-    ):
+    if node.op.family != "convolution" or not all(isinstance(size, int) for size in (*before, *after)) or not total:
         return []
     seen, made = _numbers(before), _numbers(after)
     whole = seen * made + made
@@ -351,18 +335,14 @@ def field_lines(graph: Graph, node: Node, fields: ReceptiveFields) -> list[str]:
             found = _whole_lines(node, name, fields)
         else:
             steps = _steps(graph, node, name, fields)
-            is_step = (
-                bool(slid_axes(node)) or len(node.inputs) > 1 or (bool(steps) and steps[-1].name == node.path)
-            )
+            is_step = bool(slid_axes(node)) or len(node.inputs) > 1 or (bool(steps) and steps[-1].name == node.path)
             found = _step_lines(steps) if is_step else ["as that of what comes in"]
             found += _meaning(field, name)
             if len({(sight.span, sight.stride) for sight in field.reaches}) > 1 or len(field.reaches) < len(
                 field.sights
             ):
                 found[0] += f"; along the {axis_name(field.axes[-1], len(graph.inputs[name].shape))}"
-        lines += [
-            f"`{name}`: {line}" if len(names) > 1 and not index else line for index, line in enumerate(found)
-        ]
+        lines += [f"`{name}`: {line}" if len(names) > 1 and not index else line for index, line in enumerate(found)]
     return lines
 
 
@@ -378,11 +358,7 @@ def _steps(graph: Graph, node: Node, name: str, fields: ReceptiveFields) -> list
             break
         old, new = fields.view(before, name), fields.view(node, name)
         one, other = old[axis] if old else None, new[axis] if new else None
-        if (
-            isinstance(one, Reach)
-            and isinstance(other, Reach)
-            and (one.span, one.stride) != (other.span, other.stride)
-        ):
+        if isinstance(one, Reach) and isinstance(other, Reach) and (one.span, one.stride) != (other.span, other.stride):
             steps.append(_step(node, before, one, other))
         node = before
     return steps[::-1]
@@ -416,24 +392,26 @@ def _step_lines(steps: list[Step]) -> list[str]:
     """A line for each step, equal ones of stride 1 together."""
     if not steps:
         return ["1: each unit sees its own position"]
-    rows = []
-    for run in _runs(steps):
-        first, last = run[0], run[-1]
-        times = f"{len(run)}·" if len(run) > 1 else ""
-        name = first.name if len(run) == 1 else f"{first.name} … {last.name}"
-        exact = first.kernel and first.jump.isdigit()
-        sum_ = f"{first.before} + {times}({first.kernel} − 1)·{first.jump} = {last.after}" if exact and (
-            first.before + len(run) * (first.kernel - 1) * int(first.jump) == last.after
-        ) else f"{first.before} → {last.after}"  # fmt: skip
-        rows.append((name, sum_, f"jump {last.stride}" if last.stride != first.jump else ""))
-    rows = (
-        rows
-        if len(rows) <= 2 * KEPT + 1
-        else [*rows[:KEPT], (f"… {len(rows) - 2 * KEPT} more …", "", ""), *rows[-KEPT:]]
-    )
+    rows = [_step_row(run) for run in _runs(steps)]
+    if len(rows) > 2 * KEPT + 1:
+        rows = [*rows[:KEPT], (f"… {len(rows) - 2 * KEPT} more …", "", ""), *rows[-KEPT:]]
     wide = max(len(name) for name, _, _ in rows), max(len(text) for _, text, _ in rows)
     lines = [f"{name:{wide[0]}}  {text:{wide[1]}}  {jump}".rstrip() for name, text, jump in rows]
     return ["RF + (k − 1)·jump, where jump is the product of the strides before", *lines]
+
+
+def _step_row(run: list[Step]) -> tuple[str, str, str]:
+    """The names of equal steps, the sum that they make, and the jump where it changes."""
+    first, last = run[0], run[-1]
+    name = first.name if len(run) == 1 else f"{first.name} … {last.name}"
+    made = f"{first.before} → {last.after}"
+    if first.kernel and first.jump.isdigit():
+        more = len(run) * (first.kernel - 1) * int(first.jump)
+        if first.before + more == last.after:
+            times = f"{len(run)}·" if len(run) > 1 else ""
+            jump = f"·{first.jump}" if first.jump != "1" else ""
+            made = f"{first.before} + {times}({first.kernel} − 1){jump} = {last.after}"
+    return name, made, f"jump {last.stride}" if last.stride != first.jump else ""
 
 
 def _runs(steps: list[Step]) -> list[list[Step]]:
@@ -458,9 +436,7 @@ def _meaning(field: Field, name: str) -> list[str]:
         moves = f"its neighbour the same {reach.stride} further on" if reach.stride else ""
         lines.append(f"{moves}; unit 0 begins {_begins(reach)}, its middle lies at {reach.centre}")
     if field.is_misaligned:
-        lines.append(
-            "paths that join here disagree in stride or centre: the field is the hull of what they see"
-        )
+        lines.append("paths that join here disagree in stride or centre: the field is the hull of what they see")
     if field.has_holes:
         lines.append("not every position within it is seen: dilated windows leave holes")
     return lines

@@ -114,11 +114,7 @@ def _unused_value(uses: _Uses, end: Node) -> Diagnostic:
         macs = macs + node.op.macs(node.at, node.outputs)
     costs = [f"{count:,} parameters that are never trained"] if count else []
     costs += [f"{count_words(macs)} MACs"] if not isinstance(macs, int) or macs else []
-    also = [
-        (node.span, f"{parameters(module):,} parameters")
-        for module, node in modules.items()
-        if node is not end
-    ]
+    also = [(node.span, f"{parameters(module):,} parameters") for module, node in modules.items() if node is not end]
     what = f"the {end.op.name} `{end.path}`" if not end.inputs else f"the result of `{end.path}`"
     return problem(
         "W0402", f"{what} is never used", end.span, "nothing reads this", also=also[:3],
@@ -239,14 +235,15 @@ def _cancelled_biases(uses: _Uses) -> Iterator[Diagnostic]:
 
 def _cancelled_bias(node: Node, reader: Node, count: Dim) -> Diagnostic:
     edit = bias_left_out(node)
+    fix = Fix(
+        f"leave the bias out ({count} parameters fewer)", [edit] if edit else [], "safe" if edit else "placeholder"
+    )
     return problem(
         "W0412", f"the bias of `{node.path}` is taken away again by `{reader.path}`", node.span,
         f"adds {count} numbers, one for each channel",
         also=[(reader.span, "subtracts the mean of each channel")],
         notes=["mean(x + b) = mean(x) + b, so b is gone with the mean; its gradient is zero"],
-        fixes=[
-            Fix(f"leave the bias out ({count} parameters fewer)", [edit] if edit else [], "safe" if edit else "placeholder")
-        ],
+        fixes=[fix],
     )  # fmt: skip
 
 
@@ -292,7 +289,10 @@ def _spatial_linear(node: Node, tensor: Tensor, view: Sequence[Reach | str], axi
         "W0413", f"`{node.path}` mixes the {name} of a feature map, not its channels", node.span,
         f"mixes the last axis, here the {name} {given.shape[-1]}",
         also=[(given.node.span, f"gives {shape_words(given.shape)}")],
-        notes=[f"each of its weights belongs to a place: shift the picture by a pixel, and every weight meets another {name}"],
+        notes=[
+            "each of its weights belongs to a place: "
+            f"shift the picture by a pixel, and every weight meets another {name}"
+        ],
         fixes=[_spatial_fix(node, view)],
     )  # fmt: skip
 
@@ -301,9 +301,7 @@ def _spatial_fix(node: Node, view: Sequence[Reach | str]) -> Fix:
     """Flatten a map that lies as convolutions give it; otherwise put its channels last."""
     given = node.inputs[0]
     folded = product(given.shape[1:])
-    in_place = all(
-        isinstance(sight, Reach) and sight.place == axis for axis, sight in enumerate(view) if axis > 1
-    )
+    in_place = all(isinstance(sight, Reach) and sight.place == axis for axis, sight in enumerate(view) if axis > 1)
     if not in_place or not isinstance(folded, int):
         return Fix("put the channels last", safety="placeholder")
     edit = put_before(node, "flatten")

@@ -139,8 +139,8 @@ class Reach:
         if self.is_misaligned:
             return self
         return Reach(
-            self.place, self.span, self.numerator, self.denominator, self.twice_centre, mask=self.mask, drift=self.drift,
-            is_misaligned=True, is_folded=self.is_folded,
+            self.place, self.span, self.numerator, self.denominator, self.twice_centre,
+            mask=self.mask, drift=self.drift, is_misaligned=True, is_folded=self.is_folded,
         )  # fmt: skip
 
     def through(self, place: int | None, window: Window) -> Reach:

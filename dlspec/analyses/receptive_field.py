@@ -104,9 +104,7 @@ class ReceptiveFields:
 
     __slots__ = ("_graph", "_positions", "_views")
 
-    def __init__(
-        self, graph: Graph, views: dict[str, dict[Node, View]], positions: dict[str, tuple[int, ...]]
-    ) -> None:
+    def __init__(self, graph: Graph, views: dict[str, dict[Node, View]], positions: dict[str, tuple[int, ...]]) -> None:
         self._graph = graph
         self._views = views
         self._positions = positions
@@ -201,9 +199,7 @@ def _views(graph: Graph, start: Tensor, spreads: _Spreads) -> dict[Node, View]:
             if not spread.reads:
                 continue
             if not spread.keeps:
-                view = tuple(
-                    _sight(sight, spread, tensor.shape, size) for sight, size in zip(view, start.shape)
-                )
+                view = tuple(_sight(sight, spread, tensor.shape, size) for sight, size in zip(view, start.shape))
             found = view if found is None or found is view else _joined(found, view, node.outputs[0].shape)
         if found is not None:
             views[node] = found
@@ -219,11 +215,7 @@ def _sight(sight: Sight, spread: _Spread, shape: tuple[Dim, ...], length: Dim) -
         return DATA if much == DATA else _whole(sight, shape[sight.place], length)
     if _is_identity(much):
         folded = sight.is_folded or place in spread.folds
-        return (
-            sight
-            if place == sight.place and folded == sight.is_folded
-            else sight.moved(place, is_folded=folded)
-        )
+        return sight if place == sight.place and folded == sight.is_folded else sight.moved(place, is_folded=folded)
     if sight.is_folded:
         # A shift along a folded axis, as by what stands before it, leaves stride and centre as before the fold.
         is_shift = isinstance(much, Window) and much.span == much.step == 1

@@ -101,9 +101,7 @@ def _part_title(summary: Summary, part: Application, ink: Ink) -> list[str]:
     """The name and call of a part, what goes in and what comes out, and where it stands."""
     words, parts = part_words(part), multiples(summary.graph)
     inside = set(part.nodes())
-    taken = dict.fromkeys(
-        t for node in part.nodes() for t in node.inputs if t.node not in inside and t.node.inputs
-    )
+    taken = dict.fromkeys(t for node in part.nodes() for t in node.inputs if t.node not in inside and t.node.inputs)
     taken = taken or dict.fromkeys(t for node in part.nodes() for t in node.inputs if t.node not in inside)
     end = _end(part)
     given = "" if end is None else f"  →  {shape_words(end.outputs[0].shape, parts)}"
@@ -138,9 +136,7 @@ class _Rows:
         runs = self._runs(steps)
         for run in runs:
             is_last = run is runs[-1]
-            self._add_run(
-                run, guide + ("└ " if is_last else "├ "), guide + ("  " if is_last else "│ "), depth
-            )
+            self._add_run(run, guide + ("└ " if is_last else "├ "), guide + ("  " if is_last else "│ "), depth)
 
     def _runs(self, steps: list[Step]) -> list[list[Step]]:
         """Equal steps that follow each other, together."""
@@ -287,10 +283,7 @@ def _cut(text: str, room: int) -> str:
 def _title(summary: Summary, width: int, ink: Ink) -> list[str]:
     graph, parts = summary.graph, multiples(summary.graph)
     ends = [
-        [
-            f"{name}: {tensor.dtype} {shape_words(tensor.shape, parts)}".rstrip()
-            for name, tensor in tensors.items()
-        ]
+        [f"{name}: {tensor.dtype} {shape_words(tensor.shape, parts)}".rstrip() for name, tensor in tensors.items()]
         for tensors in (graph.inputs, graph.outputs)
     ]
     text = f"{', '.join(ends[0])} → {', '.join(ends[1])}"
@@ -298,9 +291,7 @@ def _title(summary: Summary, width: int, ink: Ink) -> list[str]:
         return [f"{ink('bold', graph.name)}   {shown(text)}"]
     lines = [ink("bold", graph.name)]
     for title, texts in zip(("takes", "gives"), ends):
-        lines += [
-            f"  {title if not index else '':5}  {_cut(line, width - 9)}" for index, line in enumerate(texts)
-        ]
+        lines += [f"  {title if not index else '':5}  {_cut(line, width - 9)}" for index, line in enumerate(texts)]
     return lines
 
 
@@ -332,10 +323,8 @@ def _reached(summary: Summary) -> str:
 def _notes(summary: Summary, rows: list[_Row], width: int, ink: Ink) -> list[str]:
     """What must hold of the open sizes, and how to read what is rounded or folded."""
     graph = summary.graph
-    names = sorted(
-        {name for tensor in graph.inputs.values() for size in tensor.shape if not isinstance(size, int) for name in size.symbols},
-        key=lambda name: (name != "N", name),
-    )  # fmt: skip
+    open_sizes = [size for tensor in graph.inputs.values() for size in tensor.shape if not isinstance(size, int)]
+    names = sorted({name for size in open_sizes for name in size.symbols}, key=lambda name: (name != "N", name))
     remarks = []
     if graph.requires:
         remarks.append(("requires", "; ".join(requirements_words(graph.requires))))
@@ -360,8 +349,7 @@ def _advice(summary: Summary) -> str:
     parts = multiples(summary.graph)
     sizes = "x".join(str(_example(axis, size, parts)) for axis, size in enumerate(tensor.shape))
     return (
-        "counts are leading terms, for large sizes;"
-        f" `--input {name}={sizes}` gives numbers, `--json` exact expressions"
+        f"counts are leading terms, for large sizes; `--input {name}={sizes}` gives numbers, `--json` exact expressions"
     )
 
 

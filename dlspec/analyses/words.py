@@ -64,9 +64,7 @@ def _named(name: str) -> Size:
     return Size({(name,): 1}, 0)
 
 
-def _term_words(
-    atoms: tuple[Atom, ...], count: int, parts: Mapping[str, int], separator: str
-) -> tuple[bool, str]:
+def _term_words(atoms: tuple[Atom, ...], count: int, parts: Mapping[str, int], separator: str) -> tuple[bool, str]:
     """Whether a term is subtracted, and its text."""
     factor, texts = abs(count), []
     for atom in atoms:
@@ -123,9 +121,7 @@ def count_words(count: Dim, terms: int = 2) -> str:
 
 def is_rounded(count: Dim) -> bool:
     """Whether `count_words` leaves out a floor."""
-    return isinstance(count, Size) and any(
-        not isinstance(atom, str) for atoms in count.terms for atom in atoms
-    )
+    return isinstance(count, Size) and any(not isinstance(atom, str) for atoms in count.terms for atom in atoms)
 
 
 def _product_words(powers: Powers, numerator: int, denominator: int) -> str:

@@ -79,9 +79,7 @@ def _run(name: str, given: list[str]) -> int:
 def _parser(program: str, about: str) -> ArgumentParser:
     from argparse import ArgumentParser, RawDescriptionHelpFormatter
 
-    return ArgumentParser(
-        prog=program, description=about.strip(), formatter_class=RawDescriptionHelpFormatter
-    )
+    return ArgumentParser(prog=program, description=about.strip(), formatter_class=RawDescriptionHelpFormatter)
 
 
 def _top(given: list[str], name: str | None) -> int:
@@ -119,13 +117,9 @@ Networks and training plans as specs: checked, drawn, compiled to PyTorch and ru
 
 def common(parser: ArgumentParser, *, network: bool = True) -> None:
     """The arguments of every command about a spec."""
-    parser.add_argument(
-        "file", metavar="FILE", help="a spec, the name of a zoo network, or - for standard input"
-    )
+    parser.add_argument("file", metavar="FILE", help="a spec, the name of a zoo network, or - for standard input")
     if network:
-        parser.add_argument(
-            "--network", metavar="NAME", help="which network of the file (the last, by default)"
-        )
+        parser.add_argument("--network", metavar="NAME", help="which network of the file (the last, by default)")
     parser.add_argument(
         "--set",
         metavar="KEY=VALUE",

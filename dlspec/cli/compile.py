@@ -12,9 +12,7 @@ def arguments(parser: ArgumentParser) -> None:
     from dlspec.cli import common
 
     common(parser)
-    parser.add_argument(
-        "-o", "--out", metavar="MODEL.py", default="-", help="where to write (standard output)"
-    )
+    parser.add_argument("-o", "--out", metavar="MODEL.py", default="-", help="where to write (standard output)")
     parser.add_argument(
         "--allow-code", action="store_true", help="let the module import the user modules that the spec names"
     )

@@ -14,9 +14,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "files", metavar="FILE", nargs="+", help="specs; - reads standard input and writes standard output"
     )
-    parser.add_argument(
-        "--check", action="store_true", help="only say which files would change; exit code 1 if any"
-    )
+    parser.add_argument("--check", action="store_true", help="only say which files would change; exit code 1 if any")
 
 
 def run(options: Namespace) -> int:

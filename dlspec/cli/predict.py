@@ -10,9 +10,7 @@ if TYPE_CHECKING:
 
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("folder", metavar="RUN", help="a run folder")
-    parser.add_argument(
-        "inputs", metavar="INPUT", nargs="+", help="pictures, .npz or .csv files, or folders of them"
-    )
+    parser.add_argument("inputs", metavar="INPUT", nargs="+", help="pictures, .npz or .csv files, or folders of them")
     parser.add_argument("-o", "--out", metavar="OUT", required=True, help="out.csv or out.json")
     parser.add_argument("--invert", action="store_true", help="swap dark and bright in pictures")
 

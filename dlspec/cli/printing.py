@@ -52,6 +52,4 @@ def write_text(path: str, text: str) -> None:
     except OSError as error:
         from dlspec.diagnostics.record import SpecError, problem
 
-        raise SpecError(
-            [problem("E0502", f"`{path}` cannot be written: {error.strerror or error}")]
-        ) from None
+        raise SpecError([problem("E0502", f"`{path}` cannot be written: {error.strerror or error}")]) from None

@@ -52,9 +52,5 @@ def known_inputs(given: Mapping[str, object], inputs: Mapping[str, object]) -> N
     for name in given:
         if name not in inputs:
             raise SpecError(
-                [
-                    problem(
-                        "E0110", f"the network has no input `{name}`", notes=[f"it has {', '.join(inputs)}"]
-                    )
-                ]
+                [problem("E0110", f"the network has no input `{name}`", notes=[f"it has {', '.join(inputs)}"])]
             )

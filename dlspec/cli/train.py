@@ -19,9 +19,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--plan", metavar="NAME", help="which plan of the file (the last, by default)")
     parser.add_argument("--out", metavar="RUN", help="the run folder (runs/NAME)")
     parser.add_argument("--resume", action="store_true", help="go on with the run that the folder holds")
-    parser.add_argument(
-        "--allow-code", action="store_true", help="let the spec's own modules be imported and run"
-    )
+    parser.add_argument("--allow-code", action="store_true", help="let the spec's own modules be imported and run")
 
 
 def run(options: Namespace) -> int:

@@ -37,9 +37,7 @@ def chosen(diagnostics: Iterable[Diagnostic], safety: Safety = "safe") -> list[F
     busy: dict[str, list[Place]] = {}
     for diagnostic in diagnostics:
         fix = next((fix for fix in diagnostic.fixes if fix.edits and fix.safety in allowed), None)
-        if fix is None or any(
-            _is_busy(busy.get(edit.span.source.name, []), _place(edit)) for edit in fix.edits
-        ):
+        if fix is None or any(_is_busy(busy.get(edit.span.source.name, []), _place(edit)) for edit in fix.edits):
             continue
         taken.append(fix)
         for edit in fix.edits:

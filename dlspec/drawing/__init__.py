@@ -63,14 +63,8 @@ def _form(out: str) -> str:
     if form not in SUFFIXES:
         from dlspec.diagnostics.record import SpecError, problem
 
-        what = (
-            f"pictures are not written as `.{form}`"
-            if form
-            else f"`{out}` has no suffix to tell what to draw"
-        )
-        raise SpecError(
-            [problem("E0501", what, notes=[f"there is {', '.join(f'`.{s}`' for s in SUFFIXES)}"])]
-        )
+        what = f"pictures are not written as `.{form}`" if form else f"`{out}` has no suffix to tell what to draw"
+        raise SpecError([problem("E0501", what, notes=[f"there is {', '.join(f'`.{s}`' for s in SUFFIXES)}"])])
     return form
 
 

@@ -47,14 +47,10 @@ class _Writer:
     def __init__(self, made: Scene, faces: Faces) -> None:
         self.made = made
         self.faces = faces
-        self.column: dict[Part, int] = {
-            card: number for number, chain in enumerate(made.chains) for card in chain
-        }
+        self.column: dict[Part, int] = {card: number for number, chain in enumerate(made.chains) for card in chain}
         self.written = {card: faces.card(card) for card in made.cards if not card.is_join}
         widest = max((face.width for face in self.written.values()), default=0)
-        self.width = max(
-            _NARROWEST, round(widest + 2 * _PADDING), round(2 * (self._widest_label() - _OVERHANG))
-        )
+        self.width = max(_NARROWEST, round(widest + 2 * _PADDING), round(2 * (self._widest_label() - _OVERHANG)))
         self.boxes = 0
 
     def _widest_label(self) -> float:
@@ -94,11 +90,7 @@ class _Writer:
 
     def frame(self, box: Box, depth: int) -> str:
         ground = palette.GROUND[(depth - 1) % 2]
-        line = (
-            f'color="{palette.REPEAT}", penwidth=1.5'
-            if box.copies
-            else f'color="{palette.FRAME}", penwidth=1'
-        )
+        line = f'color="{palette.REPEAT}", penwidth=1.5' if box.copies else f'color="{palette.FRAME}", penwidth=1'
         lines = wrapped(self.faces.head(box), self.width / 2 + _OVERHANG)
         # A column at the side is entered from the left, so its label stands at the right.
         side = "l" if self.place(box) == 0 else "r"

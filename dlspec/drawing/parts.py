@@ -38,9 +38,7 @@ class Card(Part):
 
     __slots__ = ("closed", "elided", "identifier", "output")
 
-    def __init__(
-        self, nodes: list[Node], label: str, *, closed: Box | None = None, output: str | None = None
-    ) -> None:
+    def __init__(self, nodes: list[Node], label: str, *, closed: Box | None = None, output: str | None = None) -> None:
         super().__init__(nodes, label)
         self.closed = closed
         self.output = output

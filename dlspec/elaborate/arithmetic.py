@@ -83,9 +83,7 @@ def binary(run: Run, frame: Frame, expr: tree.Binary, left: Any, right: Any) -> 
         operator == "*" and isinstance(left, list) and type(right) is int
     ):
         return _joined(run, frame, expr, left, right)
-    run.report(
-        frame, "E0215", f"`{operator}` does not join {kind_of(left)} and {kind_of(right)}", expr.span, "here"
-    )
+    run.report(frame, "E0215", f"`{operator}` does not join {kind_of(left)} and {kind_of(right)}", expr.span, "here")
     return UNKNOWN
 
 
@@ -94,12 +92,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _equality(operator: str, left: Any, right: Any) -> Any:
-    if (
-        (isinstance(left, Size) or isinstance(right, Size))
-        and left != right
-        and _is_number(left)
-        and _is_number(right)
-    ):
+    if (isinstance(left, Size) or isinstance(right, Size)) and left != right and _is_number(left) and _is_number(right):
         return Open(left, operator, right)
     return (left == right) is (operator == "==")
 
@@ -115,9 +108,7 @@ def _joined(run: Run, frame: Frame, expr: tree.Binary, left: Any, right: Any) ->
 
     length = len(left) * right if type(right) is int else len(left) + len(right)
     if length > LONGEST:
-        run.report(
-            frame, "E0209", f"a list of {length:,} items", expr.span, f"a list holds at most {LONGEST:,}"
-        )
+        run.report(frame, "E0209", f"a list of {length:,} items", expr.span, f"a list holds at most {LONGEST:,}")
         return UNKNOWN
     return left * right if type(right) is int else left + right
 
@@ -125,9 +116,7 @@ def _joined(run: Run, frame: Frame, expr: tree.Binary, left: Any, right: Any) ->
 def _number(run: Run, frame: Frame, expr: tree.Binary, left: Any, right: Any) -> Any:
     operator = expr.operator
     if operator in ("/", "//", "%") and right == 0:
-        run.report(
-            frame, "E0213", f"division by zero: `{expr.right.span.text}` is 0", expr.right.span, "is 0"
-        )
+        run.report(frame, "E0213", f"division by zero: `{expr.right.span.text}` is 0", expr.right.span, "is 0")
         return UNKNOWN
     if operator == "**" and not _small_power(left, right):
         run.report(
@@ -150,9 +139,7 @@ def _number(run: Run, frame: Frame, expr: tree.Binary, left: Any, right: Any) ->
         )
         return UNKNOWN
     if type(value) is int and value.bit_length() > BITS:
-        run.report(
-            frame, "E0209", "a number beyond what a size can be", expr.span, f"has {value.bit_length()} bits"
-        )
+        run.report(frame, "E0209", "a number beyond what a size can be", expr.span, f"has {value.bit_length()} bits")
         return UNKNOWN
     return value
 

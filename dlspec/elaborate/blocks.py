@@ -47,9 +47,7 @@ def block(
 def _contains_itself(run: Run, frame: Frame, definition: tree.Block, call: tree.Expr) -> None:
     nested = sum(name == definition.name for _, name in frame.uses)
     if not nested:
-        run.report(
-            frame, "E0209", f"blocks stand more than {DEPTH} deep in each other", call.span, "one too deep"
-        )
+        run.report(frame, "E0209", f"blocks stand more than {DEPTH} deep in each other", call.span, "one too deep")
         raise Stop
     run.report(
         frame, "E0210", f"the block `{definition.name}` contains itself without end", call.span, "used here again",
@@ -145,9 +143,7 @@ def repeat(run: Run, frame: Frame, stage: RepeatStage, current: Any, place: Plac
     return _copies(run, frame, stage, current, spans, place)
 
 
-def _copies(
-    run: Run, frame: Frame, stage: RepeatStage, current: Any, spans: ArgumentSpans, place: Place
-) -> Any:
+def _copies(run: Run, frame: Frame, stage: RepeatStage, current: Any, spans: ArgumentSpans, place: Place) -> Any:
     """One copy after the other, each at the next position of the scope."""
     for _ in range(stage.count):
         if current is UNKNOWN:

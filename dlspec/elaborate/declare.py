@@ -70,9 +70,7 @@ def _axis(run: Run, frame: Frame, axis: tree.Expr) -> Any:
     value = run.language.evaluate(run, seen, axis)
     if isinstance(value, bool) or not isinstance(value, (int, Size)):
         if value is not UNKNOWN:
-            run.report(
-                frame, "E0201", "an axis is a whole number or a name", axis.span, f"is {kind_of(value)}"
-            )
+            run.report(frame, "E0201", "an axis is a whole number or a name", axis.span, f"is {kind_of(value)}")
         return UNKNOWN
     if isinstance(value, int) and value < 1:
         run.report(frame, "E0202", "an axis has at least one position", axis.span, f"is {value}")
@@ -126,9 +124,7 @@ def _facts(run: Run, frame: Frame, expr: tree.Expr) -> list[tuple[str, Dim, Dim]
     if isinstance(expr, tree.Binary) and expr.operator == "and":
         return _facts(run, frame, expr.left) + _facts(run, frame, expr.right)
     if isinstance(expr, tree.Binary) and expr.operator == "in" and isinstance(expr.right, tree.RangeExpr):
-        size, low, high = (
-            run.language.evaluate(run, seen, e) for e in (expr.left, expr.right.low, expr.right.high)
-        )
+        size, low, high = (run.language.evaluate(run, seen, e) for e in (expr.left, expr.right.low, expr.right.high))
         if all(isinstance(v, (int, Size)) for v in (size, low, high)):
             return [(">=", size, low), (">=", high, size)]
     value = run.language.evaluate(run, seen, expr)

@@ -82,14 +82,10 @@ def _comprehension(run: Run, frame: Frame, expr: tree.Comprehension, place: Plac
     return [evaluate(run, own, item) for own, item in inner]
 
 
-def _numbered_list(
-    run: Run, frame: Frame, expr: tree.Expr, place: Place, items: list[tuple[Frame, tree.Expr]]
-) -> Any:
+def _numbered_list(run: Run, frame: Frame, expr: tree.Expr, place: Place, items: list[tuple[Frame, tree.Expr]]) -> Any:
     """`name: [a, b]`: the items of a labelled list are `name.0`, `name.1`."""
     path = claim(run, frame, place.label or "", place.span or expr.span)
-    application = Application(
-        expr.span, "list", path, expr, {}, frame.application, [], call=expr, decisions=[]
-    )
+    application = Application(expr.span, "list", path, expr, {}, frame.application, [], call=expr, decisions=[])
     frame.application.steps.append(application)
     scope = Scope(path, frame.scope.round)
     found = []
@@ -157,9 +153,7 @@ def _select(run: Run, frame: Frame, expr: tree.Select, place: Place) -> Any:
     if isinstance(value, Fields):
         missing = next(name for name in expr.names if name not in value)
         return no_part(run, frame, expr, missing, "this record", list(value))
-    run.report(
-        frame, "E0220", "`.{ }` takes parts of a record or a network", expr.value.span, f"is {kind_of(value)}"
-    )
+    run.report(frame, "E0220", "`.{ }` takes parts of a record or a network", expr.value.span, f"is {kind_of(value)}")
     return UNKNOWN
 
 
@@ -175,9 +169,7 @@ def _index(run: Run, frame: Frame, expr: tree.Index, place: Place) -> Any:
         if isinstance(value, list) and all(e is None or type(e) is int for e in ends):
             return value[ends[0] : ends[1]]
         if not any(map(is_unknown, ends)):
-            run.report(
-                frame, "E0205", "a slice takes a list and whole numbers", expr.span, f"of {kind_of(value)}"
-            )
+            run.report(frame, "E0205", "a slice takes a list and whole numbers", expr.span, f"of {kind_of(value)}")
         return UNKNOWN
     index = evaluate(run, frame, first)
     if index is UNKNOWN:
@@ -306,9 +298,7 @@ def _is_compile_time(function: Any, args: list[Any], named: dict[str, Any]) -> b
     name = function.name if isinstance(function, Builtin) else function.op.name
     if name not in BUILTINS or any(map(holds_tensor, args)):
         return False
-    return isinstance(function, Builtin) or (
-        bool(args) and not named and not (len(args) == 1 and type(args[0]) is int)
-    )
+    return isinstance(function, Builtin) or (bool(args) and not named and not (len(args) == 1 and type(args[0]) is int))
 
 
 def _builtin(run: Run, frame: Frame, expr: tree.Call, function: Any, args: list[Any]) -> Any:
@@ -370,9 +360,7 @@ def _nested_pipe(run: Run, frame: Frame, expr: tree.Pipe, place: Place) -> Any:
         return step(run, frame, expr.steps[1], source, place)
     label = place.label if place.label is not None else str(place.number)
     path = claim(run, frame, label, place.span or expr.span)
-    application = Application(
-        expr.span, "group", path, expr, {}, frame.application, [], call=expr, decisions=[]
-    )
+    application = Application(expr.span, "group", path, expr, {}, frame.application, [], call=expr, decisions=[])
     frame.application.steps.append(application)
     own = Frame(frame.file, application, Scope(path, frame.scope.round), frame.uses, frame)
     application.result = run.values[path] = steps(run, own, source, expr.steps[1:], "numbered")

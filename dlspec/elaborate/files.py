@@ -157,9 +157,7 @@ class Files:
         if base is None:
             base = Path()
         if "\0" in item.path or not item.path.isprintable():
-            self.problems.append(
-                problem("E0115", "an import names a file", item.path_span, "no file is called so")
-            )
+            self.problems.append(problem("E0115", "an import names a file", item.path_span, "no file is called so"))
             return None
         target = (base / item.path).resolve()
         top = (self.root or base).resolve()
@@ -195,13 +193,9 @@ class Files:
             )
             return None
         try:
-            source = Source.read(
-                path, str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else key
-            )
+            source = Source.read(path, str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else key)
         except (OSError, UnicodeDecodeError) as error:
-            self.problems.append(
-                problem("E0101", f'"{item.path}" cannot be read', item.path_span, str(error))
-            )
+            self.problems.append(problem("E0101", f'"{item.path}" cannot be read', item.path_span, str(error)))
             return None
         return self.load(source, path)
 
@@ -258,11 +252,7 @@ def _no_file(item: tree.Import, target: Path) -> Diagnostic:
     from dlspec.diagnostics.near_names import near
 
     folder = target.parent
-    names = (
-        [p.name for p in folder.iterdir() if p.name.endswith((".dls", ".yaml", ".yml"))]
-        if folder.is_dir()
-        else []
-    )
+    names = [p.name for p in folder.iterdir() if p.name.endswith((".dls", ".yaml", ".yml"))] if folder.is_dir() else []
     close = near(target.name, names)
     prefix = item.path[: len(item.path) - len(target.name)]
     return problem(

@@ -40,9 +40,7 @@ class _Gathering:
         key = _origin(scope, name)
         if key in self.names:
             return self.names[key]
-        item = next(
-            i for i in scope.tree.items if getattr(i, "name", None) == name and not isinstance(i, tree.Plan)
-        )
+        item = next(i for i in scope.tree.items if getattr(i, "name", None) == name and not isinstance(i, tree.Plan))
         new = self.kept.get(key) or self._free(name)
         self.names[key] = new
         used = sorted(n for n in names(item) if n in scope.names and n != name)

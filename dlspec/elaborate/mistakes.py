@@ -29,17 +29,13 @@ def say(
     if mistake.input is not None or mistake.code in ("E0301", "E0302", "E0305", "E0307", "E0312"):
         for tensor in tensors:
             origin = _origin(tensor)
-            if origin is not None and not (
-                origin.source is span.source and origin.start <= span.start < origin.end
-            ):
+            if origin is not None and not (origin.source is span.source and origin.start <= span.start < origin.end):
                 also.append((origin, f"gives {spaced(tensor.shape)}"))
     notes = [*mistake.notes, *_shrinking(tensors, mistake)]
     fixes = []
     if mistake.insert:
         at = call.span.source.span(call.span.start, call.span.start)
-        fixes.append(
-            Fix(mistake.help or f"put `{mistake.insert}` before", [Edit(at, f"{mistake.insert} -> ")])
-        )
+        fixes.append(Fix(mistake.help or f"put `{mistake.insert}` before", [Edit(at, f"{mistake.insert} -> ")]))
     elif mistake.help:
         fixes.append(Fix(mistake.help, safety="placeholder"))
     label = mistake.label

@@ -31,15 +31,11 @@ def shared(
     """The same modules at every use; from the second on they are found by their paths."""
     home = stage.frame
     uses = (*frame.uses, (call.span, stage.label))
-    own = Frame(
-        home.file, frame.application, Scope(home.scope.path, home.scope.round + stage.uses), uses, home
-    )
+    own = Frame(home.file, frame.application, Scope(home.scope.path, home.scope.round + stage.uses), uses, home)
     if not stage.uses:
         own.scope = home.scope
     stage.uses += 1
-    return run.language.apply(
-        run, own, stage.stage, args, named, spans, call, Place(stage.label, span=stage.span)
-    )
+    return run.language.apply(run, own, stage.stage, args, named, spans, call, Place(stage.label, span=stage.span))
 
 
 def frozen(
@@ -75,9 +71,7 @@ def foreign(
             f"gets {len(tensors)}",
         )  # fmt: skip
         return UNKNOWN
-    op = ForeignOp(
-        definition, values, lambda expr, sizes: _foreign_size(run, stage, frame, values, expr, sizes)
-    )
+    op = ForeignOp(definition, values, lambda expr, sizes: _foreign_size(run, stage, frame, values, expr, sizes))
     return make_node(run, frame, op, tensors, {}, spans, call, place)
 
 

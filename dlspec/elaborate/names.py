@@ -52,9 +52,7 @@ def file_value(run: Run, frame: Frame, file: FileScope, name: str) -> Any:
         return file_value(run, frame, origin, original)
     if isinstance(found, (tree.Constant, tree.Alias)):
         file.names[name] = UNKNOWN  # a definition that needs itself meets this
-        value = run.language.evaluate(
-            run, Frame(file, frame.application, frame.scope, frame.uses), found.value
-        )
+        value = run.language.evaluate(run, Frame(file, frame.application, frame.scope, frame.uses), found.value)
         if isinstance(found, tree.Alias):
             value = _network_of(run, frame, found, value)
         file.names[name] = value

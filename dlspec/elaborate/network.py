@@ -108,9 +108,7 @@ def _stage(run: Run, frame: Frame, name: str, application: tree.Expr | None) -> 
     return value if isinstance(value, NetworkStage) else None
 
 
-def _fill(
-    run: Run, frame: Frame, stage: NetworkStage, settings: Mapping[str, tree.Expr], where: Span
-) -> bool:
+def _fill(run: Run, frame: Frame, stage: NetworkStage, settings: Mapping[str, tree.Expr], where: Span) -> bool:
     """Make the nodes; whether every output came to something."""
     graph = run.graph
     definition = stage.definition
@@ -196,9 +194,7 @@ def _solve(run: Run, graph: Graph) -> None:
     if answer.verdict is not Verdict.NEVER:
         once: dict[Span, tuple[Any, list[str]]] = {}
         for text, causes in zip(answer.texts, answer.causes):
-            asked_by = next(
-                (by_condition[c] for c in causes if c in by_condition and c.relation == "=="), None
-            )
+            asked_by = next((by_condition[c] for c in causes if c in by_condition and c.relation == "=="), None)
             if text.endswith(" == 1") and asked_by is not None:
                 once.setdefault(asked_by.node_span, (asked_by, []))[1].append(text)
         run.problems += [_only_one(requirement, texts) for requirement, texts in once.values()]

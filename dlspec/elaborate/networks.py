@@ -61,9 +61,7 @@ def network(
     if values is None:
         return UNKNOWN
     if len(frame.uses) >= DEPTH or any(name == definition.name for _, name in frame.uses[-8:]):
-        run.report(
-            frame, "E0210", f"the network `{definition.name}` contains itself", call.span, "used here again"
-        )
+        run.report(frame, "E0210", f"the network `{definition.name}` contains itself", call.span, "used here again")
         raise Stop
     known = run.weighted
     path = path_for(run, frame, place, definition.name, call.span, place.fallback is not None)
@@ -71,9 +69,7 @@ def network(
         call.span, "network", path, definition, values, frame.application, [], call=call, decisions=[]
     )
     frame.application.steps.append(application)
-    own = Frame(
-        stage.file, application, Scope(path, frame.scope.round), (*frame.uses, (spans.call, definition.name))
-    )
+    own = Frame(stage.file, application, Scope(path, frame.scope.round), (*frame.uses, (spans.call, definition.name)))
     own.env.update(values)
     outputs = network_body(run, own, definition, args[:count], spans)
     if outputs is None:

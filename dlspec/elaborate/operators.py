@@ -28,9 +28,7 @@ def call_operator(
     op = lookup(name)
     if op is None:
         raise LookupError(f"the catalogue lacks `{name}`")
-    spans = ArgumentSpans(
-        expr.span, [expr.span] * (len(tensors) + len(args)), dict.fromkeys(named, expr.span)
-    )
+    spans = ArgumentSpans(expr.span, [expr.span] * (len(tensors) + len(args)), dict.fromkeys(named, expr.span))
     return operator(run, frame, op, [*tensors, *args], named, spans, expr, place)
 
 
@@ -63,9 +61,7 @@ def index_tensor(run: Run, frame: Frame, tensor: Tensor, expr: tree.Index, place
     jobs: list[tuple[str, dict[str, Any]]] = []
     for index in expr.indices:
         if isinstance(index, tree.Slice):
-            ends = [
-                None if e is None else run.language.evaluate(run, frame, e) for e in (index.start, index.stop)
-            ]
+            ends = [None if e is None else run.language.evaluate(run, frame, e) for e in (index.start, index.stop)]
             if any(map(is_unknown, ends)):
                 return UNKNOWN
             if ends != [None, None]:

@@ -78,11 +78,7 @@ def _right_count(run: Run, frame: Frame, op: type[Op], tensors: list[Tensor], sp
         return True
     names = ", ".join(f"`{name.strip('*?')}`" for name in op.inputs)
     wanted = (
-        f"at least {least}"
-        if variadic
-        else str(least)
-        if least == len(op.inputs)
-        else f"{least} to {len(op.inputs)}"
+        f"at least {least}" if variadic else str(least) if least == len(op.inputs) else f"{least} to {len(op.inputs)}"
     )
     plural = "s" if wanted != "1" else ""
     run.report(
@@ -125,18 +121,14 @@ def unknown_parameter(run: Run, frame: Frame, op: type[Op], name: str, span: Spa
     return False
 
 
-def _read_values(
-    run: Run, frame: Frame, op: type[Op], values: dict[str, Any], places: dict[str, Span]
-) -> bool:
+def _read_values(run: Run, frame: Frame, op: type[Op], values: dict[str, Any], places: dict[str, Span]) -> bool:
     ok = True
     for name, value in values.items():
         try:
             values[name] = op.read(name, value)
         except Wrong as wrong:
             shown = (
-                str(value)
-                if isinstance(value, (int, float, list)) and not isinstance(value, bool)
-                else kind_of(value)
+                str(value) if isinstance(value, (int, float, list)) and not isinstance(value, bool) else kind_of(value)
             )
             run.report(
                 frame,

@@ -346,9 +346,7 @@ def _allow(run: Run, frame: Frame, statement: tree.Allow, body: Body) -> None:
             fixes=[Fix(f"there is `{name.replace('-', '_')}`", safety="placeholder") for name in close],
         )  # fmt: skip
     elif not statement.reason.strip():
-        run.report(
-            frame, "E0203", f"`allow {statement.lint}` needs a reason", statement.span, "the reason is empty"
-        )
+        run.report(frame, "E0203", f"`allow {statement.lint}` needs a reason", statement.span, "the reason is empty")
     run.graph.allowed[statement.lint] = statement.reason
 
 

@@ -20,9 +20,7 @@ def unused_definitions(scope: FileScope) -> list[Diagnostic]:
     found = []
     for item in items:
         if isinstance(item, tree.Block) and not _named(item.name, items, item):
-            found.append(
-                problem("W0401", f"the block `{item.name}` is never used", item.name_span, "defined here")
-            )
+            found.append(problem("W0401", f"the block `{item.name}` is never used", item.name_span, "defined here"))
         elif isinstance(item, tree.Import):
             found += [
                 problem("W0403", f"`{name}` is imported and never used", span, "imported here")

@@ -129,11 +129,7 @@ class Finder:
             else written_shape(node, self.unit.sample.enclosing.definition)
         )
         for word in line.pattern[3]:
-            values = {
-                n: word_value(at.op, at.at, word)
-                for n, step in _firsts(line)
-                if (at := step.node) is not None
-            }
+            values = {n: word_value(at.op, at.at, word) for n, step in _firsts(line) if (at := step.node) is not None}
             name, _, index = word.partition(".")
             key = ("own", id(line), word)
             if name in node.op.given or node.op.family == "parameter":
@@ -145,18 +141,12 @@ class Finder:
             else:
                 line.words[word] = self._axis_word(line, node, word, values, key)
 
-    def _axis_word(
-        self, line: Line, node: Node, word: str, values: dict[int, Any], key: tuple[Any, ...]
-    ) -> Expression:
+    def _axis_word(self, line: Line, node: Node, word: str, values: dict[int, Any], key: tuple[Any, ...]) -> Expression:
         """The size of an axis of an operand: where the pattern of the operator has it, else where it is found."""
         known = [self.size(line.operands[operand], axis) for operand, axis in _places(node, word)]
         candidates = [(size, ()) for size, _ in known if size is not None]
-        depends = frozenset().union(
-            *(unsaid for _, unsaid in known), *(size.formals() for size, _ in candidates)
-        )
-        settled = self._settled(
-            values, candidates, depends, {"C": "channels", "I": "features"}.get(word, "size"), key
-        )
+        depends = frozenset().union(*(unsaid for _, unsaid in known), *(size.formals() for size, _ in candidates))
+        settled = self._settled(values, candidates, depends, {"C": "channels", "I": "features"}.get(word, "size"), key)
         if known:
             self.unit.fixed.update(known[0][1])
         return settled
@@ -179,13 +169,8 @@ class Finder:
 
     def _going(self, line: Line, formal: Formal, first: Expression) -> Expression:
         """What a formal is in every copy of a repeated use: as in the first, or growing from there."""
-        rows = {
-            n: [formal.values[s.use.number] for s in steps if s.use is not None]
-            for n, steps in line.steps.items()
-        }
-        growth = {
-            n: row[1] - row[0] for n, row in rows.items() if len(row) > 1 and not same_value(row[0], row[1])
-        }
+        rows = {n: [formal.values[s.use.number] for s in steps if s.use is not None] for n, steps in line.steps.items()}
+        growth = {n: row[1] - row[0] for n, row in rows.items() if len(row) > 1 and not same_value(row[0], row[1])}
         if line.loop is None or not growth:
             return first
         growth = {n: row[1] - row[0] for n, row in rows.items() if len(row) > 1}
@@ -208,9 +193,7 @@ class Finder:
                 return ([] if outer is None else [(Name(outer), ())]), frozenset()
             case ("parameter", name):
                 return self._parameter(line, unit, name)
-        return [], frozenset().union(
-            *(self.argument(line, other).formals() for other in _fixed_beside(unit, formal))
-        )
+        return [], frozenset().union(*(self.argument(line, other).formals() for other in _fixed_beside(unit, formal)))
 
     def _parameter(self, line: Line, unit: Unit, name: str) -> tuple[list[Found], frozenset[Formal]]:
         """A parameter: as the call gives it, as its default says, or the same value around a group."""
@@ -241,9 +224,7 @@ class Finder:
             read = self.unit.reader.read(expr)
             if read is None:
                 return True
-            bound = {
-                n: step.use.names.get(name, step.use) for n, step in _firsts(line) if step.use is not None
-            }
+            bound = {n: step.use.names.get(name, step.use) for n, step in _firsts(line) if step.use is not None}
             return holds(read[0], bound)
 
         return agrees
@@ -254,9 +235,7 @@ class Finder:
         """The size of an axis of a value."""
         if isinstance(operand, Phi):
             (then, first), (orelse, second) = self.size(operand.then, axis), self.size(operand.orelse, axis)
-            values = {
-                n: s for n in range(len(self.unit.uses)) if (s := self._size_in(operand, n, axis)) is not None
-            }
+            values = {n: s for n in range(len(self.unit.uses)) if (s := self._size_in(operand, n, axis)) is not None}
             fits_all = [size for size in (then, orelse) if size is not None and holds(size, values)]
             return (fits_all[0] if fits_all else None), first | second
         place, key = operand
@@ -297,9 +276,7 @@ class Finder:
             for size in _combined(expressions):
                 if holds(size, values):
                     return size, frozenset()
-        depends = unsaid.union(
-            *(e.formals() for e in expressions), *(e.formals() for e in line.words.values())
-        )
+        depends = unsaid.union(*(e.formals() for e in expressions), *(e.formals() for e in line.words.values()))
         first = next(iter(values.values()))
         if all(value == first for value in values.values()):
             return Constant(first), depends
@@ -318,9 +295,7 @@ class Finder:
         plainly: list[tuple[Expression, frozenset[Formal]]] = []
         name = _output_axis(node, port, axis)
         if name in node.op.fields:
-            plainly.append(
-                (line.words.get(name) or Constant(word_value(node.op, node.at, name)), frozenset())
-            )
+            plainly.append((line.words.get(name) or Constant(word_value(node.op, node.at, name)), frozenset()))
         elif name and name[0].isupper() and name[-1] != "'":
             places = _places(node, name)
             plainly += [(size, d) for o, p, size, d in known if (o, p) in places and size is not None]
@@ -344,12 +319,7 @@ class Finder:
         """A size that grows by the same step in every copy, after the last."""
         for formal, expression in list(line.arguments.items()):
             parts = None if line.loop is None else _first_and_step(expression, line.loop)
-            if (
-                parts is not None
-                and line.count is not None
-                and formal.key[0] == "axis"
-                and formal.key[2] == axis
-            ):
+            if parts is not None and line.count is not None and formal.key[0] == "axis" and formal.key[2] == axis:
                 yield operation("+", parts[0], operation("*", line.count, parts[1]))
 
     def keep_invariant(self, index: int, line: Line) -> None:
@@ -369,9 +339,7 @@ class Finder:
             if holds(size, values):
                 return size, frozenset()
         if inner is not None:
-            size = inner.replaced(
-                {formal: self.argument(line, formal) for formal in set(inner.formals())}.get
-            )
+            size = inner.replaced({formal: self.argument(line, formal) for formal in set(inner.formals())}.get)
             if holds(size, values):
                 return size, depends
             depends |= frozenset(size.formals())
@@ -384,11 +352,7 @@ class Finder:
 
 def _first_and_step(expression: Expression, loop: Formal) -> tuple[Expression, Expression] | None:
     """The parts of `first + i * step`."""
-    if (
-        isinstance(expression, Operation)
-        and expression.operator == "+"
-        and isinstance(expression.right, Operation)
-    ):
+    if isinstance(expression, Operation) and expression.operator == "+" and isinstance(expression.right, Operation):
         factor = expression.right.left
         if isinstance(factor, Name) and factor.formal is loop:
             return expression.left, expression.right.right

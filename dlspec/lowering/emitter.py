@@ -53,9 +53,7 @@ class Emitter:
     def docstring(self, paragraphs: list[str]) -> None:
         """Paragraphs of prose; what would end the string is taken apart."""
         safe = [part.replace("\\", "/").replace('"""', "'''").strip() for part in paragraphs]
-        first, *rest = [line for part in safe for line in ("", *_wrapped(part, WIDTH - 4 * self._level - 6))][
-            1:
-        ]
+        first, *rest = [line for part in safe for line in ("", *_wrapped(part, WIDTH - 4 * self._level - 6))][1:]
         if not rest:
             self.line(f'"""{first}"""' if not first.endswith('"') else f'"""{first} """')
             return

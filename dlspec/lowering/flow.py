@@ -117,9 +117,7 @@ class Flow:
     def _modes(self) -> None:
         """Part what only one mode of the module needs from what both do."""
         needed = {
-            outcome.training: _needed(
-                self.unit, [self.unit.results[index] for index in outcome.places.values()]
-            )
+            outcome.training: _needed(self.unit, [self.unit.results[index] for index in outcome.places.values()])
             for outcome in self.unit.outcomes
             if outcome.training is not None
         }
@@ -131,9 +129,7 @@ class Flow:
     def _ordered(self) -> list[Value]:
         """Lines as the unit has them, those of one mode last; a choice as soon as both of its values are there."""
         for value in self._phis.values():
-            value.mode = next(
-                (s.mode for s, _ in value.reads if isinstance(s, Value) and s.mode is not None), None
-            )
+            value.mode = next((s.mode for s, _ in value.reads if isinstance(s, Value) and s.mode is not None), None)
         values = [*self._lines.values(), *self._phis.values()]
         ranks = {None: 0, True: 1, False: 2}
         return sorted(values, key=lambda value: (ranks[value.mode], value.index, value.phi is not None))
@@ -142,9 +138,7 @@ class Flow:
 
     def _is_inlined(self, value: Value) -> bool:
         """Whether a value is written within its consumer: a straight run of at most three calls."""
-        value.depth = 1 + max(
-            (s.depth for s, _ in value.reads if isinstance(s, Value) and s.inlined), default=0
-        )
+        value.depth = 1 + max((s.depth for s, _ in value.reads if isinstance(s, Value) and s.inlined), default=0)
         if value.family == "join" and value.line is not None and "(" not in value.line.pattern[2]:
             value.depth -= 1
         if value.atomic:
@@ -156,9 +150,7 @@ class Flow:
             return value.test is None and (value.phi is None or len(self.results) == 1)
         if consumer.phi is not None:
             return (
-                value.phi is None
-                and value.depth <= DEEPEST
-                and (value.test is not None or not self._is_named(value))
+                value.phi is None and value.depth <= DEEPEST and (value.test is not None or not self._is_named(value))
             )
         return not self._is_named(value) and self._fits(value, consumer)
 
@@ -169,11 +161,7 @@ class Flow:
             return False
         if consumer.line is not None and consumer.index in self.plain:
             return False
-        if (
-            value.line is None
-            or value.line.unit is not None
-            or (consumer.line and consumer.line.unit is not None)
-        ):
+        if value.line is None or value.line.unit is not None or (consumer.line and consumer.line.unit is not None):
             return False
         if consumer.family in _HEAVY:
             return value.depth == 1 and value.family == "shape"
@@ -267,7 +255,7 @@ class Naming:
             self._holder[variable] = (value, port)
 
     def _wanted(self, index: int, value: Value, ports: int) -> str:
-        """The trunk goes on as `x`, or under the name it had; what is read more than once is called as its module is."""
+        """The trunk goes on as `x`, or under the name it had; what is read more than once is called as its module."""
         source = next(leaves(value), None)
         branches = len(value.consumers) > 1 or ports > 1
         if source is not None and not branches and self._last.get(source) == index:

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 class Forward:
     """The statements of one unit; finds out what `__init__` must keep for it."""
 
-    def __init__(
-        self, unit: Unit, texts: Texts, members: Members, flow: Flow, inputs: dict[str, str]
-    ) -> None:
+    def __init__(self, unit: Unit, texts: Texts, members: Members, flow: Flow, inputs: dict[str, str]) -> None:
         self.unit = unit
         self.texts = texts
         self.members = members
@@ -99,9 +97,7 @@ class Forward:
 
     # Sizes that only the input knows
 
-    def _sizes(
-        self, value: Value, line: Line, words: dict[str, str], tensors: list[str]
-    ) -> Callable[[Any], str]:
+    def _sizes(self, value: Value, line: Line, words: dict[str, str], tensors: list[str]) -> Callable[[Any], str]:
         """How the open sizes of a node are read off tensors that are at hand."""
         rows: list[list[list[str]]] = []
         for use, steps in line.steps.items():

@@ -73,9 +73,7 @@ class Members:
         if member.text:
             return
         member.line = line
-        bound: dict[Formal, Expression] = (
-            {} if use is None else {f: Constant(f.values[use]) for f in _formals(line)}
-        )
+        bound: dict[Formal, Expression] = {} if use is None else {f: Constant(f.values[use]) for f in _formals(line)}
         member.text = self.texts.module(line, bound)
         member.span = line.sample.span
         member.test = None if line.test is None or mentions_training(line.test) else settled(line.test)

@@ -92,9 +92,7 @@ def _parted(uses: list[Use], surveys: list[Survey]) -> Iterator[Unit]:
         for same in alike:
             made = _merged(same, surveys)
             if made is None:
-                raise NotImplementedError(
-                    f"the uses of the shared module {same[0].path!r} differ in structure"
-                )
+                raise NotImplementedError(f"the uses of the shared module {same[0].path!r} differ in structure")
             yield made
 
 
@@ -247,16 +245,12 @@ class _Merge:
         uniform = min(lengths) == max(lengths)
         if count is not None and series is not None and all(map(_alike, copies.values())):
             yield self._line(copies, count, series)
-        elif (
-            count is not None and series is not None and min(lengths) > 0 and all(map(_alike, rest.values()))
-        ):
+        elif count is not None and series is not None and min(lengths) > 0 and all(map(_alike, rest.values())):
             yield Line({number: steps[:1] for number, steps in copies.items()})
             yield self._line(rest, operation("-", count, Constant(1)), (series[0], series[1] + 1))
         elif uniform and lengths[0] < 5:
             yield from self._unrolled(copies)
-        elif (
-            count is not None and series is not None and one_kind and all(map(_goes_evenly, copies.values()))
-        ):
+        elif count is not None and series is not None and one_kind and all(map(_goes_evenly, copies.values())):
             line = self._line(copies, count, series)
             line.loop = Formal(("loop",), "i", [0] * len(lengths))
             yield line
@@ -402,9 +396,7 @@ class _Merge:
         for operand in [*unit.results, *(operand for line in unit.lines for operand in line.operands)]:
             needed.update(_input_names(operand))
         names = dict.fromkeys(name for use in unit.uses for name in use.inputs if name in needed)
-        if unit.sample.parent is not None and any(
-            name not in use.inputs for use in unit.uses for name in names
-        ):
+        if unit.sample.parent is not None and any(name not in use.inputs for use in unit.uses for name in names):
             raise Apart
         unit.inputs = list(names)
 
@@ -496,9 +488,7 @@ def _goes_evenly(steps: Sequence[Step]) -> bool:
     uses = [step.use for step in steps]
     if any(use is None for use in uses):
         return False
-    rows = [
-        [formal.values[use.number] for formal in use.unit.formals.values()] for use in uses if use is not None
-    ]
+    rows = [[formal.values[use.number] for formal in use.unit.formals.values()] for use in uses if use is not None]
     return all(evenly(list(column)) for column in zip(*rows))
 
 

@@ -63,9 +63,7 @@ class Texts:
 
     def _unit(self, line: Line, unit: Unit, bound: Bound) -> str:
         given = {
-            formal: argument(line, formal).replaced(_by(bound))
-            for formal in unit.used
-            if formal in line.arguments
+            formal: argument(line, formal).replaced(_by(bound)) for formal in unit.used if formal in line.arguments
         }
         if is_inline(unit):
             return self.sequence(unit, given)
@@ -120,9 +118,7 @@ class Texts:
                 std = f", std={numbers[0]}" if numbers else ""
                 return f"nn.init.trunc_normal_(torch.empty({shape}){std})"
             case "uniform":
-                low, high = (
-                    ["0.0", "1.0"] if not numbers else ["0.0", *numbers] if len(numbers) == 1 else numbers
-                )[:2]
+                low, high = (["0.0", "1.0"] if not numbers else ["0.0", *numbers] if len(numbers) == 1 else numbers)[:2]
                 return f"torch.empty({shape}).uniform_({low}, {high})"
         return f"torch.{name}({shape})"
 
@@ -134,9 +130,7 @@ class Texts:
         return f"{own}({', '.join(given)})"
 
     def _wrapped(self, node: Node, pattern: tuple[Any, ...], words: dict[str, str]) -> str:
-        written = write_leaf(
-            node, {word: f"§{word}§" for word in words}, [f"§{i}§" for i in range(len(node.inputs))]
-        )
+        written = write_leaf(node, {word: f"§{word}§" for word in words}, [f"§{i}§" for i in range(len(node.inputs))])
         key = (node.op.name, written, tuple(words))
         if key not in self.wrappers:
             name = fresh(camel(node.op.name), self.taken)
@@ -172,11 +166,7 @@ def folded(items: Iterable[Repeated]) -> Iterator[str]:
         else:
             runs.append(item)
     for run in runs:
-        if (
-            isinstance(run.often, int)
-            and not run.loop
-            and (run.often < 3 or (run.often < 5 and len(run.text) > 48))
-        ):
+        if isinstance(run.often, int) and not run.loop and (run.often < 3 or (run.often < 5 and len(run.text) > 48)):
             yield from [run.text] * run.often
         else:
             yield f"*({run.text} for {run.loop or '_'} in range({run.often}))"
@@ -207,9 +197,7 @@ def _sample(line: Line, words: dict[str, Expression]) -> Node:
     numbers = {word: made.given for word, made in words.items() if isinstance(made, Constant)}
     nodes = [step.node for _, step in line.all_steps() if step.node is not None]
     return next(
-        node
-        for node in nodes
-        if all(same_value(word_value(node.op, node.at, w), n) for w, n in numbers.items())
+        node for node in nodes if all(same_value(word_value(node.op, node.at, w), n) for w, n in numbers.items())
     )
 
 
@@ -232,7 +220,7 @@ def is_inline(unit: Unit) -> bool:
 
 
 def ordered(unit: Unit) -> list[Formal]:
-    """The arguments of a unit: sizes of its inputs, then its parameters in the spec's order, those with a default last."""
+    """The arguments of a unit: sizes of its inputs, then its parameters in the spec's order, defaults last."""
     params = [param.name for param in getattr(unit.sample.enclosing.definition, "params", ())]
 
     def rank(formal: Formal) -> tuple[bool, int, int]:

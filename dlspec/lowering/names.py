@@ -41,11 +41,7 @@ def fresh(name: str, taken: Iterable[str]) -> str:
 
 def is_attribute(name: str) -> bool:
     """Whether `self.name` reaches the submodule of that name."""
-    return (
-        name.isidentifier()
-        and name not in PYTHON_WORDS
-        and not (name.startswith("__") and not name.endswith("__"))
-    )
+    return name.isidentifier() and name not in PYTHON_WORDS and not (name.startswith("__") and not name.endswith("__"))
 
 
 def value_names(statements: Iterable[Any]) -> dict[int, tuple[str, ...]]:

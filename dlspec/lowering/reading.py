@@ -128,11 +128,7 @@ class Reader:
     def _index(self, expr: Any) -> Expression:
         (index,) = expr.indices
         value = expr.value
-        if (
-            type(value).__name__ == "Attribute"
-            and value.name == "shape"
-            and type(value.value).__name__ == "Name"
-        ):
+        if type(value).__name__ == "Attribute" and value.name == "shape" and type(value.value).__name__ == "Name":
             number = self._read(index)
             if not isinstance(number, Constant):
                 raise Unreadable
@@ -153,9 +149,7 @@ class Reader:
     def _exact(self, left: Expression, right: Expression) -> bool:
         """Whether a quotient is whole in every use; `/` gives a whole number there."""
         return all(
-            type(left.value(use)) is int
-            and type(right.value(use)) is int
-            and left.value(use) % right.value(use) == 0
+            type(left.value(use)) is int and type(right.value(use)) is int and left.value(use) % right.value(use) == 0
             for use in range(len(self.unit.uses))
         )
 
@@ -210,9 +204,7 @@ def counts_of(call: Any, tree: Any) -> Iterator[Any]:
 
 
 def _holds(statements: tuple[Any, ...], call: Any) -> bool:
-    return any(
-        s.span.source is call.span.source and s.span.start <= call.span.start < s.span.end for s in statements
-    )
+    return any(s.span.source is call.span.source and s.span.start <= call.span.start < s.span.end for s in statements)
 
 
 def _parts_of(tree: Any) -> Iterator[Any]:

@@ -221,11 +221,7 @@ def _named_inputs(use: Use, taken: dict[Tensor, None]) -> dict[str, Tensor]:
     for index, tensor in enumerate(others):
         own = tensor.node.path.rpartition(".")[2].partition("#")[0]
         name = (
-            "x"
-            if index == 0 and not found
-            else own
-            if tensor.node.op.family in ("input", "parameter")
-            else f"x{index}"
+            "x" if index == 0 and not found else own if tensor.node.op.family in ("input", "parameter") else f"x{index}"
         )
         while name in found or not name.isidentifier():
             name = f"x_{name}"

@@ -216,9 +216,7 @@ class File:
         emit.dedent()
         return frozenset(long)
 
-    def _statements(
-        self, emit: Emitter, forward: Forward, statements: list[tuple[Value, str, str]]
-    ) -> set[int]:
+    def _statements(self, emit: Emitter, forward: Forward, statements: list[tuple[Value, str, str]]) -> set[int]:
         long: set[int] = set()
         test = None
         for value, text, shape in statements:
@@ -267,9 +265,7 @@ class File:
     def _wrapper(self, emit: Emitter, wrapper: Wrapper) -> None:
         node = wrapper.node
         inputs = (
-            ["x", "y", "z"][: len(node.inputs)]
-            if len(node.inputs) < 4
-            else [f"x{i}" for i in range(len(node.inputs))]
+            ["x", "y", "z"][: len(node.inputs)] if len(node.inputs) < 4 else [f"x{i}" for i in range(len(node.inputs))]
         )
         emit.line(f"class {wrapper.name}(nn.Module):")
         emit.indent()
@@ -277,9 +273,7 @@ class File:
         emit.blank()
         words = {word: f"self.{word.replace('.', '')}" for word in wrapper.words}
         if words:
-            emit.line(
-                f"def __init__({', '.join(['self', *(w.replace('.', '') + ': int' for w in words)])}) -> None:"
-            )
+            emit.line(f"def __init__({', '.join(['self', *(w.replace('.', '') + ': int' for w in words)])}) -> None:")
             emit.indent()
             emit.line("super().__init__()")
             for word, kept in words.items():
@@ -331,13 +325,7 @@ def _outcome_type(outcome: Outcome) -> str:
 
 
 def _value_type(value: Any) -> str:
-    return (
-        "Tensor"
-        if isinstance(value, Tensor)
-        else "dict[str, Tensor]"
-        if isinstance(value, dict)
-        else "list[Tensor]"
-    )
+    return "Tensor" if isinstance(value, Tensor) else "dict[str, Tensor]" if isinstance(value, dict) else "list[Tensor]"
 
 
 def _end_of(unit: Unit) -> Any:

@@ -298,9 +298,7 @@ class Glu(_Activation):
             raise Mistake("E0301", "`glu` takes at least 1 axis, its input has none", shown(fact), input=0)
         axis = checked_axis(self, fact, self.dim, "dim")
         size = fact.shape[axis]
-        at.equal(
-            size % 2, 0, Mistake("E0303", f"`glu` halves axis {axis}, which has {size}", shown(fact), input=0)
-        )
+        at.equal(size % 2, 0, Mistake("E0303", f"`glu` halves axis {axis}, which has {size}", shown(fact), input=0))
         return (Fact(fact.dtype, (*fact.shape[:axis], size // 2, *fact.shape[axis + 1 :])),)
 
     def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:

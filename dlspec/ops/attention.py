@@ -174,9 +174,7 @@ class ScaledDotProductAttention(Op):
         ),
         ("float32[4], float32[4], float32[4] -> scaled_dot_product_attention", "E0301"),
     )
-    beyond_torch = (
-        ("float32[2, 5, 4], float32[1, 7, 4], float32[1, 7, 4] -> scaled_dot_product_attention", "E0302"),
-    )
+    beyond_torch = (("float32[2, 5, 4], float32[1, 7, 4], float32[1, 7, 4] -> scaled_dot_product_attention", "E0302"),)
 
     dropout_p: Fraction = 0.0
     """The probability that a weight of the attention is put to zero, in training."""
@@ -190,11 +188,7 @@ class ScaledDotProductAttention(Op):
         for position, fact in enumerate(at.inputs):
             wanted = (at.inputs[0].dtype, "bool")[: 2 if position == 3 else 1]
             if fact.dtype not in wanted or (position == 0 and fact.dtype == "bool"):
-                words = (
-                    f"`{self.name}` takes {wanted[0]} here"
-                    if position
-                    else f"`{self.name}` does not run on bool"
-                )
+                words = f"`{self.name}` takes {wanted[0]} here" if position else f"`{self.name}` does not run on bool"
                 raise Mistake("E0304", words, f"is {fact.dtype}", input=position)
 
     def result(self, at: At) -> tuple[Fact, ...]:
@@ -207,9 +201,7 @@ class ScaledDotProductAttention(Op):
         mask, wanted = at.inputs[3], (*at["*B"], at["L"], at["S"])
         mistake = Mistake("E0302", f"the mask of `{self.name}` does not fit its scores", shown(mask), input=3)
         if self.is_causal:
-            raise Mistake(
-                "E0202", f"`{self.name}` is causal and has a mask as well", "set here", parameter="is_causal"
-            )
+            raise Mistake("E0202", f"`{self.name}` is causal and has a mask as well", "set here", parameter="is_causal")
         # With images and heads before, PyTorch reads the last two axes of a mask by their place.
         if len(mask.shape) > len(wanted) or (len(wanted) == 4 and len(mask.shape) < 2):
             raise mistake

@@ -220,9 +220,7 @@ class _Transposed(_Filters, abstract=True):
         sizes: list[Dim] = []
         for axis, (size, *hyper) in enumerate(zip(fact.shape[2:], *self._hyper())):
             kernel, stride, padding, extra, dilation = hyper
-            out = transposed_size(
-                size, kernel, stride=stride, padding=padding, output_padding=extra, dilation=dilation
-            )
+            out = transposed_size(size, kernel, stride=stride, padding=padding, output_padding=extra, dilation=dilation)
             if falls_short(out, 1):
                 at.at_least(out, 1, self._nothing_left(at, axis + 2, out))
             sizes.append(out)

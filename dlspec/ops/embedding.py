@@ -20,8 +20,7 @@ class Embedding(Op):
     axes = "*S -> *S embedding_dim"
     takes = ("int32", "int64")
     torch = (
-        "nn.Embedding(num_embeddings, embedding_dim, padding_idx=, max_norm=, norm_type=, scale_grad_by_freq=, "
-        "sparse=)"
+        "nn.Embedding(num_embeddings, embedding_dim, padding_idx=, max_norm=, norm_type=, scale_grad_by_freq=, sparse=)"
     )
     family = "embedding"
     keeps = "x"

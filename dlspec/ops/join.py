@@ -70,9 +70,7 @@ class Concat(_Join):
     def result(self, at: At) -> tuple[Fact, ...]:
         first = at.inputs[0]
         if not first.shape:
-            raise Mistake(
-                "E0301", "`concat` takes at least 1 axis, its input has none", shown(first), input=0
-            )
+            raise Mistake("E0301", "`concat` takes at least 1 axis, its input has none", shown(first), input=0)
         axis = checked_axis(self, first, self.dim, "dim")
         self.check_shapes(at, axis)
         length: Dim = sum(fact.shape[axis] for fact in at.inputs)
@@ -83,9 +81,7 @@ class Concat(_Join):
         if len(at.inputs) == 1:
             return at.inputs[0].shape
         columns = zip(*(fact.shape for fact in at.inputs))
-        return tuple(
-            next((size for size in column if size.__class__ is int), column[0]) for column in columns
-        )
+        return tuple(next((size for size in column if size.__class__ is int), column[0]) for column in columns)
 
     def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
         """Each input is seen where it stands; along the joined axis, behind those before it."""

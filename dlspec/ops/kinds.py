@@ -70,9 +70,7 @@ class Kind:
 
     __slots__ = ("evens", "read", "schema", "words")
 
-    def __init__(
-        self, words: str, read: Callable[[Any], Any], schema: dict[str, Any], evens: bool = False
-    ) -> None:
+    def __init__(self, words: str, read: Callable[[Any], Any], schema: dict[str, Any], evens: bool = False) -> None:
         self.words = words
         self.read = read
         self.schema = schema
@@ -103,9 +101,7 @@ def listed(value: Any, words: str, length: int | None = None) -> tuple[Any, ...]
     return tuple(value)
 
 
-def real(
-    value: Any, words: str, low: float | None = None, high: float | None = None, above: bool = False
-) -> Any:
+def real(value: Any, words: str, low: float | None = None, high: float | None = None, above: bool = False) -> Any:
     """Reads a number between two bounds; `above` leaves the lower one out."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise Wrong(words)

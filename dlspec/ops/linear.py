@@ -103,9 +103,7 @@ class Matmul(Op):
         first, second = at.inputs
         batch = outputs[0].shape[:-2]
         if len(first.shape) > 2 and len(second.shape) > 2:
-            yield from (
-                Fact(fact.dtype, (*batch, *fact.shape[-2:])) for fact in at.inputs if fact.shape[:-2] != batch
-            )
+            yield from (Fact(fact.dtype, (*batch, *fact.shape[-2:])) for fact in at.inputs if fact.shape[:-2] != batch)
         elif len(second.shape) > 2:
             yield second
 

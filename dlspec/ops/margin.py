@@ -85,9 +85,7 @@ class Pad(Op):
         least = max(before, after) + (self.mode == "reflect")
         if self.mode in ("reflect", "circular") and falls_short(size, least):
             words = f'the margin of `pad` with mode "{self.mode}" is wider than its input'
-            mistake = Mistake(
-                "E0307", words, f"axis {axis} must be at least {least}, it is {size}", parameter="pad"
-            )
+            mistake = Mistake("E0307", words, f"axis {axis} must be at least {least}, it is {size}", parameter="pad")
             at.at_least(size, least, mistake)
         cut = -min(before, 0) - min(after, 0)
         if cut and falls_short(size, cut):
@@ -167,17 +165,13 @@ class Crop(Op):
         fact, *like = at.inputs
         rank = len(fact.shape)
         if like and self.size is not None:
-            raise Mistake(
-                "E0202", "`crop` has both a tensor and a size to crop to", "set here", parameter="size"
-            )
+            raise Mistake("E0202", "`crop` has both a tensor and a size to crop to", "set here", parameter="size")
         if like and len(like[0].shape) != rank:
             raise self.wrong_rank(("N", "C", *["S"] * (rank - 2)), like[0], 1)
         if like:
             return like[0].shape[2:]
         if self.size is None:
-            raise Mistake(
-                "E0203", "`crop` has neither a tensor nor a size to crop to", help="add `size=` or a tensor"
-            )
+            raise Mistake("E0203", "`crop` has neither a tensor nor a size to crop to", help="add `size=` or a tensor")
         return per_axis(self.size, rank - 2, "crop", "size")
 
     def offsets(self, space: Shape, wanted: Shape) -> Sequence[Dim]:

@@ -268,9 +268,7 @@ class GroupNorm(_Normalization):
         return (Fact(fact.dtype, fact.shape),)
 
     def _alone(self, fact: Fact) -> Mistake:
-        return Mistake(
-            "E0312", "`group_norm` would take the variance of a single number", shown(fact), input=0
-        )
+        return Mistake("E0312", "`group_norm` would take the variance of a single number", shown(fact), input=0)
 
     def weights(self, at: At) -> Iterator[tuple[str, Shape]]:
         if self.affine:
@@ -309,9 +307,7 @@ class _InstanceNorm(_Normalization, abstract=True):
         return (Fact(fact.dtype, fact.shape),)
 
     def _alone(self, fact: Fact) -> Mistake:
-        return Mistake(
-            "E0312", f"`{self.name}` would take the variance of a single position", shown(fact), input=0
-        )
+        return Mistake("E0312", f"`{self.name}` would take the variance of a single position", shown(fact), input=0)
 
     def weights(self, at: At) -> Iterator[tuple[str, Shape]]:
         if self.affine:

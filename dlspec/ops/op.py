@@ -220,26 +220,20 @@ class Op:
         read = pattern(self.axes)
         taken, given = read.inputs[min(port, len(read.inputs) - 1)], read.outputs[0]
         rest = self.field if self.field != "same" else "whole"
-        places = {
-            axis.rstrip("'"): index for axis, index in paired(given, tuple(range(len(outputs[0].shape))))
-        }
+        places = {axis.rstrip("'"): index for axis, index in paired(given, tuple(range(len(outputs[0].shape))))}
         windows = dict(zip((axis[:-1] for axis in given if axis[-1] == "'"), self.windows()))
         seen: list[Seen] = []
         for axis, sizes in paired(taken, at.inputs[port].shape):
             place, same = places.get(axis), Window()
             if axis[0] == "*":
-                seen += (
-                    [(index, same) for index in place] if place is not None else [(None, rest)] * len(sizes)
-                )
+                seen += [(index, same) for index in place] if place is not None else [(None, rest)] * len(sizes)
             else:
                 seen.append((None, rest) if place is None else (place, windows.get(axis, same)))
         return tuple(seen)
 
     # How it is written in Python
 
-    def module_text(
-        self, at: At, text_of: Callable[[Any], str] | None = None, words: Mapping[str, str] = {}
-    ) -> str:
+    def module_text(self, at: At, text_of: Callable[[Any], str] | None = None, words: Mapping[str, str] = {}) -> str:
         """The module's constructor, `nn.Conv2d(3, 64, kernel_size=7)`; empty where torch has only a function."""
         template = self.module_template(at)
         return self.writer(at, (), text_of, words).call(template) if template else ""

@@ -83,9 +83,7 @@ def signature(op: type[Op]) -> str:
     tensors = ", ".join(name.strip("*") + ("…" if name[0] == "*" else "") for name in op.inputs)
     if not op.fields:
         return f"{tensors} -> {op.name}"
-    words = [
-        name if field.required else f"{name}={spelt(field.default)}" for name, field in op.fields.items()
-    ]
+    words = [name if field.required else f"{name}={spelt(field.default)}" for name, field in op.fields.items()]
     return f"{tensors} -> {op.name}({', '.join(words)})"
 
 
@@ -138,9 +136,7 @@ def _default(field: Field) -> str:
 
 
 def _samples(op: type[Op]) -> str:
-    return "## Examples\n\n" + _table(
-        ("", "gives", "parameters", "MACs"), [_sample_row(text) for text in op.samples]
-    )
+    return "## Examples\n\n" + _table(("", "gives", "parameters", "MACs"), [_sample_row(text) for text in op.samples])
 
 
 def _sample_row(text: str) -> tuple[str, ...]:
@@ -198,9 +194,7 @@ def reference() -> str:
         "that the compiler infers. A default that is not PyTorch's is said where it stands.\n\n"
         f"What PyTorch runs and is refused here:\n\n{refused}\n"
     )
-    pages = "\n".join(
-        (page(name) or "").replace("\n## ", "\n#### ").replace("# ", "### ", 1) for name in names
-    )
+    pages = "\n".join((page(name) or "").replace("\n## ", "\n#### ").replace("# ", "### ", 1) for name in names)
     return f"{head}\n{index()}\n## All of them\n\n{pages}"
 
 

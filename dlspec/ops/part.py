@@ -29,9 +29,7 @@ class _Part(Op, abstract=True):
     def axis(self, fact: Fact) -> int:
         """The axis it works on, counted from the left."""
         if not fact.shape:
-            raise Mistake(
-                "E0301", f"`{self.name}` takes at least 1 axis, its input has none", shown(fact), input=0
-            )
+            raise Mistake("E0301", f"`{self.name}` takes at least 1 axis, its input has none", shown(fact), input=0)
         return checked_axis(self, fact, self.dim, "dim")
 
     def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:

@@ -171,9 +171,7 @@ class AvgPool2d(_AvgPool):
 
     axes = "N C H W -> N C H' W'"
     torch = "nn.AvgPool2d(kernel_size, stride=, padding=, ceil_mode=, count_include_pad=, divisor_override=)"
-    function = (
-        "F.avg_pool2d({x}, kernel_size, stride=, padding=, ceil_mode=, count_include_pad=, divisor_override=)"
-    )
+    function = "F.avg_pool2d({x}, kernel_size, stride=, padding=, ceil_mode=, count_include_pad=, divisor_override=)"
     samples = (
         "float32[2, 3, 8, 9] -> avg_pool2d(2)",
         "float32[2, 3, 9, 9] -> avg_pool2d(3, stride=2, padding=1, count_include_pad=false)",
@@ -197,9 +195,7 @@ class AvgPool3d(_AvgPool):
 
     axes = "N C D H W -> N C D' H' W'"
     torch = "nn.AvgPool3d(kernel_size, stride=, padding=, ceil_mode=, count_include_pad=, divisor_override=)"
-    function = (
-        "F.avg_pool3d({x}, kernel_size, stride=, padding=, ceil_mode=, count_include_pad=, divisor_override=)"
-    )
+    function = "F.avg_pool3d({x}, kernel_size, stride=, padding=, ceil_mode=, count_include_pad=, divisor_override=)"
     samples = ("float32[1, 2, 4, 5, 6] -> avg_pool3d(2)",)
     mistakes = (("float32[1, 2, 1, 5, 6] -> avg_pool3d(2)", "E0307"),)
     beyond_torch = (("float32[2, 4, 5, 6] -> avg_pool3d(2)", "E0301"),)

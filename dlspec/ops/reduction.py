@@ -155,9 +155,7 @@ class Argmax(Op):
         rank = len(at.inputs[0].shape)
         gone = range(rank) if self.dim is None or not rank else [self.dim % rank]
         kept = [axis for axis in range(rank) if self.keepdim or axis not in gone]
-        return tuple(
-            (None, "whole") if axis in gone else (kept.index(axis), Window()) for axis in range(rank)
-        )
+        return tuple((None, "whole") if axis in gone else (kept.index(axis), Window()) for axis in range(rank))
 
 
 class CosineSimilarity(Op):
@@ -242,6 +240,5 @@ class PairwiseDistance(Op):
 def _pairwise(gone: int, rank: int, own: int) -> tuple[Seen, ...]:
     """One axis whole, the others position by position, for an input aligned at the right."""
     return tuple(
-        (None, "whole") if axis == gone else (axis - (axis > gone), Window())
-        for axis in range(rank - own, rank)
+        (None, "whole") if axis == gone else (axis - (axis > gone), Window()) for axis in range(rank - own, rank)
     )

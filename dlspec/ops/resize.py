@@ -33,9 +33,7 @@ class _Resize(Op, abstract=True):
     """Sizes of the axes after batch and channels."""
     scale_factor: Scales | None = None
     """Factors for them; the result is rounded down."""
-    mode: Literal["nearest", "linear", "bilinear", "bicubic", "trilinear", "area", "nearest-exact"] = (
-        "nearest"
-    )
+    mode: Literal["nearest", "linear", "bilinear", "bicubic", "trilinear", "area", "nearest-exact"] = "nearest"
     """How numbers between the given ones are found."""
     align_corners: bool | None = None
     """Whether the outermost positions stay where they are (linear and cubic modes only)."""
@@ -45,9 +43,7 @@ class _Resize(Op, abstract=True):
         parameter = "scale_factor" if self.scale_factor is not None else "size"
         yield given < 2, parameter, f"`{self.name}` is told its size in more than one way", "E0202"
         if not given:
-            raise Mistake(
-                "E0203", f"`{self.name}` is not told its size", help="add `size=` or `scale_factor=`"
-            )
+            raise Mistake("E0203", f"`{self.name}` is not told its size", help="add `size=` or `scale_factor=`")
         rank = len(at.inputs[0].shape) - 2
         fits = 1 <= rank <= 3 and _RANKS.get(self.mode, rank) == rank
         yield fits, "mode", f'mode "{self.mode}" does not resize {rank} axes', "E0301"
@@ -73,9 +69,7 @@ class _Resize(Op, abstract=True):
             return at.inputs[1].shape[2:]
         if self.size is not None:
             return per_axis(self.size, len(before), self.name, "size")
-        return tuple(
-            map(_resized, before, per_axis(self.scale_factor, len(before), self.name, "scale_factor"))
-        )
+        return tuple(map(_resized, before, per_axis(self.scale_factor, len(before), self.name, "scale_factor")))
 
     def formulas(self, at: At, outputs: Sequence[Fact]) -> Iterator[tuple[int, str, str]]:
         if self.scale_factor is not None:

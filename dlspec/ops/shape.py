@@ -83,9 +83,7 @@ class Flatten(Arrangement):
 
     def ends(self, fact: Fact) -> tuple[int, int]:
         """The first and the last axis that are folded, counted from the left."""
-        return checked_axis(self, fact, self.start_dim, "start_dim"), checked_axis(
-            self, fact, self.end_dim, "end_dim"
-        )
+        return checked_axis(self, fact, self.start_dim, "start_dim"), checked_axis(self, fact, self.end_dim, "end_dim")
 
     def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
         """Each position its own; axes that move along the same axis of the result are folded in it."""
@@ -117,9 +115,7 @@ class Unflatten(Arrangement):
         (fact,) = self.bind(at)
         axis = checked_axis(self, fact, self.dim, "dim")
         if not fact.shape:
-            raise Mistake(
-                "E0301", "`unflatten` takes at least 1 axis, its input has none", shown(fact), input=0
-            )
+            raise Mistake("E0301", "`unflatten` takes at least 1 axis, its input has none", shown(fact), input=0)
         sizes = split_by(self, at, fact, fact.shape[axis], self.unflattened_size, "unflattened_size")
         return (Fact(fact.dtype, (*fact.shape[:axis], *sizes, *fact.shape[axis + 1 :])),)
 
@@ -169,9 +165,7 @@ class Reshape(Arrangement):
 
 def _common(left: Shape, right: Shape) -> int:
     """How many sizes agree from the start."""
-    return next(
-        (i for i, (one, other) in enumerate(zip(left, right)) if one != other), min(len(left), len(right))
-    )
+    return next((i for i, (one, other) in enumerate(zip(left, right)) if one != other), min(len(left), len(right)))
 
 
 class Squeeze(Arrangement):
@@ -299,8 +293,7 @@ class Expand(Arrangement):
         new = len(outputs[0].shape) - len(at.inputs[0].shape)
         pairs = zip(at.inputs[0].shape, outputs[0].shape[new:])
         return tuple(
-            (axis, Window()) if size == wanted else (None, "whole")
-            for axis, (size, wanted) in enumerate(pairs, new)
+            (axis, Window()) if size == wanted else (None, "whole") for axis, (size, wanted) in enumerate(pairs, new)
         )
 
 

@@ -64,19 +64,11 @@ def check_scores(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[D
 def _choosers(plan: ResolvedPlan) -> list[tuple[str, Span | None, str]]:
     found: list[tuple[str, Span | None, str]] = []
     if plan.keep.best_by:
-        found.append(
-            (plan.keep.best_by, plan.keep.at("best_by"), "keeps the checkpoint that scores best on it")
-        )
-    if (
-        plan.early_stopping is not None
-        and plan.early_stopping.by
-        and "by" in (plan.early_stopping.spans or {})
-    ):
+        found.append((plan.keep.best_by, plan.keep.at("best_by"), "keeps the checkpoint that scores best on it"))
+    if plan.early_stopping is not None and plan.early_stopping.by and "by" in (plan.early_stopping.spans or {}):
         found.append((plan.early_stopping.by, plan.early_stopping.at("by"), "stops by the score on it"))
     if isinstance(plan.schedule, Plateau):
-        found.append(
-            (plan.schedule.by, plan.schedule.at("by"), "lowers the learning rate by the score on it")
-        )
+        found.append((plan.schedule.by, plan.schedule.at("by"), "lowers the learning rate by the score on it"))
     return found
 
 
@@ -92,9 +84,7 @@ def _check_score(plan: ResolvedPlan, score: str, span: Span | None) -> Iterator[
     if metric not in known:
         notes = [f"the plan measures {listed(tuple(known))}"]
         fixes = [Fix(f"measure it: add `{metric}` to `metrics`")]
-        yield problem(
-            "E0610", f"`{metric}` is not measured", span, "not among the metrics", notes=notes, fixes=fixes
-        )
+        yield problem("E0610", f"`{metric}` is not measured", span, "not among the metrics", notes=notes, fixes=fixes)
     elif not known[metric]:
         yield problem("E0604", f"`{metric}` is a table, not one number", span, "cannot be compared")
     elif plan.known("data") is not None and getattr(plan.data.split, role) == 0:
@@ -108,9 +98,7 @@ def _test_chooses(plan: ResolvedPlan, on_test: list[tuple[Span | None, str]]) ->
     """E0620: one message, however many keys choose by the test split."""
     (first, does), *others = on_test
     split = plan.data.split if plan.known("data") is not None else Split()
-    also = (
-        [(split.spans["test"], "held out as the test split")] if split.spans and "test" in split.spans else []
-    )
+    also = [(split.spans["test"], "held out as the test split")] if split.spans and "test" in split.spans else []
     also += [(span, does) for span, does in others if span]
     spans = [span for span, _ in on_test if span]
     edits = [Edit(span, span.text.replace("test.", "val.", 1)) for span in spans]
@@ -135,9 +123,7 @@ def check_metrics(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[
         if metric.name in seen:
             first = seen[metric.name]
             also = [(first, "first")] if first else []
-            yield problem(
-                "E0113", f"the metric `{metric.name}` is listed twice", metric.span, "again", also=also
-            )
+            yield problem("E0113", f"the metric `{metric.name}` is listed twice", metric.span, "again", also=also)
         seen.setdefault(metric.name, metric.span)
         if plan.loss and plan.task not in metric.tasks:
             yield _metric_misfits(plan, metric.name, metric.span)
@@ -197,16 +183,10 @@ def check_optimizer(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterato
             also=[(span, f"each step sees {plan.batch_size} samples")] if edits and span else [],
             fixes=[Fix("take all samples for a step: `batch_size = full`", edits)],
         )
-    if (
-        isinstance(optimizer, Sgd)
-        and optimizer.nesterov
-        and not (optimizer.momentum > 0 and optimizer.dampening == 0)
-    ):
+    if isinstance(optimizer, Sgd) and optimizer.nesterov and not (optimizer.momentum > 0 and optimizer.dampening == 0):
         message = "`nesterov` needs a momentum above 0 and no dampening"
         fix = Fix("give `sgd` a momentum: `momentum=0.9`")
-        yield problem(
-            "E0202", message, optimizer.at("nesterov"), "looks ahead along the momentum", fixes=[fix]
-        )
+        yield problem("E0202", message, optimizer.at("nesterov"), "looks ahead along the momentum", fixes=[fix])
 
 
 def check_schedule(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Diagnostic]:
@@ -216,9 +196,7 @@ def check_schedule(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator
     end = [(plan.at("epochs"), f"the run ends after {epochs}")] if plan.at("epochs") else []
     if schedule.warmup_epochs >= epochs:
         field = "warmup_epochs"
-        yield _never_comes(
-            f"the warm-up takes {schedule.warmup_epochs:g} epochs", schedule, field, "never ends", end
-        )
+        yield _never_comes(f"the warm-up takes {schedule.warmup_epochs:g} epochs", schedule, field, "never ends", end)
     beyond = [epoch for epoch in _turns(schedule) if epoch >= epochs]
     if beyond:
         field = "milestones" if isinstance(schedule, MultiStep) else "step_size"

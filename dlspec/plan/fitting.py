@@ -34,9 +34,7 @@ def check_input(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Di
     if len(network.inputs) != 1:
         names = listed(tuple(f"`{name}`" for name in network.inputs))
         message = f"`{network.name}` takes {len(network.inputs)} inputs, and `{source.name}` gives one"
-        yield problem(
-            "E0607", message, source.at(""), "gives one tensor a sample", notes=[f"the inputs are {names}"]
-        )
+        yield problem("E0607", message, source.at(""), "gives one tensor a sample", notes=[f"the inputs are {names}"])
         return
     ((name, wanted),) = network.inputs.items()
     axes = list(wanted.shape[1:])
@@ -73,17 +71,10 @@ def _input_misfits(plan: ResolvedPlan, name: str, wanted: TensorFacts, shape: tu
 
 
 def _input_fixes(plan: ResolvedPlan, axes: list[object], shape: tuple[int, ...]) -> list[Fix]:
-    if (
-        len(axes) == 3 == len(shape)
-        and isinstance(axes[1], int)
-        and isinstance(axes[2], int)
-        and axes[0] == shape[0]
-    ):
+    if len(axes) == 3 == len(shape) and isinstance(axes[1], int) and isinstance(axes[2], int) and axes[0] == shape[0]:
         side = str(axes[1]) if axes[1] == axes[2] else f"[{axes[1]}, {axes[2]}]"
         span = (plan.data.spans or {}).get("resize")
-        return [
-            Fix(f"resize the images: `resize = {side}` in `data`", [Edit(span, side)] if span else [], "safe")
-        ]
+        return [Fix(f"resize the images: `resize = {side}` in `data`", [Edit(span, side)] if span else [], "safe")]
     if len(axes) == 1 and len(shape) == 3 and axes[0] == math.prod(shape):
         written = ", ".join(str(size) for size in shape)
         return [Fix(f"let the network take [N, {written}] and begin with `flatten`")]
@@ -99,9 +90,7 @@ def check_outputs(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[
         if loss.output is None:
             names = listed(tuple(f"`{name}`" for name in network.outputs))
             message = f"`{loss.name}` does not say which output it judges"
-            fix = Fix(
-                f"name one: `{loss.name}({next(iter(network.outputs), 'output')})`", safety="placeholder"
-            )
+            fix = Fix(f"name one: `{loss.name}({next(iter(network.outputs), 'output')})`", safety="placeholder")
             notes = [f"`{network.name}` has {names}"]
             yield problem("E0602", message, loss.at(""), "could be any", notes=notes, fixes=[fix])
         elif loss.output not in network.outputs:
@@ -125,9 +114,7 @@ def _check_axes(plan: ResolvedPlan, loss: Loss, output: TensorFacts) -> Iterator
             wanted = "a score for each class"
             notes = [f"with one score softmax is always 1 and `{loss.name}` always 0"]
     elif single and (len(axes) > 2 or (len(axes) == 2 and isinstance(axes[1], int) and axes[1] != 1)):
-        wanted = (
-            "N 1, one score for a sample" if loss.task == "two_classes" else "N 1, one number for a sample"
-        )
+        wanted = "N 1, one score for a sample" if loss.task == "two_classes" else "N 1, one number for a sample"
     if not wanted:
         return
     also = [(output.span, f"gives {output}")] if output.span else []
@@ -163,9 +150,7 @@ def check_targets(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[
         if loss.target not in (None, source.target_name):
             span = loss.at("target")
             fixes = (
-                [Fix(f"name the target of `{source.name}`", [Edit(span, source.target_name)], "safe")]
-                if span
-                else []
+                [Fix(f"name the target of `{source.name}`", [Edit(span, source.target_name)], "safe")] if span else []
             )
             message = f"`{source.name}` has no target `{loss.target}`"
             yield problem("E0110", message, span, f"the target is `{source.target_name}`", fixes=fixes)
@@ -225,11 +210,7 @@ def _two_classes(plan: ResolvedPlan, loss: Loss, count: int) -> Diagnostic:
         loss.at(""),
         "wants one score and two classes",
         also=[(source.span, f"has {count} classes")] if source.span else [],
-        fixes=[
-            Fix(
-                f"{keep if hasattr(source, 'classes') else ''}use `cross_entropy` with a score for each class"
-            )
-        ],
+        fixes=[Fix(f"{keep if hasattr(source, 'classes') else ''}use `cross_entropy` with a score for each class")],
     )
 
 
@@ -274,11 +255,7 @@ def check_reads(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Di
         elif reads == "probabilities" and output.op != "sigmoid":
             fix = Fix("end the network with `sigmoid`, or use `bce_with_logits`, which takes it itself")
             yield _misread(term.loss, output, "wants a probability", gives, fix)
-        elif (
-            term.loss.task == "two_classes"
-            and reads == "values"
-            and gives in ("probabilities", "scores from 0")
-        ):
+        elif term.loss.task == "two_classes" and reads == "values" and gives in ("probabilities", "scores from 0"):
             fix = Fix(f"end the network before `{output.op}`")
             yield _misread(term.loss, output, "wants a score of either sign", gives, fix)
 

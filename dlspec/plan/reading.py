@@ -177,9 +177,7 @@ class Reader:
                 continue
             if field in spans:
                 message = f"`{member.name}` is given `{field}` twice"
-                self.problems.append(
-                    problem("E0112", message, arg.span, "again", also=[(spans[field], "first")])
-                )
+                self.problems.append(problem("E0112", message, arg.span, "again", also=[(spans[field], "first")]))
                 continue
             spans[field] = arg.value.span
             value = self._parameter(member, field, arg.value)
@@ -266,9 +264,7 @@ def unknown_parameter(member: type[Facts], field: str | None, arg: tree.Arg) -> 
         message = f"`{member.name}` takes {_counted(len(takes))}"
         return problem("E0112", message, arg.span, "one too many", notes=notes)
     span = arg.span
-    named = (
-        type(span)(span.source, span.start, span.start + len(field)) if span.text.startswith(field) else span
-    )
+    named = type(span)(span.source, span.start, span.start + len(field)) if span.text.startswith(field) else span
     fixes = renamed(field, takes, named, "parameter")
     return problem(
         "E0112",
@@ -281,9 +277,7 @@ def unknown_parameter(member: type[Facts], field: str | None, arg: tree.Arg) -> 
 
 
 def _made(facts: type[Facts], written: dict[str, Any], spans: dict[str, Span], span: Span) -> Facts:
-    unread = {
-        field: None for field in fields(facts) if field not in written and not has_default(facts, field)
-    }
+    unread = {field: None for field in fields(facts) if field not in written and not has_default(facts, field)}
     return facts(span=span, spans=spans, **unread, **written)
 
 
@@ -317,9 +311,7 @@ def _unknown_lint(entry: tree.Entry) -> Diagnostic:
     lints = _lints()
     fixes = renamed(entry.key, lints, entry.key_span, "lint")
     notes = [f"lints are {listed(lints)}"]
-    return problem(
-        "E0105", f"there is no lint `{entry.key}`", entry.key_span, "not a lint", notes=notes, fixes=fixes
-    )
+    return problem("E0105", f"there is no lint `{entry.key}`", entry.key_span, "not a lint", notes=notes, fixes=fixes)
 
 
 def _lints() -> tuple[str, ...]:

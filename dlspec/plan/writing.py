@@ -45,9 +45,7 @@ def _term(term: keys.Term) -> str:
 
 def expression(member: Facts) -> str:
     """A member of a catalogue with all its parameters: `sgd(lr=0.1, momentum=0.9, ...)`."""
-    args = (
-        f"{field}={_argument(member, field, value)}" for field, value in member.values() if value is not None
-    )
+    args = (f"{field}={_argument(member, field, value)}" for field, value in member.values() if value is not None)
     inner = ", ".join(args)
     return f"{member.name}({inner})" if inner else member.name
 
@@ -137,9 +135,7 @@ def from_data(data: dict[str, Any]) -> keys.ResolvedPlan:
 
 
 def _restored(facts: type[Facts], data: dict[str, Any]) -> Facts:
-    return facts(
-        **{field: _value(annotation(facts, field), data[field]) for field in fields(facts) if field in data}
-    )
+    return facts(**{field: _value(annotation(facts, field), data[field]) for field in fields(facts) if field in data})
 
 
 def _value(wanted: str, value: Any) -> Any:

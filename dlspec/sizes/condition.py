@@ -55,11 +55,7 @@ class Condition:
         return [below] if self.relation == ">=" else [below, Condition(">=", self.difference, 1)]
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Condition)
-            and self.relation == other.relation
-            and self.difference == other.difference
-        )
+        return isinstance(other, Condition) and self.relation == other.relation and self.difference == other.difference
 
     def __hash__(self) -> int:
         return hash((self.relation, self.difference))

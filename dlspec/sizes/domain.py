@@ -41,9 +41,7 @@ class Domain:
             self._gather(self._without_equalities(list(self.facts)))
 
     @classmethod
-    def from_conditions(
-        cls, conditions: Iterable[Condition], lows: Mapping[str, int] | None = None
-    ) -> Domain:
+    def from_conditions(cls, conditions: Iterable[Condition], lows: Mapping[str, int] | None = None) -> Domain:
         """The domain in which all conditions hold; `lows` gives names a least value other than 1."""
         return cls(conditions, lows)
 
@@ -79,9 +77,7 @@ class Domain:
             return str(size)
         multiples = {name: self._common_divisor(name) for name in size.symbols}
         parts = size.substitute({name: part * symbol(name) for name, part in multiples.items() if part > 1})
-        if isinstance(parts, Size) and any(
-            isinstance(atom, Floor) for atoms in parts.terms for atom in atoms
-        ):
+        if isinstance(parts, Size) and any(isinstance(atom, Floor) for atoms in parts.terms for atom in atoms):
             return size_text(size)
         return size_text(parts, multiples)
 
@@ -99,9 +95,7 @@ class Domain:
                 return facts
             name, value = solved
             replaced = {name: value}
-            self.values = {
-                other: substituted(size, replaced) for other, size in self.values.items()
-            } | replaced
+            self.values = {other: substituted(size, replaced) for other, size in self.values.items()} | replaced
             # The least value of the name that goes is a fact on what takes its place.
             facts = [*facts, Condition(">=", value, self.low(name))]
             facts = [Condition(fact.relation, substituted(fact.difference, replaced), 0) for fact in facts]
@@ -123,16 +117,12 @@ class Domain:
                     self._numbers[name] = narrowed
         several = [fact for fact in facts if len(fact.symbols) > 1]
         self.impossible = self.impossible or any(not numbers.runs for numbers in self._numbers.values())
-        single: dict[str, Dim] = {
-            name: numbers.low for name, numbers in self._numbers.items() if numbers.count() == 1
-        }
+        single: dict[str, Dim] = {name: numbers.low for name, numbers in self._numbers.items() if numbers.count() == 1}
         if not single:
             self.ties = (*ties, *several)
             return
         self.values = {name: substituted(size, single) for name, size in self.values.items()} | single
-        again = [
-            Condition(fact.relation, substituted(fact.difference, single), 0) for fact in [*ties, *several]
-        ]
+        again = [Condition(fact.relation, substituted(fact.difference, single), 0) for fact in [*ties, *several]]
         for name in single:
             del self._numbers[name]
         self._gather(again)

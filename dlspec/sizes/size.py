@@ -40,9 +40,7 @@ class Size:
         try:
             return self._symbols
         except AttributeError:
-            self._symbols = frozenset().union(
-                *(_atom_symbols(atom) for product in self.terms for atom in product)
-            )
+            self._symbols = frozenset().union(*(_atom_symbols(atom) for product in self.terms for atom in product))
             return self._symbols
 
     @property
@@ -112,9 +110,7 @@ class Size:
         if isinstance(other, int):
             if not other:
                 return 0
-            return Size(
-                {product: term * other for product, term in self.terms.items()}, self.constant * other
-            )
+            return Size({product: term * other for product, term in self.terms.items()}, self.constant * other)
         if not isinstance(other, Size):
             return NotImplemented
         terms: dict[tuple[Atom, ...], int] = {}
@@ -427,9 +423,7 @@ def _atom_degree(atom: Atom) -> int:
 def _atom_is_quasi_affine(atom: Atom) -> bool:
     if isinstance(atom, str):
         return True
-    return (
-        isinstance(atom.divisor, int) and isinstance(atom.numerator, Size) and atom.numerator.is_quasi_affine
-    )
+    return isinstance(atom.divisor, int) and isinstance(atom.numerator, Size) and atom.numerator.is_quasi_affine
 
 
 def _atom_substituted(atom: Atom, values: Mapping[str, Dim]) -> Dim:

@@ -58,9 +58,7 @@ def split(condition: Condition, numbers: Numbers) -> list[Condition] | None:
     names = [name for name in left if name and left[name] == right.get(name)]
     shared = {name for name in names if _is_positive(left[name], numbers)}
     if shared:
-        sides = [
-            product(factor for name, factor in side.items() if name not in shared) for side in (left, right)
-        ]
+        sides = [product(factor for name, factor in side.items() if name not in shared) for side in (left, right)]
         return [Condition(condition.relation, *sides)]
     dominated = _split_dominated(left, right, numbers) if condition.relation == "==" else None
     return dominated or _without_common_factor(condition, numbers)
@@ -81,9 +79,7 @@ def separated(size: Dim) -> dict[str, Dim] | None:
     return factors | {"": rest} if isinstance(rest, int) else None
 
 
-def verdict_by_classes(
-    condition: Condition, numbers: Numbers
-) -> tuple[Verdict, dict[str, Progressions] | None]:
+def verdict_by_classes(condition: Condition, numbers: Numbers) -> tuple[Verdict, dict[str, Progressions] | None]:
     """What is proved of a condition, and each size's values where those alone say when it holds.
 
     Over the common periods the difference is a polynomial in the steps along each run, so equal to zero
@@ -159,9 +155,7 @@ def groups(conditions: Sequence[Condition]) -> Iterator[list[Condition]]:
         yield group
 
 
-def _solved(
-    conditions: Sequence[Condition], values: Mapping[str, int], numbers: Progressions | None
-) -> int | None:
+def _solved(conditions: Sequence[Condition], values: Mapping[str, int], numbers: Progressions | None) -> int | None:
     """A member with which all conditions hold where the other sizes have these values."""
     if numbers is None:
         return 0 if all(condition.holds(dict(values)) for condition in conditions) else None
@@ -275,10 +269,7 @@ def _runs(difference: Size, numbers: Numbers) -> dict[str, Progressions] | None:
     found = periods(difference)
     if found is None or prod(_run_count(name, period, numbers) for name, period in found.items()) > RUN_LIMIT:
         return None
-    return {
-        name: numbers(name).refined(lcm(numbers(name).modulus, period))
-        for name, period in sorted(found.items())
-    }
+    return {name: numbers(name).refined(lcm(numbers(name).modulus, period)) for name, period in sorted(found.items())}
 
 
 def _degree_in(size: Size, name: str) -> int:
@@ -299,9 +290,7 @@ def _class_differences(
         name, *others = names
         first, last = classes[name]
         steps = 1 if first == last else degrees[name] + 1
-        rows = [
-            differences(others, {**values, name: first + step * runs[name].modulus}) for step in range(steps)
-        ]
+        rows = [differences(others, {**values, name: first + step * runs[name].modulus}) for step in range(steps)]
         return [each for column in zip(*rows, strict=True) for each in newton_differences(list(column))]
 
     return differences(list(classes), {})

@@ -80,9 +80,7 @@ def _number(b: Builder, children: list[Any], span: Span) -> tree.Literal:
     return tree.Literal(span, bounded(children[0].text, number, span, b.problems))
 
 
-def bounded(
-    text: str, read: Callable[[str], int | float], span: Span, problems: list[Diagnostic]
-) -> int | float:
+def bounded(text: str, read: Callable[[str], int | float], span: Span, problems: list[Diagnostic]) -> int | float:
     """The value of a number; of one with more than `DIGITS` digits a mistake, and 0."""
     value = read(text) if len(text) <= 2 * DIGITS else 10**DIGITS
     if isinstance(value, int) and abs(value) >= 10**DIGITS:
@@ -306,9 +304,7 @@ def _list_type(b: Builder, axes: tuple[tree.Expr, ...], span: Span) -> tree.Type
 
 
 @builds("declared_type")
-def _declared_type(
-    b: Builder, children: list[Any], span: Span
-) -> tuple[tree.TypeExpr, tuple[tree.Expr, ...]]:
+def _declared_type(b: Builder, children: list[Any], span: Span) -> tuple[tree.TypeExpr, tuple[tree.Expr, ...]]:
     return children[0], _present(children[1:])
 
 
@@ -321,9 +317,7 @@ def _axes(b: Builder, children: list[Any], span: Span) -> tuple[tree.Expr, ...]:
 
 
 @builds("leaf_type")
-def _leaf_type(
-    b: Builder, children: list[Any], span: Span
-) -> tuple[tree.TypeExpr, tuple[tree.Expr, ...], bool]:
+def _leaf_type(b: Builder, children: list[Any], span: Span) -> tuple[tree.TypeExpr, tuple[tree.Expr, ...], bool]:
     (declared, where), when = children
     return declared, where, _when(b, when)
 
@@ -371,9 +365,7 @@ def _plain(b: Builder, label: tree.LabelName) -> str:
     if label.plain is None or not name.isidentifier():
         b.problems.append(problem("E0106", "this name cannot be computed", label.span, "write a plain name"))
     elif name in RESERVED:
-        b.problems.append(
-            problem("E0114", f"`{name}` is a word of the language", label.span, "cannot be a name")
-        )
+        b.problems.append(problem("E0114", f"`{name}` is a word of the language", label.span, "cannot be a name"))
     return name
 
 

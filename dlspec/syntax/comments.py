@@ -58,10 +58,12 @@ NONE = Comments()
 class _Anchor:
     """A part that comments can belong to, with such parts inside it in the order of the text."""
 
-    __slots__ = ("children", "node", "starts")
+    __slots__ = ("children", "flows_in", "node", "starts")
 
-    def __init__(self, node: tree.Node) -> None:
+    def __init__(self, node: tree.Node, *, flows_in: bool = False) -> None:
         self.node = node
+        self.flows_in = flows_in
+        """Whether it is what a pipeline begins with, which has no line of its own for comments."""
         self.children: list[_Anchor] = []
         self.starts: list[int] = []
 
@@ -113,7 +115,7 @@ def _anchored(file: tree.File) -> _Anchor:
             for part in _nodes(getattr(node, field)):
                 anchor = holder
                 if field in own:
-                    anchor = _Anchor(part)
+                    anchor = _Anchor(part, flows_in=isinstance(node, tree.Pipe) and part is node.steps[0])
                     holder.add(anchor)
                     made.append(anchor)
                 waiting.append((anchor, part))
@@ -141,14 +143,12 @@ def _place(attached: Attached, root: _Anchor, comment: tree.Comment) -> None:
         inner = _last_inside(before, comment) if by_indent else before
         _own(attached, inner).trailing.append(comment)
     elif (
-        before is not None
-        and by_indent
-        and _deeper(comment)
-        and (inner := _last_inside(before, comment)) is not before
+        before is not None and by_indent and _deeper(comment) and (inner := _last_inside(before, comment)) is not before
     ):
         _own(attached, inner).after.append(comment)
     elif following is not None:
-        _own(attached, following).leading.append(comment)
+        begins = following.flows_in and following is holder.children[0] and holder is not root
+        _own(attached, holder if begins else following).leading.append(comment)
     elif before is not None:
         _own(attached, before).after.append(comment)
     else:

@@ -7,7 +7,7 @@ import re
 from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
 from dlspec.syntax.build import DIGITS, number
-from dlspec.syntax.comments import NONE, Attached, Comments, spelling
+from dlspec.syntax.comments import NONE, Attached, spelling
 from dlspec.syntax.layout import HARD, Doc, Either, Group, Indent, Line, Suffix, rendered
 
 if TYPE_CHECKING:
@@ -97,11 +97,7 @@ class Expressions:
         found: list[Doc] = []
         for comment in own.leading[self._opening_count(node) if first else 0 :]:
             found += [spelling(comment), HARD]
-        return [*found, doc, tail, *self._behind(own)]
-
-    def _behind(self, own: Comments, *, breaks: bool = True) -> list[Doc]:
-        """The comments at the end of a part's line and after it."""
-        found: list[Doc] = [Suffix(spelling(comment), breaks=breaks) for comment in own.trailing]
+        found += [doc, tail, *(Suffix(spelling(comment)) for comment in own.trailing)]
         for comment in own.after:
             found += [HARD, spelling(comment)]
         return found
@@ -115,9 +111,7 @@ class Expressions:
         leading = self.attached.get(id(node), NONE).leading
         return 1 if leading and not leading[0].alone else 0
 
-    def listed(
-        self, opener: str, parts: Sequence[tuple[tree.Node, Doc]], closer: str, *, comma: bool = True
-    ) -> Doc:
+    def listed(self, opener: str, parts: Sequence[tuple[tree.Node, Doc]], closer: str, *, comma: bool = True) -> Doc:
         """Parts between brackets: on one line, or each on its own; `comma` where one may stand after the last."""
         if not parts:
             return opener + closer
@@ -242,7 +236,8 @@ class Expressions:
             inner += [Line(), step]
         # What stands behind the last step stands behind the pipeline, and breaks it no more than any statement.
         last = self.attached.get(id(node.steps[-1]), NONE)
-        return PIPE, [Group([steps[0], Indent(inner)]), *self._behind(last, breaks=False)]
+        behind = [Suffix(spelling(comment), breaks=False) for comment in (*last.trailing, *last.after)]
+        return PIPE, [Group([steps[0], Indent(inner)]), *behind]
 
     def _steps(self, steps: tuple[tree.Expr, ...], *, alone: bool = False) -> list[Doc]:
         """Steps with their arrows; those that their author put on one line stay on one where it fits.
@@ -270,10 +265,7 @@ class Expressions:
         """A label on one line, its computed parts in braces."""
         inner = Expressions({})
         inner.escaped = "{}'"
-        parts = [
-            part if isinstance(part, str) else "{" + rendered(inner.doc(part), None) + "}"
-            for part in label.parts
-        ]
+        parts = [part if isinstance(part, str) else "{" + rendered(inner.doc(part), None) + "}" for part in label.parts]
         return "".join(parts)
 
 

@@ -131,11 +131,7 @@ class Writer(Expressions):
 
     def _if_statement(self, node: tree.If) -> Doc:
         found: list[Doc] = ["if ", self.doc(node.test, OR), " ", self.body(node.body)]
-        while (
-            len(node.orelse) == 1
-            and isinstance(node.orelse[0], tree.If)
-            and id(node.orelse[0]) not in self.attached
-        ):
+        while len(node.orelse) == 1 and isinstance(node.orelse[0], tree.If) and id(node.orelse[0]) not in self.attached:
             node = node.orelse[0]
             found += [" else if ", self.doc(node.test, OR), " ", self.body(node.body)]
         return [*found, " else ", self.body(node.orelse)] if node.orelse else found
@@ -206,9 +202,7 @@ class Writer(Expressions):
         params = self.params(node.params) if node.params else ""
         takes = joined([",", Line()], [self.axes(axes) for axes in node.takes])
         head: list[Doc] = [f"foreign {node.name}", params, " = ", quoted(node.path)]
-        return Group(
-            [*head, Indent([Line(), "takes ", Indent(takes), Line(), "gives ", self.axes(node.gives)])]
-        )
+        return Group([*head, Indent([Line(), "takes ", Indent(takes), Line(), "gives ", self.axes(node.gives)])])
 
     def _plan(self, node: tree.Plan) -> Doc:
         return [f"plan {node.name} ", self.section(node.section, broken=True)]

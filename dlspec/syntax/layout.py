@@ -150,8 +150,9 @@ class _Printer:
     def _text(self, text: str) -> str:
         if not text:
             return ""
-        self.remark = self.remark or text[0] == "#"
-        text = " " * self.margin + text
+        broken = self._new_line(self.indent) if self.remark else ""
+        self.remark = text[0] == "#"
+        text = broken + " " * self.margin + text
         self.margin = 0
         self.column += len(text)
         return text

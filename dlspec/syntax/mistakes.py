@@ -59,13 +59,7 @@ def describe(failure: Failure, source: Source, start: str) -> Diagnostic:
     token = failure.token
     at_end = token.kind == "$END"
     span = source.span(token.start, token.end if not at_end else token.start)
-    found = (
-        "the end of the text"
-        if at_end
-        else "the end of the line"
-        if token.kind == "_NL"
-        else f"`{token.text}`"
-    )
+    found = "the end of the text" if at_end else "the end of the line" if token.kind == "_NL" else f"`{token.text}`"
     if token.kind == "UNKNOWN":
         return _unknown_character(token.text, source, span)
     row = _row(failure)
@@ -109,9 +103,7 @@ def _hints(text: str, span: object) -> list[Fix]:
         "return": "nothing",
     }
     if text == "return":
-        return [
-            Fix("leave out `return`: the last expression of a block is what it gives", safety="placeholder")
-        ]
+        return [Fix("leave out `return`: the last expression of a block is what it gives", safety="placeholder")]
     if text in words:
         return [Fix(f"write {words[text]}", safety="placeholder")]
     return []

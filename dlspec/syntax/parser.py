@@ -271,9 +271,7 @@ class Parser:
             return None
         self._resumed_at = stop.start
         self.lexer.brackets = ["LBRACE"] * (kept - (stop.kind == "RBRACE" and kept > 0))
-        stack.push(
-            actions[found], Broken(self.source.span(token.start, stop.start)), token.start, token.start
-        )
+        stack.push(actions[found], Broken(self.source.span(token.start, stop.start)), token.start, token.start)
         return stop
 
     def _skip(self, token: Token, depth: int) -> Token:
@@ -301,20 +299,14 @@ class Parser:
             for match in _COMMENT.finditer(text, start, end):
                 line = text.rfind("\n", 0, match.start()) + 1
                 alone = not text[line : match.start()].strip()
-                found.append(
-                    Comment(Span(self.source, match.start(), match.end()), match.group()[1:].strip(), alone)
-                )
+                found.append(Comment(Span(self.source, match.start(), match.end()), match.group()[1:].strip(), alone))
         return tuple(found)
 
 
-_ANY: dict[str, int] = {name: 0 for name, _ in _LEXED if name != "LABEL"} | dict.fromkeys(
-    tables.WORDS.values(), 0
-)
+_ANY: dict[str, int] = {name: 0 for name, _ in _LEXED if name != "LABEL"} | dict.fromkeys(tables.WORDS.values(), 0)
 _Rule = tuple[str, int, "str | None", bool, tuple[int, ...]]
 _RULES: tuple[_Rule, ...] = tables.RULES
-_UNIT = [
-    size == 1 and name is not None and expand and picks == (0,) for _, size, name, expand, picks in _RULES
-]
+_UNIT = [size == 1 and name is not None and expand and picks == (0,) for _, size, name, expand, picks in _RULES]
 """Which rules only pass a value on, as `sum` passes on a `product`."""
 _CLIMBED: dict[tuple[int, int, str], int] = {}
 
@@ -349,9 +341,7 @@ def _children(picks: tuple[int, ...], taken: list[Any]) -> list[Any]:
     return children
 
 
-def parse(
-    source: Source, start: str, begin: int = 0, end: int | None = None
-) -> tuple[Any, list[Diagnostic], Parser]:
+def parse(source: Source, start: str, begin: int = 0, end: int | None = None) -> tuple[Any, list[Diagnostic], Parser]:
     """Read a stretch of a source from a start rule: the tree, what was wrong, and the run itself."""
     parser = Parser(source, begin, end, leaf=start != "start")
     tree = parser.run(start)

@@ -51,9 +51,7 @@ class Bodies(Values):
         inputs = list(self._inputs(fields["inputs"].value)) if "inputs" in fields else []
         first = next((one for one in inputs if isinstance(one, tree.Input)), None)
         source = (
-            tree.Name(
-                first.span.source.span(first.span.start, first.span.start + len(first.name)), first.name
-            )
+            tree.Name(first.span.source.span(first.span.start, first.span.start + len(first.name)), first.name)
             if first
             else None
         )
@@ -84,9 +82,7 @@ class Bodies(Values):
         for field in self.entries(node, "parameters and their defaults"):
             span = field.span(self.source)
             none = (
-                isinstance(field.value, Scalar)
-                and field.value.style is None
-                and field.value.text in ("", "null", "~")
+                isinstance(field.value, Scalar) and field.value.style is None and field.value.text in ("", "null", "~")
             )
             default = None if none else self.data(field.value)
             if not isinstance(default, tree.Broken):
@@ -196,9 +192,7 @@ class Bodies(Values):
 
     # Statements
 
-    def statements(
-        self, node: YamlNode, source: tree.Name | None, *, broken: bool = False
-    ) -> list[tree.Statement]:
+    def statements(self, node: YamlNode, source: tree.Name | None, *, broken: bool = False) -> list[tree.Statement]:
         """The items of `layers`: steps, which make one pipeline from the first input, and statements.
 
         `broken` says that the first input is there but could not be read.
@@ -220,9 +214,7 @@ class Bodies(Values):
     def _is_statement(self, item: YamlNode) -> bool:
         return any(self.has_key(item, word) for word in STATEMENTS)
 
-    def _piped(
-        self, run: list[YamlNode], source: tree.Name | None, *, broken: bool, again: bool
-    ) -> tree.Statement:
+    def _piped(self, run: list[YamlNode], source: tree.Name | None, *, broken: bool, again: bool) -> tree.Statement:
         span = self.source.span(run[0].start, run[-1].end)
         if again:
             self._interrupted(run[0])
@@ -293,9 +285,7 @@ class Bodies(Values):
         for target in targets:
             self.check_name(target, field.key.span(self.source))
         value = self.value(field.value)
-        return (
-            value if isinstance(value, tree.Broken) else tree.Assign(field.span(self.source), targets, value)
-        )
+        return value if isinstance(value, tree.Broken) else tree.Assign(field.span(self.source), targets, value)
 
     def _module(self, field: Field) -> tree.Statement:
         value = self.group(field.value) if isinstance(field.value, Sequence) else self.value(field.value)

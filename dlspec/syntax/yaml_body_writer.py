@@ -50,14 +50,10 @@ class BodyWriter(ValueWriter):
             *self._outputs(outputs, indent),
         ]
 
-    def _budget_lines(
-        self, allow: Sequence[tree.Allow], limits: tree.Limits | None, indent: int
-    ) -> list[str]:
+    def _budget_lines(self, allow: Sequence[tree.Allow], limits: tree.Limits | None, indent: int) -> list[str]:
         lines = self._keyed("allow", allow, self.allow, indent)
         if limits is not None:
-            lines += self.commented(
-                limits, self.section(f"{' ' * indent}limits:", limits.section, indent), indent
-            )
+            lines += self.commented(limits, self.section(f"{' ' * indent}limits:", limits.section, indent), indent)
         return lines
 
     def _keyed(
@@ -132,11 +128,7 @@ class BodyWriter(ValueWriter):
     def _result(self, node: tree.Expr, indent: int) -> list[str]:
         """What a block gives."""
         head = f"{' ' * indent}outputs:"
-        return (
-            self._record(head, node, indent)
-            if _is_mapping(node)
-            else self.leaf(head, self.plain.doc(node), indent)
-        )
+        return self._record(head, node, indent) if _is_mapping(node) else self.leaf(head, self.plain.doc(node), indent)
 
     def _record(self, head: str, node: tree.Expr, indent: int) -> list[str]:
         """A record: its names in brackets where each stands for itself, else a mapping."""
@@ -193,9 +185,7 @@ class BodyWriter(ValueWriter):
         """A statement as an item of `layers`."""
         return _WRITE[type(node)](self, node, indent)
 
-    def _one(
-        self, word: str, key: str, text: str, lines: Callable[[str, int], list[str]], indent: int
-    ) -> list[str]:
+    def _one(self, word: str, key: str, text: str, lines: Callable[[str, int], list[str]], indent: int) -> list[str]:
         """`- let: {y: …}`: on one line where no quotes are needed and it fits, else its key below."""
         line = f"{' ' * indent}- {word}: {{{key}: {text}}}"
         if text and key.isidentifier() and is_plain(text, flow=True) and len(line) <= WIDTH:

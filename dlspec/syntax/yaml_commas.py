@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from dlspec.source import Source
 
 
-def rejoined(
-    children: list[YamlNode], stride: int, source: Source, problems: list[Diagnostic]
-) -> list[YamlNode]:
+def rejoined(children: list[YamlNode], stride: int, source: Source, problems: list[Diagnostic]) -> list[YamlNode]:
     """The items of a flow list (`stride` 1), or the keys and values of a flow mapping (2), without such cuts."""
     found: list[YamlNode] = []
     index = 0
@@ -37,9 +35,7 @@ def rejoined(
 
 def _open(node: YamlNode) -> int:
     """How many parentheses a plain scalar leaves open."""
-    return (
-        node.text.count("(") - node.text.count(")") if isinstance(node, Scalar) and node.style is None else 0
-    )
+    return node.text.count("(") - node.text.count(")") if isinstance(node, Scalar) and node.style is None else 0
 
 
 def _empty(node: YamlNode) -> bool:

@@ -27,9 +27,7 @@ def comments_of(source: Source, root: YamlNode | None) -> Iterator[Comment]:
 def _comment(source: Source, start: int, end: int) -> Comment:
     text = source.text
     line = text.rfind("\n", 0, start) + 1
-    return Comment(
-        Span(source, start, end), text[start + 1 : end].strip(), not text[line:start].strip("\ufeff \t")
-    )
+    return Comment(Span(source, start, end), text[start + 1 : end].strip(), not text[line:start].strip("\ufeff \t"))
 
 
 def _scalars(root: YamlNode | None, text: str) -> list[tuple[int, int]]:

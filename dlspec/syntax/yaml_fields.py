@@ -119,9 +119,7 @@ class Fields:
 
     def has_key(self, node: YamlNode, name: str) -> bool:
         """Whether a mapping has the key."""
-        return isinstance(node, Mapping) and any(
-            isinstance(key, Scalar) and key.text == name for key, _ in node.pairs
-        )
+        return isinstance(node, Mapping) and any(isinstance(key, Scalar) and key.text == name for key, _ in node.pairs)
 
     def listed(self, node: YamlNode) -> list[YamlNode]:
         """The items of a list; anything else is a list of itself, and nothing an empty one."""
@@ -137,9 +135,7 @@ class Fields:
     def check_name(self, text: str, span: Span) -> None:
         """Say if a text cannot be a name."""
         if text in RESERVED:
-            self.problems.append(
-                problem("E0114", f"`{text}` is a word of the language", span, "cannot be a name")
-            )
+            self.problems.append(problem("E0114", f"`{text}` is a word of the language", span, "cannot be a name"))
         elif not (text.isascii() and text.isidentifier()):
             self.problems.append(
                 problem("E0106", f"`{text}` is no name", span, "not a name",

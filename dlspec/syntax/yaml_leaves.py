@@ -62,9 +62,7 @@ class Leaves:
         if _FLOAT.fullmatch(text):
             return bounded(text, float, span, self.problems)
         if _NO_NUMBER.fullmatch(text):
-            self.problems.append(
-                problem("E0106", f"`{text}` is no number of the language", span, "has no spelling")
-            )
+            self.problems.append(problem("E0106", f"`{text}` is no number of the language", span, "has no spelling"))
             return 0.0
         return _MISSING
 

@@ -37,9 +37,7 @@ class Lines:
         self.shown |= {id(comment) for comment in (*waiting, *([last] if last else []))}
         return [*self._comment_lines(above, indent, node), *lines, *self._below(below, indent)]
 
-    def _comment_lines(
-        self, comments: Sequence[tree.Comment], indent: int, node: tree.Node | None = None
-    ) -> list[str]:
+    def _comment_lines(self, comments: Sequence[tree.Comment], indent: int, node: tree.Node | None = None) -> list[str]:
         """Comments on lines of their own, with the empty lines between them and before the node."""
         lines: list[str] = []
         for index, comment in enumerate(comments):

@@ -171,9 +171,7 @@ class _Composer:
 
     def _begin(self, event: Any, kind: type[Sequence] | type[Mapping]) -> None:
         if len(self.open) >= DEPTH:
-            raise self._refuse(
-                "E0209", f"lists and mappings nest more than {DEPTH} deep", event, "too deep here"
-            )
+            raise self._refuse("E0209", f"lists and mappings nest more than {DEPTH} deep", event, "too deep here")
         self._refuse_tag(event)
         start, end = self._place(event)
         if event.anchor:
@@ -207,9 +205,7 @@ class _Composer:
             )
         target = self.anchors[event.anchor]
         if target is None:
-            raise self._refuse(
-                "E0107", f"`{event.anchor}` holds itself", event, "stands inside what it repeats"
-            )
+            raise self._refuse("E0107", f"`{event.anchor}` holds itself", event, "stands inside what it repeats")
         self.added += target.size
         if self.added > EXPANSION:
             raise self._refuse(
@@ -217,9 +213,7 @@ class _Composer:
                 "write what repeats as a block, or with `for`",
             )  # fmt: skip
         if len(self.open) + target.height > DEPTH:
-            raise self._refuse(
-                "E0209", f"lists and mappings nest more than {DEPTH} deep", event, "too deep here"
-            )
+            raise self._refuse("E0209", f"lists and mappings nest more than {DEPTH} deep", event, "too deep here")
         self._add(target, None)
 
     def _add(self, node: YamlNode, anchor: str | None) -> None:

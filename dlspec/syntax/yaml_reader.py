@@ -78,9 +78,7 @@ class _Reader(Bodies):
         """The items one by one, where their order is not that of the sections."""
         for item in self.listed(node):
             if not isinstance(item, Mapping):
-                self.wrong(
-                    item, "an item is a mapping of one key", "expected `block:`, `network:` or another kind"
-                )
+                self.wrong(item, "an item is a mapping of one key", "expected `block:`, `network:` or another kind")
                 yield tree.Broken(item.span(self.source))
                 continue
             for name, field in self.fields(item, ITEM_KEYS, "an item").items():
@@ -116,9 +114,7 @@ class _Reader(Bodies):
         if not isinstance(key, Scalar):
             self.wrong(key, "a name is a word", "expected a name")
             return tree.Broken(span)
-        make = {"network": self._network, "block": self._block, "foreign": self._foreign, "plan": self._plan}[
-            kind
-        ]
+        make = {"network": self._network, "block": self._block, "foreign": self._foreign, "plan": self._plan}[kind]
         made = make(Field(key, rest))
         made.span = span
         return made
@@ -196,11 +192,7 @@ class _Reader(Bodies):
         span, name_span = field.span(self.source), field.key.span(self.source)
         if isinstance(field.value, Scalar) and not field.value.empty:
             value = self.expression(field.value)
-            return (
-                value
-                if isinstance(value, tree.Broken)
-                else tree.Alias(span, self.name(field.key), name_span, value)
-            )
+            return value if isinstance(value, tree.Broken) else tree.Alias(span, self.name(field.key), name_span, value)
         if isinstance(field.value, Sequence):
             self.wrong(
                 field.value,
@@ -214,9 +206,7 @@ class _Reader(Bodies):
     def _foreign(self, field: Field) -> tree.Statement:
         span = field.span(self.source)
         if not isinstance(field.value, Mapping):
-            self.wrong(
-                field.value, "a foreign module is a mapping", "expected `path:`, `takes:` and `gives:`"
-            )
+            self.wrong(field.value, "a foreign module is a mapping", "expected `path:`, `takes:` and `gives:`")
             return tree.Broken(span)
         fields = self.fields(field.value, ("params", "path", "takes", "gives"), "a foreign module")
         absent = next((key for key in ("path", "takes", "gives") if key not in fields), None)
@@ -232,9 +222,7 @@ class _Reader(Bodies):
             return tree.Broken(span)
         inputs = tuple(axes for axes in takes if axes is not None)
         params = self.params(fields["params"].value) if "params" in fields else ()
-        return tree.Foreign(
-            span, self.name(field.key), field.key.span(self.source), params, inputs, path.text, gives
-        )
+        return tree.Foreign(span, self.name(field.key), field.key.span(self.source), params, inputs, path.text, gives)
 
     def _takes(self, node: YamlNode) -> list[tuple[tree.Expr, ...] | None]:
         """A list of axes per input; of one input, its axes alone."""

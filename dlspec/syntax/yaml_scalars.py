@@ -9,9 +9,7 @@ _WORDS = frozenset(("Null", "NULL", "True", "TRUE", "False", "FALSE"))
 """Names of the language that YAML reads as null, true or false."""
 _TEXT = re.compile(r"[A-Za-z0-9_](?:[\w ./()+=<>~-]*[\w./()+=<>~-])?", re.ASCII)
 """Text that is plain inside flow collections too."""
-_NO_TEXT = re.compile(
-    r"[^\t\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-)
+_NO_TEXT = re.compile(r"[^\t\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 """Characters that a YAML text cannot hold as they are, or that end a line in it."""
 
 

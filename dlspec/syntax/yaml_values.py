@@ -1,4 +1,4 @@
-"""What stands for an expression in YAML: a leaf, a list that is a pipeline, a group or a list, the long form of a call."""
+"""What stands for an expression in YAML: a leaf, a list (pipeline, group or list), the long form of a call."""
 
 from __future__ import annotations
 
@@ -91,9 +91,7 @@ class Values(Fields):
         fields = list(self.entries(node, "a label and its step"))
         if len(fields) != 1:
             more = "expected one label" if fields else "empty"
-            self.wrong(
-                node, "a step is one label with what it names", more, "write each step as an item of its own"
-            )
+            self.wrong(node, "a step is one label with what it names", more, "write each step as an item of its own")
             return tree.Broken(span)
         field = fields[0]
         label = self.label(field.key)
@@ -102,9 +100,7 @@ class Values(Fields):
             return tree.Broken(span)
         value = self._labelled_step(field)
         return (
-            tree.Broken(span)
-            if label is None or isinstance(value, tree.Broken)
-            else tree.Labelled(span, label, value)
+            tree.Broken(span) if label is None or isinstance(value, tree.Broken) else tree.Labelled(span, label, value)
         )
 
     def _labelled_step(self, field: Field) -> tree.Expr | tree.Broken:
@@ -190,10 +186,7 @@ class Values(Fields):
     def _record_fields(self, node: YamlNode) -> list[tuple[str, tree.Expr | tree.Broken]]:
         if isinstance(node, Scalar):
             return [(self.name(node), tree.Name(node.span(self.source), node.text))]
-        return [
-            (self.name(field.key), self.value(field.value))
-            for field in self.entries(node, "names and values")
-        ]
+        return [(self.name(field.key), self.value(field.value)) for field in self.entries(node, "names and values")]
 
     def axes(self, node: YamlNode) -> tuple[tree.Expr, ...] | None:
         """Axes of a tensor, `[N, 3, H, W]`, as a list or in one leaf; None after a mistake."""
@@ -220,9 +213,7 @@ class Values(Fields):
 
     def _entry_value(self, node: YamlNode, text: bool) -> tree.Expr | tree.Section | tree.Broken:
         if isinstance(node, Mapping):
-            return (
-                self._call(node) if self.has_key(node, "op") and not text else self.section(node, text=text)
-            )
+            return self._call(node) if self.has_key(node, "op") and not text else self.section(node, text=text)
         if text and isinstance(node, Scalar):
             return tree.Literal(node.span(self.source), node.text)
         if text:

@@ -79,9 +79,7 @@ class _YamlWriter(BodyWriter):
             return self.section(f"{pad}limits:", item.section, indent)
         if isinstance(item, tree.Plan) and not _stands_alone(item):
             return [f"{pad}plans:", *self._named(item, indent + 2)]
-        head = self.header(
-            f"{pad}{kind if kind in ('allow', 'foreign') else kind[:-1]}:", [item, *_inside(item)]
-        )
+        head = self.header(f"{pad}{kind if kind in ('allow', 'foreign') else kind[:-1]}:", [item, *_inside(item)])
         if not isinstance(item, tree.Definition):
             return [head, *_WRITE[type(item)](self, item, indent + 2)]
         unnamed = isinstance(item, tree.Plan) and item.name == "plan"

@@ -82,9 +82,7 @@ class Checkpoints:
         except OSError as error:
             shutil.rmtree(aside, ignore_errors=True)
             hint = "checkpoints before it are whole; make room and go on with `--resume`"
-            raise RunError(
-                f"the checkpoint `{target}` cannot be written: {error.strerror or error}", hint
-            ) from error
+            raise RunError(f"the checkpoint `{target}` cannot be written: {error.strerror or error}", hint) from error
         return target
 
     def _prune(self) -> None:
@@ -116,9 +114,7 @@ class Checkpoints:
         """
         latest, notes = self.latest()
         named = [self.best] if self.best else []
-        others = sorted(
-            (path.name for path in self.folder.glob("best-*") if path.name not in named), reverse=True
-        )
+        others = sorted((path.name for path in self.folder.glob("best-*") if path.name not in named), reverse=True)
         for name in (*named, *(others if latest is None else [])):
             try:
                 return read(self.folder / name), notes
@@ -146,9 +142,7 @@ def read(folder: Path) -> Checkpoint:
         try:
             training = torch.load(io.BytesIO(contents[TRAINING]), map_location="cpu", weights_only=True)
         except pickle.UnpicklingError as error:
-            raise Damaged(
-                f"the checkpoint `{folder.name}` holds more than tensors, and is not read"
-            ) from error
+            raise Damaged(f"the checkpoint `{folder.name}` holds more than tensors, and is not read") from error
     return Checkpoint(folder, load(contents[WEIGHTS]), json.loads(contents[STATE]), training)
 
 

@@ -36,9 +36,7 @@ def least_squares(samples: Samples) -> Tensor:
     """The weights (features + 1, targets), the intercept last, that minimise the squared error; float64."""
     inputs = samples.inputs.double().flatten(1).cpu()
     ones = torch.ones(len(inputs), 1, dtype=torch.float64)
-    solution: Tensor = torch.linalg.lstsq(
-        torch.cat([inputs, ones], 1), samples.targets.double().cpu()
-    ).solution
+    solution: Tensor = torch.linalg.lstsq(torch.cat([inputs, ones], 1), samples.targets.double().cpu()).solution
     return solution
 
 
@@ -50,9 +48,7 @@ def compare(module: nn.Module, train: Samples, features: tuple[str, ...]) -> Com
     layers = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
     weights = sum(parameter.numel() for parameter in module.parameters())
     if len(layers) != 1 or layers[0].out_features != 1 or weights != layers[0].in_features + 1:
-        message = (
-            "`closed_form` compares a linear regression: one `linear(1)` with a bias and nothing else learned"
-        )
+        message = "`closed_form` compares a linear regression: one `linear(1)` with a bias and nothing else learned"
         raise RunError(message, "leave `closed_form` out of the plan")
     layer, exact = layers[0], least_squares(train)[:, 0]
     names = features or tuple(f"x{number}" for number in range(layer.in_features))

@@ -73,9 +73,7 @@ def check_classes(dataset: Dataset, scores: int) -> None:
         raise RunError(f"row {row} has the label {low}", "classes count from 0")
     if high >= scores:
         row = int(torch.nonzero(targets >= scores)[0]) + 1
-        hint = (
-            "classes count from 0" if low == 1 and high == scores else f"give the network {high + 1} scores"
-        )
+        hint = "classes count from 0" if low == 1 and high == scores else f"give the network {high + 1} scores"
         raise RunError(
             f"row {row} has the label {high}, and the network gives {scores} scores (0 to {scores - 1})", hint
         )
@@ -104,9 +102,7 @@ def _classes_kept(samples: Samples, source: named.Source) -> Dataset:
     chosen = getattr(source, "classes", None)
     if chosen is not None:
         samples = samples.at(torch.isin(samples.targets, torch.tensor(chosen)).nonzero()[:, 0])
-        number = torch.full((max(chosen) + 1,), -1).scatter(
-            0, torch.tensor(chosen), torch.arange(len(chosen))
-        )
+        number = torch.full((max(chosen) + 1,), -1).scatter(0, torch.tensor(chosen), torch.arange(len(chosen)))
         samples.targets = number[samples.targets]
     return Dataset(samples, source.class_names or ())
 
@@ -143,9 +139,7 @@ def _npz(source: named.Npz, plan: ResolvedPlan) -> Dataset:
         return Dataset(Samples(inputs, torch.from_numpy(numbers.reshape(len(y), -1)).to(torch.float32)))
     labels = files.as_classes(y, f"`{source.y}` of `{path}`")
     count = source.classes or max(int(labels.max()) + 1, 0)
-    dataset = Dataset(
-        Samples(inputs, torch.from_numpy(labels)), tuple(str(number) for number in range(count))
-    )
+    dataset = Dataset(Samples(inputs, torch.from_numpy(labels)), tuple(str(number) for number in range(count)))
     if source.classes is not None:
         check_classes(dataset, source.classes)
     return dataset

@@ -33,18 +33,14 @@ def read_table(path: Path, delimiter: str = ",") -> dict[str, list[str]]:
         raise RunError(f"`{path}` is not text in UTF-8", f"byte {error.start} cannot be read") from None
     rows = [row for row in rows if row]
     if not header or not rows:
-        raise RunError(
-            f"`{path}` holds no samples", "the first line names the columns, each line below is a sample"
-        )
+        raise RunError(f"`{path}` holds no samples", "the first line names the columns, each line below is a sample")
     header = [name.strip() for name in header]
     for name in header:
         if header.count(name) > 1:
             raise RunError(f"`{path}` has two columns `{name}`", "rename one of them")
     for number, row in enumerate(rows):
         if len(row) != len(header):
-            raise RunError(
-                f"row {number + 1} of `{path}` has {len(row)} values, the first line {len(header)} names"
-            )
+            raise RunError(f"row {number + 1} of `{path}` has {len(row)} values, the first line {len(header)} names")
     return {name: [row[place].strip() for row in rows] for place, name in enumerate(header)}
 
 
@@ -63,9 +59,7 @@ def numbers(texts: Sequence[str], name: str, path: Path) -> Floats:
             values[row] = float(text)
         except ValueError:
             if text and text.lower() not in MISSING:
-                message = (
-                    f"column `{name}` of `{path}` holds `{text}` in row {row + 1}, which is not a number"
-                )
+                message = f"column `{name}` of `{path}` holds `{text}` in row {row + 1}, which is not a number"
                 raise RunError(message, "leave the column out with `features = [...]`") from None
     refuse_gaps(values, f"column `{name}` of `{path}`")
     return values
@@ -111,9 +105,7 @@ def read_arrays(path: Path, *names: str) -> list[Array]:
         with np.load(_archive(path), allow_pickle=False) as archive:
             for name in names:
                 if name not in archive.files:
-                    raise RunError(
-                        f"`{path}` has no array `{name}`", _known(name, tuple(archive.files), "arrays")
-                    )
+                    raise RunError(f"`{path}` has no array `{name}`", _known(name, tuple(archive.files), "arrays"))
             arrays: list[Array] = [archive[name] for name in names]
     except NOT_AN_ARCHIVE as error:
         if "allow_pickle" in str(error):

@@ -35,17 +35,13 @@ def draw_predictions(setting: Setting, samples: Samples, judged: Judgement, file
     predicted, chances = classes_of(loss, judged.scores), probabilities(loss, judged.scores)
     order = (predicted == samples.targets).int().argsort(stable=True)[:SHOWN]
     sure = None if chances is None else chances.max(1).values[order].tolist()
-    words = [
-        [names[number] for number in numbers[order].tolist()] for numbers in (predicted, samples.targets)
-    ]
+    words = [[names[number] for number in numbers[order].tolist()] for numbers in (predicted, samples.targets)]
     pictures.predictions(samples.inputs[order], words[0], words[1], sure, file)
 
 
 def draw_templates(setting: Setting, file: Path) -> None:
     """The weights of a network whose one layer with weights looks at the whole image."""
-    layers = [
-        layer for layer in setting.module.modules() if next(layer.parameters(recurse=False), None) is not None
-    ]
+    layers = [layer for layer in setting.module.modules() if next(layer.parameters(recurse=False), None) is not None]
     shape = setting.splits.train.inputs.shape[1:]
     if not setting.classes or not setting.dataset.has_images or len(layers) != 1:
         return
@@ -63,7 +59,5 @@ def draw_augmentation(setting: Setting, file: Path) -> None:
     samples = setting.splits.train.at(rows)
     augmenter = Augmenter(setting.plan.augment, setting.plan.seed)
     versions = [augmenter(samples.inputs, rows, epoch) for epoch in range(VERSIONS)]
-    labels = (
-        [setting.dataset.classes[number] for number in samples.targets.tolist()] if setting.classes else []
-    )
+    labels = [setting.dataset.classes[number] for number in samples.targets.tolist()] if setting.classes else []
     pictures.augmented(samples.inputs, versions, labels or [""] * len(rows), file)

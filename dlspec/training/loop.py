@@ -67,11 +67,7 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
 
     with stop_requests() as stop, job.progress:
         while state.step < total and not state.stopped:
-            order = (
-                samples
-                if len(ends) == 1
-                else draws.permutation(plan.seed, state.epoch, count).to(setting.device)
-            )
+            order = samples if len(ends) == 1 else draws.permutation(plan.seed, state.epoch, count).to(setting.device)
             module.train()
             while state.position < count and state.step < total:
                 began = time.perf_counter()

@@ -61,13 +61,9 @@ class Rate:
             case named.Exponential():
                 return self.base * float(schedule.gamma**epoch)
             case named.Cosine():
-                return (
-                    schedule.eta_min + (self.base - schedule.eta_min) * (1 + math.cos(math.pi * progress)) / 2
-                )
+                return schedule.eta_min + (self.base - schedule.eta_min) * (1 + math.cos(math.pi * progress)) / 2
             case named.Linear():
-                return self.base * (
-                    schedule.start_factor + (schedule.end_factor - schedule.start_factor) * progress
-                )
+                return self.base * (schedule.start_factor + (schedule.end_factor - schedule.start_factor) * progress)
             case named.Polynomial():
                 return self.base * float((1 - progress) ** schedule.power)
             case named.OneCycle():

@@ -38,9 +38,7 @@ def curves(
     named = [key for key in rows[0] if key not in ("epoch", "step", "split", "seconds")]
     if len({row.get("learning_rate") for row in rows} - {None}) == 1:
         named.remove("learning_rate")
-    figure, panels = _panels(
-        len(named), width=4.6, height=3.4, columns=2 if len(named) == 4 else min(len(named), 3)
-    )
+    figure, panels = _panels(len(named), width=4.6, height=3.4, columns=2 if len(named) == 4 else min(len(named), 3))
     for axes, name in zip(panels, named, strict=True):
         for split, colour in SPLIT_COLOURS.items():
             points = [(row["epoch"], row[name]) for row in rows if row["split"] == split and name in row]
@@ -48,9 +46,7 @@ def curves(
                 marker = "o" if len(points) == 1 else ""
                 axes.plot(*zip(*points, strict=True), color=colour, label=split, linewidth=1.8, marker=marker)
         if levels and name in levels:
-            axes.axhline(
-                levels[name], color=GREY, linewidth=1.2, linestyle=(0, (4, 3)), label="least squares"
-            )
+            axes.axhline(levels[name], color=GREY, linewidth=1.2, linestyle=(0, (4, 3)), label="least squares")
         _decorate_curve(axes, name, rows, best_epoch)
     _save(figure, file)
 
@@ -72,9 +68,7 @@ def _decorate_curve(axes: Axes, name: str, rows: Sequence[dict[str, Any]], best_
         axes.legend(frameon=False)
 
 
-def confusion_matrix(
-    confusion: Sequence[Sequence[int]], names: Sequence[str], file: Path, *, split: str
-) -> None:
+def confusion_matrix(confusion: Sequence[Sequence[int]], names: Sequence[str], file: Path, *, split: str) -> None:
     """True classes down, predicted ones across; the diagonal blue, mistakes red, by share of the row."""
     counts = np.asarray(confusion)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
@@ -137,9 +131,7 @@ def templates(weights: Tensor, shape: Sequence[int], names: Sequence[str], file:
 def augmented(originals: Tensor, versions: Sequence[Tensor], labels: Sequence[str], file: Path) -> None:
     """A row for each sample: as it is, then as it was seen in successive epochs."""
     columns = 1 + len(versions)
-    mosaic = Mosaic(
-        len(originals) * columns, columns, side=1.0, above=0.08, title="", first_above=0.3, left=0.35
-    )
+    mosaic = Mosaic(len(originals) * columns, columns, side=1.0, above=0.08, title="", first_above=0.3, left=0.35)
     for row, label in enumerate(labels):
         for column, images in enumerate((originals, *versions)):
             said = "" if row else f"epoch {column}" if column else "as it is"
@@ -219,9 +211,7 @@ class Mosaic:
 
     def _corner(self, place: int) -> tuple[float, float]:
         row, column = divmod(place, self.columns)
-        return self.left + column * (self.side + self.gap), self.top + row * (
-            self.side + self.above
-        ) + self.above
+        return self.left + column * (self.side + self.gap), self.top + row * (self.side + self.above) + self.above
 
     def save(self, file: Path) -> None:
         self.axes.set(xlim=(0, self.figure.get_figwidth()), ylim=(self.figure.get_figheight(), 0))
@@ -231,9 +221,7 @@ class Mosaic:
 def _pixels(image: Tensor, words: str) -> tuple[NDArray[np.float32], str]:
     """An image (C, H, W) in 0..1 as colours, ink dark on white where it has one channel."""
     values = image.detach().float().clamp(0, 1).cpu()
-    values = (
-        values.permute(1, 2, 0) if len(values) == 3 else (1 - values.mean(0))[..., None].expand(-1, -1, 3)
-    )
+    values = values.permute(1, 2, 0) if len(values) == 3 else (1 - values.mean(0))[..., None].expand(-1, -1, 3)
     return values.numpy(), words
 
 
@@ -267,9 +255,7 @@ def coefficients(comparison: Comparison, file: Path) -> None:
     _save(figure, file)
 
 
-def _panels(
-    count: int, *, width: float, height: float, columns: int | None = None
-) -> tuple[Figure, list[Axes]]:
+def _panels(count: int, *, width: float, height: float, columns: int | None = None) -> tuple[Figure, list[Axes]]:
     """A figure with `count` panels in rows, each of a size in inches."""
     columns = columns or count
     rows = -(-count // columns)

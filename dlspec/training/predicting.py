@@ -81,9 +81,7 @@ def expanded(paths: Sequence[Path]) -> list[Path]:
         if path.is_dir():
             inside = sorted(one for one in path.iterdir() if one.suffix.lower() in IMAGES)
             if not inside:
-                raise RunError(
-                    f"the folder `{path}` holds no images", f"images end in {', '.join(IMAGES[:4])}, ..."
-                )
+                raise RunError(f"the folder `{path}` holds no images", f"images end in {', '.join(IMAGES[:4])}, ...")
             found += inside
         else:
             found.append(path)
@@ -100,9 +98,7 @@ def read_inputs(path: Path, run: Trained, *, invert: bool = False) -> Inputs:
     elif suffix == ".csv":
         values = _columns(path, run)
     else:
-        raise RunError(
-            f"`{path}` is neither an image nor a CSV or NPZ file", "the suffix says what a file holds"
-        )
+        raise RunError(f"`{path}` is neither an image nor a CSV or NPZ file", "the suffix says what a file holds")
     return Inputs([f"{path}:{row + 1}" for row in range(len(values))], values)
 
 
@@ -141,9 +137,7 @@ def _array(path: Path, run: Trained) -> Tensor:
     name = next((name for name in known if name in held), held[0] if len(held) == 1 else None)
     if name is None:
         arrays = ", ".join(f"`{one}`" for one in held)
-        raise RunError(
-            f"`{path}` does not say which of its arrays is the input", f"name it `x`; it holds {arrays}"
-        )
+        raise RunError(f"`{path}` does not say which of its arrays is the input", f"name it `x`; it holds {arrays}")
     (array,) = files.read_arrays(path, name)
     values = inputs_of(array, f"`{name}` of `{path}`")
     if len(run.sample) == 3:
@@ -174,9 +168,7 @@ def table(names: Sequence[str], predicted: Predictions, run: Trained) -> list[di
             else [f"{target}_{n}" for n in range(predicted.numbers.shape[1])]
         )
         rows = predicted.numbers.tolist()
-        return [
-            {"input": name} | dict(zip(keys, row, strict=True)) for name, row in zip(names, rows, strict=True)
-        ]
+        return [{"input": name} | dict(zip(keys, row, strict=True)) for name, row in zip(names, rows, strict=True)]
     result = []
     for place, (name, label) in enumerate(zip(names, predicted.labels, strict=True)):
         row: dict[str, Any] = {"input": name, "label": label}

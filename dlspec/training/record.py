@@ -27,9 +27,7 @@ class Recorder:
         if tensorboard:
             from torch.utils.tensorboard import SummaryWriter
 
-            self.writer = SummaryWriter(
-                str(folder / "tensorboard"), purge_step=from_step + 1 if from_step else None
-            )
+            self.writer = SummaryWriter(str(folder / "tensorboard"), purge_step=from_step + 1 if from_step else None)
 
     def write(self, state: State, split: str, values: dict[str, float], **beside: float) -> None:
         """One row: `{"epoch": 3, "step": 120, "split": "val", "loss": 0.31, "accuracy": 0.98}`."""

@@ -75,9 +75,7 @@ def train(
         write_whole(out / name, text)
     setting = set_up(module, plan, out)
     with threads.chosen(setting):
-        made = _trained(
-            setting, checkpoints, found, out, parameters=parameters, quiet=quiet, pictures=pictures
-        )
+        made = _trained(setting, checkpoints, found, out, parameters=parameters, quiet=quiet, pictures=pictures)
     made.notes = notes + made.notes
     return made
 
@@ -165,17 +163,13 @@ def job(setting: Setting, checkpoints: Checkpoints, recorder: Recorder, shown: P
     return Job(setting, objective(setting.plan), train, val, recorder, checkpoints, shown)
 
 
-def _prepare_folder(
-    out: Path, checkpoints: Checkpoints, *, resume: bool
-) -> tuple[Checkpoint | None, list[str]]:
+def _prepare_folder(out: Path, checkpoints: Checkpoints, *, resume: bool) -> tuple[Checkpoint | None, list[str]]:
     """The checkpoint to go on from; a folder that holds another run is left alone."""
     if out.exists() and not out.is_dir():
         raise RunError(f"`{out}` is a file", "name a folder with `--out`")
     held = (out / "checkpoints").exists() or (out / "report.json").exists()
     if held and not resume:
-        raise RunError(
-            f"`{out}` already holds a run", "go on with `--resume`, or name another folder with `--out`"
-        )
+        raise RunError(f"`{out}` already holds a run", "go on with `--resume`, or name another folder with `--out`")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

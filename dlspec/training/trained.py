@@ -41,9 +41,7 @@ class Trained:
     def __init__(self, folder: Path, *, device: str | None = None) -> None:
         """Raises RunError where the folder holds no run or no whole checkpoint."""
         if not (folder / "checkpoints").is_dir():
-            raise RunError(
-                f"`{folder}` is not the folder of a run", "it should hold `model.py` and `checkpoints/`"
-            )
+            raise RunError(f"`{folder}` is not the folder of a run", "it should hold `model.py` and `checkpoints/`")
         checkpoint, self.notes = Checkpoints(folder / "checkpoints", keep=1).chosen()
         self.folder = folder
         self.about: dict[str, Any] = checkpoint.state

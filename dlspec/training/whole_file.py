@@ -16,6 +16,4 @@ def write_whole(path: Path, text: str) -> None:
         os.replace(aside, path)
     except OSError as error:
         aside.unlink(missing_ok=True)
-        raise RunError(
-            f"`{path}` cannot be written: {error.strerror or error}", "nothing before it is lost"
-        ) from error
+        raise RunError(f"`{path}` cannot be written: {error.strerror or error}", "nothing before it is lost") from error

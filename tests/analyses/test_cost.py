@@ -34,9 +34,7 @@ def test_counts_of_the_resnets_are_torchvisions(network: str) -> None:
     found = cost(graph)
     assert (found.parameters, found.trainable_parameters, found.buffers) == (parameters, parameters, buffers)
     assert found.macs == macs
-    layer1 = next(
-        step for step in graph.root.steps if isinstance(step, Application) and step.path == "layer1"
-    )
+    layer1 = next(step for step in graph.root.steps if isinstance(step, Application) and step.path == "layer1")
     assert found.parts[layer1].macs == of_layer1
 
 
@@ -96,9 +94,7 @@ def test_learned_tensors_are_parameters_and_buffers() -> None:
 
 
 def test_weight_bytes_are_those_of_the_state_dict() -> None:
-    model = nn.Sequential(
-        nn.Conv2d(3, 6, 5), nn.BatchNorm2d(6), nn.ReLU(), nn.Flatten(), nn.Linear(6 * 28 * 28, 10)
-    )
+    model = nn.Sequential(nn.Conv2d(3, 6, 5), nn.BatchNorm2d(6), nn.ReLU(), nn.Flatten(), nn.Linear(6 * 28 * 28, 10))
     text = (
         "network n {\n  input image: float32[N, 3, 32, 32]\n"
         "  output y = image -> layers: { conv2d(6, 5) -> batch_norm2d -> relu -> flatten -> linear(10) }\n}\n"

@@ -50,9 +50,7 @@ def test_a_dead_end_is_found_once_with_what_it_costs() -> None:
     assert diagnostic.code == "W0402"
     assert diagnostic.place is not None
     assert diagnostic.place.text == "tanh"
-    assert diagnostic.notes == [
-        "what only leads here costs 2,608 parameters that are never trained and 2,560·N MACs"
-    ]
+    assert diagnostic.notes == ["what only leads here costs 2,608 parameters that are never trained and 2,560·N MACs"]
 
 
 def test_two_dead_ends_are_two_findings() -> None:
@@ -76,8 +74,7 @@ def test_what_only_one_use_of_a_block_leaves_unread_is_no_finding() -> None:
 
 def test_what_training_alone_uses_is_used() -> None:
     body = (
-        FEATURES + "h = x -> relu\naside = h -> tanh\noutput y = h -> c: linear(4)\n"
-        "output extra = aside when training"
+        FEATURES + "h = x -> relu\naside = h -> tanh\noutput y = h -> c: linear(4)\noutput extra = aside when training"
     )
     assert codes(body) == []
 
@@ -112,10 +109,7 @@ def test_convolutions_in_a_row_collapse() -> None:
     (diagnostic,) = found(body)
     pair = 16 * (3 * 9 + 1) + 32 * (16 * 9 + 1)
     one = 32 * (3 * 25 + 1)
-    assert (
-        f"their {pair:,} parameters can do no more than the {one:,} of a single convolution"
-        in diagnostic.notes[0]
-    )
+    assert f"their {pair:,} parameters can do no more than the {one:,} of a single convolution" in diagnostic.notes[0]
 
 
 def test_the_single_layer_does_what_the_two_did() -> None:
@@ -229,8 +223,7 @@ def test_a_linear_layer_along_the_map_is_found(stages: str, words: str) -> None:
         IMAGE + "output y = image -> c: conv2d(16, 5) -> flatten -> fc: linear(10)",
         IMAGE + "output y = image -> c: conv2d(16, 5) -> permute([0, 2, 3, 1]) -> fc: linear(10)",
         IMAGE + "output y = image -> c: conv2d(16, 4, stride=4) -> flatten(2) -> mix: linear(64)",
-        IMAGE
-        + "output y = image -> c: conv2d(16, 4, stride=4) -> flatten(2) -> transpose(1, 2) -> fc: linear(8)",
+        IMAGE + "output y = image -> c: conv2d(16, 4, stride=4) -> flatten(2) -> transpose(1, 2) -> fc: linear(8)",
         IMAGE + "output y = image -> adaptive_avg_pool2d(1) -> flatten -> fc: linear(10)",
         "input x: float32[N, 12, 64]\noutput y = x -> a: linear(64) -> gelu -> b: linear(8)",
         "input x: float32[N, 32, 32, 3]\noutput y = x -> a: linear(64) -> gelu -> b: linear(8)",
@@ -268,8 +261,7 @@ def test_a_flatten_is_put_before_in_yaml() -> None:
 
 def test_a_lint_that_is_allowed_is_silent() -> None:
     body = (
-        FEATURES
-        + 'allow linear_layers_collapse: "shows that they do"\noutput y = x -> a: linear(64) -> b: linear(10)'
+        FEATURES + 'allow linear_layers_collapse: "shows that they do"\noutput y = x -> a: linear(64) -> b: linear(10)'
     )
     assert codes(body) == []
 

@@ -45,9 +45,7 @@ class Live(TorchDispatchMode):
 
     def __init__(self, model: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         super().__init__()
-        self.known = {
-            tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers())
-        }
+        self.known = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers())}
         self.now = self.peak = 0
         for tensor in inputs:
             self.note(tensor)

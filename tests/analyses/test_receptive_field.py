@@ -154,9 +154,7 @@ def test_a_mean_along_one_axis_sees_that_axis_whole() -> None:
 
 
 def test_what_depends_on_no_input_has_no_field() -> None:
-    graph = graph_of(
-        "network n {\n  input x: float32[2, 3]\n  parameter p: [2, 3] = zeros\n  output y = x + p\n}\n"
-    )
+    graph = graph_of("network n {\n  input x: float32[2, 3]\n  parameter p: [2, 3] = zeros\n  output y = x + p\n}\n")
     assert receptive_fields(graph).of(node_of(graph, "p")) is None
 
 
@@ -233,9 +231,7 @@ def layers(draw: st.DrawFn) -> tuple[str, object, bool]:
     kernel, stride = draw(st.integers(1, 5)), draw(st.integers(1, 3))
     padding, dilation = draw(st.integers(0, 3)), draw(st.integers(1, 3))
     kind = draw(
-        st.sampled_from(
-            ["conv", "conv", "pool", "skip", "updown", "shifted", "transposed", "resize", "pad", "slice"]
-        )
+        st.sampled_from(["conv", "conv", "pool", "skip", "updown", "shifted", "transposed", "resize", "pad", "slice"])
     )
     weight = torch.ones(1, 1, kernel, dtype=torch.float64)
     if kind == "conv":

@@ -68,14 +68,10 @@ def test_texts_evaluate_to_the_numbers_of_closed_sizes(sizes: tuple[int, ...]) -
     values = dict(zip("NHW", (sizes[0], sizes[2], sizes[3])), max=max)
     open_, closed = (summarize(graph_of(SMALL, **given)).to_json() for given in ({}, {"image": sizes}))
     for name, value in open_["totals"].items():
-        assert (
-            value == closed["totals"][name]
-            or eval(value, {"__builtins__": {}}, values) == closed["totals"][name]
-        )
+        assert value == closed["totals"][name] or eval(value, {"__builtins__": {}}, values) == closed["totals"][name]
     for one, other in zip(open_["layers"], closed["layers"]):
         shape = [
-            size if isinstance(size, int) else eval(size, {"__builtins__": {}}, values)
-            for size in one["output_shape"]
+            size if isinstance(size, int) else eval(size, {"__builtins__": {}}, values) for size in one["output_shape"]
         ]
         assert shape == other["output_shape"]
 

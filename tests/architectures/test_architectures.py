@@ -71,9 +71,7 @@ def test_a_pyramid_gives_a_score_for_every_level() -> None:
 
 
 def test_vit_has_the_parameters_and_multiply_adds_that_torchvision_publishes() -> None:
-    totals = dlspec.summarize(dlspec.load(FOLDER / "vit.dls", inputs={"image": (1, 3, 224, 224)})).to_json()[
-        "totals"
-    ]
+    totals = dlspec.summarize(dlspec.load(FOLDER / "vit.dls", inputs={"image": (1, 3, 224, 224)})).to_json()["totals"]
     assert totals["parameters"] == 86_567_656
     assert totals["macs"] == 17_563_828_224
 

@@ -43,9 +43,7 @@ def test_a_problem_is_repaired_once_by_its_first_fix_that_may_be_applied() -> No
 
 
 def test_a_fix_that_meets_an_earlier_one_is_left_whole() -> None:
-    assert apply([offering(RELU), offering(BOTH)], "unsafe") == {
-        "a.dls": "x -> conv2d(64, 3, strides=2) -> relu\n"
-    }
+    assert apply([offering(RELU), offering(BOTH)], "unsafe") == {"a.dls": "x -> conv2d(64, 3, strides=2) -> relu\n"}
 
 
 def test_insertions_at_one_place_by_two_fixes_are_not_mixed() -> None:
@@ -64,9 +62,7 @@ def test_without_a_fix_no_text_comes_out() -> None:
     assert apply([offering(), offering(RELU)]) == {}
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.sampled_from(["", "x", "yz"])), max_size=8)
-)
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.sampled_from(["", "x", "yz"])), max_size=8))
 def test_what_no_chosen_fix_touches_is_kept(places: list[tuple[int, int, str]]) -> None:
     source = Source("a.dls", "0123456789")
     fixes = [Fix("", [Edit(source.span(min(a, b), max(a, b)), new)], "safe") for a, b, new in places]
@@ -74,8 +70,6 @@ def test_what_no_chosen_fix_touches_is_kept(places: list[tuple[int, int, str]]) 
     edits = [fix.edits[0] for fix in taken]
     gone = {i for edit in edits for i in range(edit.span.start, edit.span.end)}
     text = apply([offering(fix) for fix in fixes]).get("a.dls", source.text)
-    assert sorted(text) == sorted(
-        [str(i) for i in range(10) if i not in gone] + [c for e in edits for c in e.text]
-    )
+    assert sorted(text) == sorted([str(i) for i in range(10) if i not in gone] + [c for e in edits for c in e.text])
     assert sum(edit.span.end - edit.span.start for edit in edits) == len(gone)
     assert len(taken) == bool(fixes) or len(taken) > 0

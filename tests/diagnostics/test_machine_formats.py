@@ -26,9 +26,7 @@ def misspelt() -> Diagnostic:
         "not a parameter",
         also=[(at(PLAN, "los"), "in this use of `stem`")],
         notes=["`conv2d` takes out_channels and kernel_size"],
-        fixes=[
-            Fix("there is a parameter with a similar name", [Edit(at(SPEC, "strides"), "stride")], "safe")
-        ],
+        fixes=[Fix("there is a parameter with a similar name", [Edit(at(SPEC, "strides"), "stride")], "safe")],
     )
 
 
@@ -155,8 +153,7 @@ def test_github_escapes_what_would_end_a_command() -> None:
     source = Source("a:b,c%.dls", "x\ny\n")
     (line,) = github.render([problem("W0402", "50 %\r\n::error::", source.span(0, 3))]).splitlines()
     assert line == (
-        "::warning file=a%3Ab%2Cc%25.dls,line=1,endLine=2,title=dlspec W0402 (unused-value)"
-        "::50 %25%0D%0A::error::"
+        "::warning file=a%3Ab%2Cc%25.dls,line=1,endLine=2,title=dlspec W0402 (unused-value)::50 %25%0D%0A::error::"
     )
 
 
@@ -164,17 +161,14 @@ def test_github_annotates_errors_first_and_says_what_it_leaves_out() -> None:
     warnings = [problem("W0402", f"warning {n}", at(SPEC, "stem")) for n in range(12)]
     errors = [problem("E0110", f"error {n}", at(SPEC, "x ->")) for n in range(11)]
     rows = github.render(warnings + errors).splitlines()
-    assert [row.split(" ")[0] for row in rows] == ["::error"] * 10 + ["::warning"] * 10 + ["::notice"] + [
-        "not"
-    ] * 3
+    assert [row.split(" ")[0] for row in rows] == ["::error"] * 10 + ["::warning"] * 10 + ["::notice"] + ["not"] * 3
     assert "1 error, 2 warnings more" in rows[20]
     assert rows[21] == "not annotated: specs/stem.dls:3:3: error[E0110]: error 10"
 
 
 def test_concise_is_a_line_a_problem() -> None:
     assert concise.render([misspelt(), problem("E0218", "there is no network\n")]) == (
-        "specs/stem.dls:3:22: error[E0112]: `conv2d` has no parameter `strides`\n"
-        "error[E0218]: there is no network␊\n"
+        "specs/stem.dls:3:22: error[E0112]: `conv2d` has no parameter `strides`\nerror[E0218]: there is no network␊\n"
     )
 
 

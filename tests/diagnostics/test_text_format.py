@@ -177,9 +177,7 @@ def test_a_fix_in_a_file_that_is_not_the_last_one_shown_names_it() -> None:
 
 def test_two_sources_of_one_name_are_not_mixed() -> None:
     one, other = Source("--set", "epochs=5"), Source("--set", "a longer argument, epochs=6")
-    diagnostic = problem(
-        "E0113", "message", at(other, "epochs"), "again", also=[(at(one, "epochs"), "first")]
-    )
+    diagnostic = problem("E0113", "message", at(other, "epochs"), "again", also=[(at(one, "epochs"), "first")])
     assert shown(diagnostic) == expected(
         """
         error[E0113]: message
@@ -221,9 +219,7 @@ def test_three_labels_on_one_line_hang_in_steps() -> None:
 
 def test_a_label_inside_another_is_drawn_over_it_and_both_hang() -> None:
     source = Source("a.dls", "x -> conv2d(64, 0)\n")
-    diagnostic = problem(
-        "E0202", "message", at(source, "0"), "inner", also=[(at(source, "conv2d(64, 0)"), "outer")]
-    )
+    diagnostic = problem("E0202", "message", at(source, "0"), "inner", also=[(at(source, "conv2d(64, 0)"), "outer")])
     assert shown(diagnostic) == expected(
         """
         error[E0202]: message
@@ -454,11 +450,7 @@ def test_an_edit_is_shown_as_the_lines_that_go_and_come(
 ) -> None:
     source = Source("a.dls", text)
     fix = Fix("do", [Edit(source.span(*place), new)])
-    rows = (
-        render([problem("E0102", "message", source.span(0, 0), fixes=[fix])])
-        .split("help: do\n")[1]
-        .splitlines()
-    )
+    rows = render([problem("E0102", "message", source.span(0, 0), fixes=[fix])]).split("help: do\n")[1].splitlines()
     assert rows == (["  |", *diff, "  |"] if diff else [])
 
 
@@ -485,9 +477,7 @@ def test_colour_changes_nothing_but_the_colour() -> None:
 
 
 def test_several_problems_have_an_empty_line_between_them() -> None:
-    assert (
-        render([residual_add(), residual_add()]) == f"{render([residual_add()])}\n{render([residual_add()])}"
-    )
+    assert render([residual_add(), residual_add()]) == f"{render([residual_add()])}\n{render([residual_add()])}"
     assert render([]) == ""
 
 
@@ -515,9 +505,7 @@ def test_what_lies_above_the_carets_is_the_span(text: str, data: st.DataObject) 
     end = data.draw(st.integers(start, len(text)))
     span = Source("a.dls", text).span(start, end)
     code, marks = render([problem("E0102", "message", span)]).splitlines()[3:5]
-    wanted = "".join(character for character in span.text if character not in ZERO_WIDTH).replace(
-        "\t", "    "
-    )
+    wanted = "".join(character for character in span.text if character not in ZERO_WIDTH).replace("\t", "    ")
     if not wanted:
         assert marks.count("^") == 1
     elif "..." in (seen := above(code, marks)):

@@ -54,9 +54,7 @@ def test_a_suffix_may_be_in_capitals(graph: Graph, tmp_path: Path) -> None:
         ("folder.svg/net", "has no suffix to tell what to draw"),
     ],
 )
-def test_another_suffix_is_refused_with_those_there_are(
-    graph: Graph, tmp_path: Path, name: str, message: str
-) -> None:
+def test_another_suffix_is_refused_with_those_there_are(graph: Graph, tmp_path: Path, name: str, message: str) -> None:
     found = refusal(graph, tmp_path / name)
     assert message in found.message
     assert found.notes == ["there is `.svg`, `.png`, `.pdf`, `.dot`, `.mmd`"]
@@ -67,9 +65,7 @@ def test_a_place_that_cannot_be_written_is_named(graph: Graph, tmp_path: Path) -
     assert refusal(graph, out).message == f"`{out}` cannot be written: No such file or directory"
 
 
-def test_a_picture_that_fails_leaves_the_old_one(
-    graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_picture_that_fails_leaves_the_old_one(graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "net.svg"
     out.write_text("the old one")
     monkeypatch.setenv("PATH", "")

@@ -26,11 +26,7 @@ def outline(made: Scene) -> list[str]:
                 *(line for inner in part.parts for line in lines(inner, depth + 1)),
             ]
         assert isinstance(part, Card)
-        runs = (
-            faces.join(part)
-            if part.is_join
-            else [r for left, right in faces.card(part).lines for r in left + right]
-        )
+        runs = faces.join(part) if part.is_join else [r for left, right in faces.card(part).lines for r in left + right]
         return ["  " * depth + " ".join(run.text for run in runs)]
 
     return [line for part in made.parts for line in lines(part, 0)]
@@ -62,9 +58,7 @@ def test_an_activation_that_another_operator_reads_too_has_a_card_of_its_own() -
 
 def test_what_is_an_output_is_not_fused_away() -> None:
     made = scene(
-        graph_of(
-            "network n { input x: float32[N, 8]\n a = x -> a: linear(8)\n output a\n output b = relu(a) }"
-        )
+        graph_of("network n { input x: float32[N, 8]\n a = x -> a: linear(8)\n output a\n output b = relu(a) }")
     )
     assert ["linear"] in operators(made)
 
@@ -104,9 +98,7 @@ def test_the_repeats_of_a_residual_network_are_folded(network: str, expected: di
 
 
 def test_labels_of_folded_parts_are_told_from_first_to_last() -> None:
-    assert "[encoder_layer_0–11 ×12 · 8.54K each]" in outline(
-        scene(graph_of(VIT.replace("layers = 6", "layers = 12")))
-    )
+    assert "[encoder_layer_0–11 ×12 · 8.54K each]" in outline(scene(graph_of(VIT.replace("layers = 6", "layers = 12"))))
 
 
 def test_equal_layers_in_a_row_are_one_card_with_a_count() -> None:
@@ -126,9 +118,7 @@ def test_a_chain_is_not_folded_over_a_place_that_something_else_reads() -> None:
 
 
 def test_equal_branches_side_by_side_are_folded() -> None:
-    made = scene(
-        body("y = stack([x -> head_{i}: { linear(4) -> relu -> linear(2) } for i in range(5)]) -> sum(0)")
-    )
+    made = scene(body("y = stack([x -> head_{i}: { linear(4) -> relu -> linear(2) } for i in range(5)]) -> sum(0)"))
     assert folds(made) == {"head_0": 5}
     assert sum(card.is_join for card in made.cards) == 1
 

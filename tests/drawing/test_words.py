@@ -33,9 +33,7 @@ def value(text: str, height: int) -> Fraction:
     multiple=st.sampled_from([None, 2, 12, 32]),
     seed=st.integers(9, 40),
 )
-def test_a_written_size_is_the_size_for_every_input(
-    steps: list[str], multiple: int | None, seed: int
-) -> None:
+def test_a_written_size_is_the_size_for_every_input(steps: list[str], multiple: int | None, seed: int) -> None:
     declared = f" where H % {multiple} == 0, H >= 200" if multiple else " where H >= 200"
     spec = f"network n {{ input x: float32[N, 3, H, 500]{declared}\n output y = x -> {' -> '.join(steps)} }}"
     graph = graph_of(spec)

@@ -29,9 +29,7 @@ def test_the_zoo_is_accepted(path: Path) -> None:
 
 
 def network(*layers: object) -> dict[str, object]:
-    return {
-        "network": {"name": "n", "inputs": {"x": "float32[N, 8]"}, "layers": list(layers), "outputs": ["y"]}
-    }
+    return {"network": {"name": "n", "inputs": {"x": "float32[N, 8]"}, "layers": list(layers), "outputs": ["y"]}}
 
 
 def test_the_long_form_is_known_by_its_parameters() -> None:

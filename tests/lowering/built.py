@@ -78,9 +78,7 @@ def _same_paths(graph: Graph, model: nn.Module) -> None:
 
 def sizes_for(graph: Graph) -> dict[str, int]:
     """Numbers for the open sizes that satisfy all that the network asks."""
-    open_ = sorted(
-        {s for t in graph.inputs.values() for size in t.shape for s in getattr(size, "symbols", ())}
-    )
+    open_ = sorted({s for t in graph.inputs.values() for size in t.shape for s in getattr(size, "symbols", ())})
     asked = [(r.relation, r.left, r.right) for r in graph.requirements] + list(graph.declared)
     for side in (8, 12, 16, 32, 33, 48, 64, 96, 128, 188, 224):
         sizes = {name: 2 if name == "N" else side for name in open_}
@@ -104,9 +102,7 @@ def example_inputs(graph: Graph, sizes: dict[str, int]) -> dict[str, Tensor]:
     for name, tensor in graph.inputs.items():
         shape = [_number(size, sizes) for size in tensor.shape]
         dtype = getattr(torch, tensor.dtype)
-        found[name] = (
-            torch.rand(shape).to(dtype) if dtype.is_floating_point else torch.randint(0, 2, shape).to(dtype)
-        )
+        found[name] = torch.rand(shape).to(dtype) if dtype.is_floating_point else torch.randint(0, 2, shape).to(dtype)
     return found
 
 
@@ -117,8 +113,7 @@ def _same_values(graph: Graph, model: nn.Module) -> None:
     calls: Counter[str] = Counter()
     names = {module: name for name, module in model.named_modules()}
     handles = [
-        module.register_forward_hook(lambda module, _, __: calls.update([names[module]]))
-        for module in model.modules()
+        module.register_forward_hook(lambda module, _, __: calls.update([names[module]])) for module in model.modules()
     ]
     with torch.no_grad():
         torch.manual_seed(2)
@@ -144,9 +139,7 @@ def needed(graph: Graph) -> list[Any]:
     return list(found)
 
 
-def _by_hand(
-    graph: Graph, model: nn.Module, inputs: dict[str, Tensor], sizes: dict[str, int]
-) -> dict[Any, Tensor]:
+def _by_hand(graph: Graph, model: nn.Module, inputs: dict[str, Tensor], sizes: dict[str, int]) -> dict[Any, Tensor]:
     """Every tensor of the graph, each node run on its own with the weights of the model."""
     values: dict[Any, Tensor] = {}
     wanted = set(needed(graph))

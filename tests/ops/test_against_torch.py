@@ -26,9 +26,7 @@ Case = tuple[Sequence[tuple[int, ...]], dict[str, Any]]
 small = st.integers(1, 4)
 
 
-def checked(
-    name: str, shapes: Sequence[tuple[int, ...]], values: dict[str, Any], run: Callable[..., Any]
-) -> None:
+def checked(name: str, shapes: Sequence[tuple[int, ...]], values: dict[str, Any], run: Callable[..., Any]) -> None:
     """The operator accepts the application where torch runs it, on both devices, and gives the same."""
     facts = [Fact("float32", shape) for shape in shapes]
     try:
@@ -133,11 +131,7 @@ def test_transposed_convolutions_accept_and_give_what_torch_does(rank: int, data
 def test_poolings_accept_and_give_what_torch_does(kind: str, rank: int, data: st.DataObject) -> None:
     name = f"{kind}_pool{rank}d"
     shape = data.draw(st.tuples(small, small, *[st.integers(1, 9)] * rank))
-    more = (
-        {"dilation": pairs(rank, st.integers(1, 3))}
-        if kind == "max"
-        else {"count_include_pad": st.booleans()}
-    )
+    more = {"dilation": pairs(rank, st.integers(1, 3))} if kind == "max" else {"count_include_pad": st.booleans()}
     values = data.draw(some(
         {"kernel_size": pairs(rank, st.integers(1, 5))},
         {
@@ -178,9 +172,7 @@ def test_normalizations_accept_and_give_what_torch_does(data: st.DataObject) -> 
     channels = shape[1] if len(shape) > 1 else 1
     match name:
         case "layer_norm" | "rms_norm":
-            wanted = data.draw(
-                st.none() | st.lists(small, min_size=1, max_size=3) | st.just(list(shape[-2:]))
-            )
+            wanted = data.draw(st.none() | st.lists(small, min_size=1, max_size=3) | st.just(list(shape[-2:])))
             values = {} if wanted is None else {"normalized_shape": wanted}
             run = lambda x: module_of(name)(wanted or x.shape[-1])(x)  # noqa: E731  # one of a few cases
         case "group_norm":
@@ -197,9 +189,7 @@ def test_normalizations_accept_and_give_what_torch_does(data: st.DataObject) -> 
 
 @examples
 @given(shapes(), axes(), st.sampled_from(["softmax", "log_softmax", "glu"]))
-def test_functions_along_an_axis_accept_and_give_what_torch_does(
-    shape: tuple[int, ...], dim: int, name: str
-) -> None:
+def test_functions_along_an_axis_accept_and_give_what_torch_does(shape: tuple[int, ...], dim: int, name: str) -> None:
     checked(name, [shape], {"dim": dim}, lambda x: getattr(F, name)(x, dim=dim))
 
 
@@ -214,9 +204,7 @@ def test_prelu_accepts_and_gives_what_torch_does(shape: tuple[int, ...], count: 
 
 @examples
 @given(shapes(), axes(), axes())
-def test_flatten_and_transpose_accept_and_give_what_torch_does(
-    shape: tuple[int, ...], first: int, second: int
-) -> None:
+def test_flatten_and_transpose_accept_and_give_what_torch_does(shape: tuple[int, ...], first: int, second: int) -> None:
     checked("flatten", [shape], {"start_dim": first, "end_dim": second}, lambda x: x.flatten(first, second))
     checked("transpose", [shape], {"dim0": first, "dim1": second}, lambda x: x.transpose(first, second))
 
@@ -243,9 +231,7 @@ def test_permute_and_flip_accept_and_give_what_torch_does(shape: tuple[int, ...]
 def test_squeeze_and_unsqueeze_accept_and_give_what_torch_does(
     shape: tuple[int, ...], dims: list[int] | None, new: int
 ) -> None:
-    checked(
-        "squeeze", [shape], {"dim": dims}, lambda x: x.squeeze() if dims is None else x.squeeze(tuple(dims))
-    )
+    checked("squeeze", [shape], {"dim": dims}, lambda x: x.squeeze() if dims is None else x.squeeze(tuple(dims)))
     checked("unsqueeze", [shape], {"dim": new}, lambda x: x.unsqueeze(new))
 
 
@@ -259,12 +245,8 @@ def test_repeat_and_channel_shuffle_accept_and_give_what_torch_does(
 
 
 @examples
-@given(
-    shapes(), st.lists(st.integers(-3, 3), min_size=1, max_size=2), st.lists(axes(), min_size=1, max_size=2)
-)
-def test_roll_accepts_and_gives_what_torch_does(
-    shape: tuple[int, ...], shifts: list[int], dims: list[int]
-) -> None:
+@given(shapes(), st.lists(st.integers(-3, 3), min_size=1, max_size=2), st.lists(axes(), min_size=1, max_size=2))
+def test_roll_accepts_and_gives_what_torch_does(shape: tuple[int, ...], shifts: list[int], dims: list[int]) -> None:
     checked("roll", [shape], {"shifts": shifts, "dims": dims}, lambda x: x.roll(tuple(shifts), tuple(dims)))
 
 
@@ -273,9 +255,7 @@ def test_roll_accepts_and_gives_what_torch_does(
 
 @examples
 @given(shapes(1, most=8), st.data())
-def test_slice_and_select_accept_and_give_what_torch_does(
-    shape: tuple[int, ...], data: st.DataObject
-) -> None:
+def test_slice_and_select_accept_and_give_what_torch_does(shape: tuple[int, ...], data: st.DataObject) -> None:
     dim = data.draw(st.integers(0, len(shape) - 1))
     before = (slice(None),) * dim
     start, end = data.draw(st.integers(-9, 9)), data.draw(st.none() | st.integers(-9, 9))
@@ -374,9 +354,7 @@ def test_arithmetic_stretches_as_torch_does(both: list[tuple[int, ...]]) -> None
 
 @examples
 @given(related(2), axes(), st.booleans())
-def test_distances_accept_and_give_what_torch_does(
-    both: list[tuple[int, ...]], dim: int, keepdim: bool
-) -> None:
+def test_distances_accept_and_give_what_torch_does(both: list[tuple[int, ...]], dim: int, keepdim: bool) -> None:
     checked("cosine_similarity", both, {"dim": dim}, lambda x, y: F.cosine_similarity(x, y, dim))
     checked(
         "pairwise_distance",
@@ -388,9 +366,7 @@ def test_distances_accept_and_give_what_torch_does(
 
 @examples
 @given(shapes(0, 4, 3), shapes(0, 4, 3), st.booleans())
-def test_matmul_accepts_and_gives_what_torch_does(
-    left: tuple[int, ...], right: tuple[int, ...], fitted: bool
-) -> None:
+def test_matmul_accepts_and_gives_what_torch_does(left: tuple[int, ...], right: tuple[int, ...], fitted: bool) -> None:
     if fitted and left and right:
         place = -2 if len(right) > 1 else -1
         right = (*right[:place], left[-1], *right[place:][1:])

@@ -47,9 +47,7 @@ def test_looking_one_operator_up_loads_its_file_alone() -> None:
         "import sys; from dlspec.ops import lookup; lookup('conv2d'); "
         "print(sorted(m for m in sys.modules if m.startswith('dlspec.ops.')))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
-    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
     loaded = set(ast_list(done.stdout))
     assert "dlspec.ops.convolution" in loaded
     assert not loaded & {"dlspec.ops.pooling", "dlspec.ops.attention", "dlspec.ops.page", "dlspec.ops.text"}

@@ -78,10 +78,7 @@ def test_an_annotation_without_a_kind_is_a_mistake_of_ours() -> None:
 
 
 PLAIN = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-3, 9)
-    | st.sampled_from([0.5, 1.5, -2.0, "same", "zeros", "float32", "x"]),
+    st.none() | st.booleans() | st.integers(-3, 9) | st.sampled_from([0.5, 1.5, -2.0, "same", "zeros", "float32", "x"]),
     lambda inner: st.lists(inner, max_size=3),
     max_leaves=4,
 )

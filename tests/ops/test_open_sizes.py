@@ -84,9 +84,7 @@ def with_numbers(name: str, shapes: list[tuple[int, ...]], values: dict[str, Any
         return None
 
 
-def agreed(
-    name: str, values: dict[str, Any], shapes: list[tuple[Any, ...]], numbers: list[dict[str, int]]
-) -> None:
+def agreed(name: str, values: dict[str, Any], shapes: list[tuple[Any, ...]], numbers: list[dict[str, int]]) -> None:
     """For each choice of numbers the open application says whether the closed one holds, and its sizes."""
     closed = [[tuple(evaluated(size, chosen) for size in shape) for shape in shapes] for chosen in numbers]
     made = [with_numbers(name, each, values) for each in closed]
@@ -105,13 +103,9 @@ def agreed(
 @pytest.mark.parametrize("name", WINDOWED)
 @examples
 @given(data=st.data())
-def test_the_conditions_on_open_sizes_hold_exactly_where_numbers_are_accepted(
-    name: str, data: st.DataObject
-) -> None:
+def test_the_conditions_on_open_sizes_hold_exactly_where_numbers_are_accepted(name: str, data: st.DataObject) -> None:
     values = data.draw(WINDOWED[name])
-    numbers = st.fixed_dictionaries(
-        {"N": st.integers(1, 3), "H": st.integers(1, 20), "W": st.integers(1, 20)}
-    )
+    numbers = st.fixed_dictionaries({"N": st.integers(1, 3), "H": st.integers(1, 20), "W": st.integers(1, 20)})
     shape = (symbol("N"), 4, symbol("H"), symbol("W"))
     agreed(name, values, [shape], data.draw(st.lists(numbers, min_size=1, max_size=4)))
 
@@ -126,9 +120,7 @@ def test_joins_of_open_sizes_hold_exactly_where_numbers_are_accepted(
     shapes: list[tuple[Any, ...]], data: st.DataObject
 ) -> None:
     # From 4 on no size is 1: an open size that happens to be 1 is not stretched.
-    numbers = data.draw(
-        st.lists(st.fixed_dictionaries({"H": st.integers(4, 12), "W": st.integers(4, 12)}), min_size=1)
-    )
+    numbers = data.draw(st.lists(st.fixed_dictionaries({"H": st.integers(4, 12), "W": st.integers(4, 12)}), min_size=1))
     agreed("concat", {"dim": data.draw(st.integers(0, 2))}, shapes, numbers)
     agreed("stack", {}, shapes, numbers)
     agreed("add", {}, shapes[:2], numbers)
@@ -145,9 +137,7 @@ def test_joins_of_open_sizes_hold_exactly_where_numbers_are_accepted(
 def test_matrix_products_of_open_sizes_hold_exactly_where_numbers_are_accepted(
     left: tuple[Any, ...], right: tuple[Any, ...], data: st.DataObject
 ) -> None:
-    numbers = data.draw(
-        st.lists(st.fixed_dictionaries({"H": st.integers(2, 9), "W": st.integers(2, 9)}), min_size=1)
-    )
+    numbers = data.draw(st.lists(st.fixed_dictionaries({"H": st.integers(2, 9), "W": st.integers(2, 9)}), min_size=1))
     agreed("matmul", {}, [left, right], numbers)
 
 

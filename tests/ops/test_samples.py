@@ -77,9 +77,7 @@ def test_a_sample_has_the_weights_and_buffers_of_its_module(text: str) -> None:
         return
     module = case.module()
     weights = {name: tuple(weight.shape) for name, weight in module.named_parameters()}
-    buffers = {
-        name: (tuple(b.shape), str(b.dtype).removeprefix("torch.")) for name, b in module.named_buffers()
-    }
+    buffers = {name: (tuple(b.shape), str(b.dtype).removeprefix("torch.")) for name, b in module.named_buffers()}
     assert dict(case.op.weights(case.at)) == weights
     assert {name: (shape, dtype) for name, shape, dtype in case.op.buffers(case.at)} == buffers
 
@@ -131,9 +129,7 @@ def kept_by_torch(case: Applied, module: nn.Module | None) -> tuple[set[str], in
 def test_a_view_shares_the_memory_of_its_input_and_nothing_else_does(text: str) -> None:
     case = applied(text)
     given = case.tensors("cpu")
-    shared = {t.untyped_storage().data_ptr() for t in case.run(given)} & {
-        t.untyped_storage().data_ptr() for t in given
-    }
+    shared = {t.untyped_storage().data_ptr() for t in case.run(given)} & {t.untyped_storage().data_ptr() for t in given}
     assert bool(shared) == bool(case.op.shares)
 
 

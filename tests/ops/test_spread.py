@@ -83,9 +83,7 @@ def test_no_gradient_reaches_beyond_what_is_said_to_be_seen(text: str, port: int
 
 
 def test_a_window_is_reached_to_its_ends() -> None:
-    case = applied(
-        "float32[1, 6, 9, 9] -> conv2d(4, [3, 5], stride=[2, 1], padding=[1, 2], dilation=2, groups=2)"
-    )
+    case = applied("float32[1, 6, 9, 9] -> conv2d(4, [3, 5], stride=[2, 1], padding=[1, 2], dilation=2, groups=2)")
     seen = seen_by_torch(case, 0)[(0, 0, 1, 2)].nonzero()
     (_, _, (_, rows), (_, columns)) = case.op.spread(case.at, case.outputs)
     assert (seen[:, 2].min(), seen[:, 2].max()) == claimed_range(rows, 1, 9)

@@ -22,9 +22,7 @@ DIABETES = DIGITS | {"network": "regression", "data": "{ source = diabetes }", "
 
 def written(keys: dict[str, str]) -> str:
     """A plan in the DSL, from keys to what stands behind them."""
-    lines = (
-        f"  {key} {value}" if value.startswith("{") else f"  {key} = {value}" for key, value in keys.items()
-    )
+    lines = (f"  {key} {value}" if value.startswith("{") else f"  {key} = {value}" for key, value in keys.items())
     return "\n".join(("plan digits {", *lines, "}", ""))
 
 

@@ -59,8 +59,6 @@ def test_sources_know_their_data_without_reading_it(name: str) -> None:
 
 
 def test_reading_a_plan_imports_neither_torch_nor_numpy_nor_pydantic() -> None:
-    code = (
-        "import dlspec.plan.read, sys; print([m for m in ('torch', 'numpy', 'pydantic') if m in sys.modules])"
-    )
+    code = "import dlspec.plan.read, sys; print([m for m in ('torch', 'numpy', 'pydantic') if m in sys.modules])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.strip() == "[]"

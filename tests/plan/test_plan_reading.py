@@ -38,9 +38,7 @@ def test_early_stopping_watches_what_chooses() -> None:
 
 
 def test_parameters_may_stand_by_position_as_in_torch() -> None:
-    plan = resolved(
-        DIGITS | {"schedule": "step(10, 0.5, warmup_steps=3)", "augment": "[rotate(10), scale(0.9, 1.1)]"}
-    )
+    plan = resolved(DIGITS | {"schedule": "step(10, 0.5, warmup_steps=3)", "augment": "[rotate(10), scale(0.9, 1.1)]"})
     assert (plan.schedule.step_size, plan.schedule.gamma, plan.schedule.warmup_steps) == (10, 0.5, 3)
     assert (plan.augment[1].low, plan.augment[1].high) == (0.9, 1.1)
 
@@ -76,9 +74,7 @@ def test_an_unknown_key_of_a_section_offers_the_nearest() -> None:
         ("data", "{ source = digit }", "E0605", "digits"),
     ],
 )
-def test_an_unknown_member_of_a_catalogue_offers_the_nearest(
-    key: str, value: str, code: str, near: str
-) -> None:
+def test_an_unknown_member_of_a_catalogue_offers_the_nearest(key: str, value: str, code: str, near: str) -> None:
     found = only(problems_of(**{key: value}))
     assert (found.code, found.fixes[0].edits[0].text) == (code, near)
 

@@ -29,9 +29,7 @@ from dlspec.syntax.parser import parse
 from dlspec.syntax.read import read
 from tests.plan.plans import DIGITS, network, parsed, pointed_at, resolved, written
 
-NETWORK = (
-    "network:\n  name: lenet\n  inputs: {image: 'float32[N, 10]'}\n  layers: [relu]\n  outputs: [relu]\n"
-)
+NETWORK = "network:\n  name: lenet\n  inputs: {image: 'float32[N, 10]'}\n  layers: [relu]\n  outputs: [relu]\n"
 
 
 def read_back(text: str, folder: str = "") -> keys.ResolvedPlan:
@@ -158,9 +156,7 @@ def test_an_override_replaces_a_key() -> None:
 def test_an_override_adds_a_key_and_the_sections_on_the_way() -> None:
     assert set_(PLAN, "batch_size", "full").batch_size == "full"
     assert set_(PLAN, "data.split.seed", "3").data.split.seed == 3
-    assert set_(PLAN, "keep.every_seconds", "0").keep == keys.Keep(
-        best_by="val.accuracy", last=3, every_seconds=0.0
-    )
+    assert set_(PLAN, "keep.every_seconds", "0").keep == keys.Keep(best_by="val.accuracy", last=3, every_seconds=0.0)
 
 
 def test_an_override_reaches_a_parameter_by_its_name() -> None:
@@ -168,9 +164,7 @@ def test_an_override_reaches_a_parameter_by_its_name() -> None:
     assert set_(PLAN, "optimizer.momentum", "0.9").optimizer.momentum == 0.9
     assert set_(PLAN, "schedule.gamma", "0.1").schedule.gamma == 0.1
     assert set_(PLAN, "loss.label_smoothing", "0.1").loss[0].loss.label_smoothing == 0.1
-    assert set_(PLAN, "data.source.classes", "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]").data.source.classes == tuple(
-        range(10)
-    )
+    assert set_(PLAN, "data.source.classes", "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]").data.source.classes == tuple(range(10))
 
 
 @pytest.mark.parametrize(

@@ -47,21 +47,15 @@ def name(text: str) -> Pair:
 
 
 def _sum(left: Pair, right: Pair) -> Pair:
-    return Pair(
-        left.size + right.size, lambda values: left.value(values) + right.value(values), f"({left} + {right})"
-    )
+    return Pair(left.size + right.size, lambda values: left.value(values) + right.value(values), f"({left} + {right})")
 
 
 def _difference(left: Pair, right: Pair) -> Pair:
-    return Pair(
-        left.size - right.size, lambda values: left.value(values) - right.value(values), f"({left} - {right})"
-    )
+    return Pair(left.size - right.size, lambda values: left.value(values) - right.value(values), f"({left} - {right})")
 
 
 def _product(left: Pair, right: Pair) -> Pair:
-    return Pair(
-        left.size * right.size, lambda values: left.value(values) * right.value(values), f"({left} * {right})"
-    )
+    return Pair(left.size * right.size, lambda values: left.value(values) * right.value(values), f"({left} * {right})")
 
 
 def _multiple(factor: int, size: Pair) -> Pair:
@@ -97,9 +91,7 @@ def polynomial(*names: str) -> st.SearchStrategy[Pair]:
     """Products and floors of products, besides."""
     inner = quasi_affine(*names, divisors=(1, 2, 3))
     several = st.builds(_product, inner, inner)
-    return st.one_of(
-        inner, several, st.builds(_quotient, several, st.integers(2, 5)), st.builds(_sum, several, inner)
-    )
+    return st.one_of(inner, several, st.builds(_quotient, several, st.integers(2, 5)), st.builds(_sum, several, inner))
 
 
 def stated(sizes: st.SearchStrategy[Pair]) -> st.SearchStrategy[Stated]:

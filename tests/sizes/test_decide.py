@@ -48,15 +48,11 @@ def test_one_open_size_is_always_decided_and_agrees_with_every_length(conditions
 
 @settings(max_examples=150)
 @given(st.lists(ONE, min_size=1, max_size=2), st.lists(ONE, min_size=1, max_size=2))
-def test_what_is_declared_is_neither_forgotten_nor_asked_again(
-    facts: list[Stated], asked: list[Stated]
-) -> None:
+def test_what_is_declared_is_neither_forgotten_nor_asked_again(facts: list[Stated], asked: list[Stated]) -> None:
     domain = Domain(each.condition for each in facts)
     answer = solve([each.condition for each in asked], domain)
     inside = [length for length in LENGTHS if all(fact.holds({"H": length}) for fact in facts)]
-    check_against(
-        answer, {(length,): all(each.holds({"H": length}) for each in asked) for length in inside}, "H"
-    )
+    check_against(answer, {(length,): all(each.holds({"H": length}) for each in asked) for length in inside}, "H")
     assert solve([each.condition for each in facts], domain).texts == []
 
 
@@ -72,17 +68,13 @@ def test_a_product_of_one_size_with_itself_agrees_with_every_length(condition: S
 def test_two_open_sizes_agree_with_every_pair(conditions: list[Stated]) -> None:
     answer = solve([each.condition for each in conditions], FREE)
     pairs = product(range(1, 26), repeat=2)
-    holds = {
-        pair: all(each.holds(dict(zip("HW", pair, strict=True))) for each in conditions) for pair in pairs
-    }
+    holds = {pair: all(each.holds(dict(zip("HW", pair, strict=True))) for each in conditions) for pair in pairs}
     check_against(answer, holds, "HW")
 
 
 @settings(max_examples=120)
 @given(st.lists(CURVES, min_size=1, max_size=2), st.lists(TWO, max_size=2))
-def test_products_agree_with_every_pair_inside_what_is_declared(
-    asked: list[Stated], facts: list[Stated]
-) -> None:
+def test_products_agree_with_every_pair_inside_what_is_declared(asked: list[Stated], facts: list[Stated]) -> None:
     answer = solve([each.condition for each in asked], Domain(each.condition for each in facts))
     holds = {}
     for pair in product(range(1, 26), repeat=2):

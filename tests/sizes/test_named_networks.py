@@ -136,9 +136,7 @@ def test_a_shortcut_around_a_stride_holds_for_one_pixel_only() -> None:
 def test_window_attention_splits_by_axis() -> None:
     texts = solve(swin(H, W), FREE).texts
     assert texts == ["H % 224 in {0, 1, 2, 3}", "H >= 224", "W % 224 in {0, 1, 2, 3}", "W >= 224"]
-    assert (
-        solve(swin(H, W), Domain([compare(H % 224, "==", 0), compare(W, "==", H)])).verdict is Verdict.ALWAYS
-    )
+    assert solve(swin(H, W), Domain([compare(H % 224, "==", 0), compare(W, "==", H)])).verdict is Verdict.ALWAYS
 
 
 def test_two_pictures_of_one_network_must_agree() -> None:

@@ -25,9 +25,7 @@ def test_a_quotient_rounds_down_whatever_the_signs(pair: Pair, divisor: int, val
 
 
 @given(polynomial("H", "W"), quasi_affine("a", "b"), LENGTHS)
-def test_substituting_and_evaluating_may_change_places(
-    pair: Pair, inner: Pair, values: dict[str, int]
-) -> None:
+def test_substituting_and_evaluating_may_change_places(pair: Pair, inner: Pair, values: dict[str, int]) -> None:
     numbers = {"a": values["H"], "b": values["W"]}
     replaced = substituted(pair.size, {"H": inner.size, "W": 3})
     assert evaluated(replaced, numbers) == pair.value({"H": inner.value(numbers), "W": 3})
@@ -70,9 +68,7 @@ def test_the_text_means_the_size(pair: Pair, values: dict[str, int]) -> None:
     assert eval(text, dict(values)) == pair.value(values)  # the text is ours
 
 
-@given(
-    st.lists(st.tuples(st.integers(-9, 9), st.integers(1, 4)), min_size=1, max_size=12), st.integers(1, 5000)
-)
+@given(st.lists(st.tuples(st.integers(-9, 9), st.integers(1, 4)), min_size=1, max_size=12), st.integers(1, 5000))
 def test_a_chain_of_steps_is_one_floor(steps: list[tuple[int, int]], length: int) -> None:
     size, expected = H, length
     for slack, stride in steps:

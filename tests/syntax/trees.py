@@ -34,15 +34,11 @@ def node(kind: type[tree.Node], *values: st.SearchStrategy[Any]) -> st.SearchStr
     return st.tuples(*values).map(lambda drawn: kind(spot(), *drawn))
 
 
-def several(
-    element: st.SearchStrategy[Any], least: int = 0, most: int = 3
-) -> st.SearchStrategy[tuple[Any, ...]]:
+def several(element: st.SearchStrategy[Any], least: int = 0, most: int = 3) -> st.SearchStrategy[tuple[Any, ...]]:
     return st.lists(element, min_size=least, max_size=most).map(tuple)
 
 
-def distinct(
-    element: st.SearchStrategy[Any], key: Any, least: int = 0, most: int = 3
-) -> st.SearchStrategy[Any]:
+def distinct(element: st.SearchStrategy[Any], key: Any, least: int = 0, most: int = 3) -> st.SearchStrategy[Any]:
     return st.lists(element, min_size=least, max_size=most, unique_by=key).map(tuple)
 
 
@@ -120,9 +116,7 @@ types = tensor_types | node(tree.TensorType, st.just("float32"), several(express
 
 
 def _keys(value: Any) -> Any:
-    return st.tuples(
-        st.sampled_from(("a", "when", "in", "name", "layer1.*", "epochs", "value")) | texts, value
-    )
+    return st.tuples(st.sampled_from(("a", "when", "in", "name", "layer1.*", "epochs", "value")) | texts, value)
 
 
 def _section(pairs: list[tuple[str, Any]]) -> tree.Section:
@@ -146,9 +140,7 @@ def _texts(value: Any) -> Any:
 
 sections = st.recursive(
     st.lists(_keys(expressions), max_size=3, unique_by=lambda pair: pair[0]).map(_section),
-    lambda inner: st.lists(_keys(inner | expressions), max_size=3, unique_by=lambda pair: pair[0]).map(
-        _section
-    ),
+    lambda inner: st.lists(_keys(inner | expressions), max_size=3, unique_by=lambda pair: pair[0]).map(_section),
     max_leaves=4,
 )
 

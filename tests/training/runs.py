@@ -30,9 +30,7 @@ def build():
         nn.Linear(64, 10),
     )
 '''
-SOFTMAX = (
-    "from torch import nn\n\n\ndef build():\n    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))\n"
-)
+SOFTMAX = "from torch import nn\n\n\ndef build():\n    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))\n"
 LINE = "from torch import nn\n\n\ndef build():\n    return nn.Linear(10, 1)\n"
 SCORE = "from torch import nn\n\n\ndef build():\n    return nn.Sequential(nn.Flatten(), nn.Linear(64, 1))\n"
 
@@ -65,9 +63,7 @@ def plan_of(base: dict[str, str] = DIGITS, folder: Path | str = "", /, **changed
     return plan
 
 
-def run(
-    plan: ResolvedPlan, out: Path, source: str = CNN, *, resume: bool = False, pictures: bool = False
-) -> Report:
+def run(plan: ResolvedPlan, out: Path, source: str = CNN, *, resume: bool = False, pictures: bool = False) -> Report:
     return train(None, plan, out, files={"model.py": source}, resume=resume, quiet=True, pictures=pictures)
 
 

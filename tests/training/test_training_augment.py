@@ -41,18 +41,14 @@ def test_a_crop_cuts_from_a_margin_of_zeros() -> None:
     for epoch in range(20):
         cropped = Augmenter([named.Crop(padding=2)], 0)(IMAGES, ROWS, epoch)
         for row in range(6):
-            fits = [
-                place for place, cut in enumerate(cuts) if torch.allclose(cut[row], cropped[row], atol=1e-5)
-            ]
+            fits = [place for place, cut in enumerate(cuts) if torch.allclose(cut[row], cropped[row], atol=1e-5)]
             assert len(fits) == 1
             seen.update(fits)
     assert len(seen) > 20
 
 
 @given(st.floats(-3, 3), st.floats(0.6, 1.6), st.floats(-0.5, 0.5), st.floats(-3, 3), st.floats(-3, 3))
-def test_any_affine_map_agrees_with_scipy(
-    angle: float, scale: float, slant: float, x: float, y: float
-) -> None:
+def test_any_affine_map_agrees_with_scipy(angle: float, scale: float, slant: float, x: float, y: float) -> None:
     matrix = rotation(torch.tensor([angle]))[0].double() @ torch.tensor([[1, slant], [0, 1]]).double() * scale
     image = torch.zeros(1, 1, 11, 13, dtype=torch.float64)
     image[0, 0, 3:8, 3:10] = torch.rand(5, 7, generator=torch.Generator().manual_seed(1)).double()

@@ -22,9 +22,7 @@ from dlspec.training.checkpoints import Checkpoints, Damaged, read
 from dlspec.training.errors import RunError
 
 WEIGHTS = {"w": torch.arange(12.0).view(3, 4), "steps": torch.tensor(7)}
-TRAINING = {
-    "optimizer": {"state": {0: {"momentum": torch.ones(3)}}, "param_groups": [{"lr": 0.1, "params": [0]}]}
-}
+TRAINING = {"optimizer": {"state": {0: {"momentum": torch.ones(3)}}, "param_groups": [{"lr": 0.1, "params": [0]}]}}
 
 
 def saved(folder: Path, *steps: int, keep: int = 9) -> Checkpoints:
@@ -111,9 +109,7 @@ def test_nothing_that_runs_code_is_read(tmp_path: Path) -> None:
     assert not (tmp_path / "attacked").exists()
 
 
-def test_a_full_disk_is_told_and_leaves_what_was_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_told_and_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = saved(tmp_path, 1)
 
     def full(path: Path) -> None:

@@ -68,9 +68,7 @@ def test_a_table_of_texts_as_labels_is_sorted_into_classes(tmp_path: Path) -> No
 
 
 def test_a_table_of_whole_numbers_as_labels_keeps_them(tmp_path: Path) -> None:
-    dataset = table(
-        tmp_path, "y;a;b\n0;1;x\n2;3;y\n", 'csv("t.csv", target="y", features=["a"], delimiter=";")'
-    )
+    dataset = table(tmp_path, "y;a;b\n0;1;x\n2;3;y\n", 'csv("t.csv", target="y", features=["a"], delimiter=";")')
     assert (dataset.samples.targets.tolist(), dataset.features) == ([0, 2], ("a",))
 
 
@@ -108,18 +106,14 @@ def test_a_table_in_another_encoding_is_told_so(tmp_path: Path) -> None:
         load(plan_of(DIGITS, tmp_path, data='{ source = csv("t.csv", target="y") }'))
 
 
-def arrays(
-    tmp_path: Path, source: str = 'npz("t.npz")', base: dict[str, str] = DIGITS, **held: np.ndarray
-) -> Dataset:
+def arrays(tmp_path: Path, source: str = 'npz("t.npz")', base: dict[str, str] = DIGITS, **held: np.ndarray) -> Dataset:
     np.savez(tmp_path / "t.npz", **held)
     return load(plan_of(base, tmp_path, data=f"{{ source = {source} }}", loss=base["loss"]))
 
 
 def test_bytes_become_zero_to_one_and_get_a_channel(tmp_path: Path) -> None:
     images = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4) * 10
-    dataset = arrays(
-        tmp_path, 'npz("t.npz", x="pictures", y="labels")', pictures=images, labels=np.array([0, 1])
-    )
+    dataset = arrays(tmp_path, 'npz("t.npz", x="pictures", y="labels")', pictures=images, labels=np.array([0, 1]))
     assert dataset.samples.inputs.shape == (2, 1, 3, 4)
     assert torch.allclose(dataset.samples.inputs[:, 0] * 255, torch.from_numpy(images).float())
 
@@ -157,9 +151,7 @@ X, Y = np.zeros((3, 2)), np.array([0, 1, 1])
         ({"x": X[:0], "y": Y[:0]}, 'npz("t.npz")', "holds no samples"),
     ],
 )
-def test_what_is_wrong_with_arrays_is_said(
-    tmp_path: Path, held: dict[str, np.ndarray], source: str, says: str
-) -> None:
+def test_what_is_wrong_with_arrays_is_said(tmp_path: Path, held: dict[str, np.ndarray], source: str, says: str) -> None:
     with pytest.raises(RunError, match=says):
         arrays(tmp_path, source, **held)
 

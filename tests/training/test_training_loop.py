@@ -63,9 +63,7 @@ def test_a_resumed_run_equals_an_undisturbed_one(tmp_path: Path, changed: dict[s
         assert again.test == whole.test
 
 
-def trained_by_hand(
-    plan: ResolvedPlan, module: nn.Module, inputs: torch.Tensor, labels: torch.Tensor
-) -> nn.Module:
+def trained_by_hand(plan: ResolvedPlan, module: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> nn.Module:
     """The loop of a tutorial."""
     optimizer = torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.9, fused=True)
     for epoch in range(3):

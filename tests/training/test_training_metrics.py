@@ -28,9 +28,7 @@ def filled(sums: Scores, scores: torch.Tensor, targets: torch.Tensor, at_once: i
 
 
 @given(LABELS, SCORES, st.integers(1, 50), st.sampled_from(["macro", "micro", "weighted"]))
-def test_classification_metrics_are_scikit_learns(
-    labels: list[int], seed: int, at_once: int, average: str
-) -> None:
+def test_classification_metrics_are_scikit_learns(labels: list[int], seed: int, at_once: int, average: str) -> None:
     listed = ", ".join(f"{name}(average={average})" for name in ("precision", "recall", "f1"))
     plan = plan_of(metrics=f"[accuracy, top_k_accuracy(k=2), confusion_matrix, {listed}]")
     targets, scores = torch.tensor(labels), scores_of(seed, len(labels), 5)
@@ -45,15 +43,11 @@ def test_classification_metrics_are_scikit_learns(
         ("recall", theirs.recall_score),
         ("f1", theirs.f1_score),
     ):
-        assert values[name] == pytest.approx(score(targets, predicted, average=average, zero_division=0)), (
-            name
-        )
+        assert values[name] == pytest.approx(score(targets, predicted, average=average, zero_division=0)), name
 
 
 @given(st.integers(3, 40), SCORES, st.integers(1, 50))
-def test_regression_metrics_are_scikit_learns_in_units_of_the_data(
-    count: int, seed: int, at_once: int
-) -> None:
+def test_regression_metrics_are_scikit_learns_in_units_of_the_data(count: int, seed: int, at_once: int) -> None:
     plan = plan_of(DIABETES, metrics="[r2, mae, mse, rmse]")
     targets = 150 + 70 * scores_of(seed, count, 1).double()
     predicted = targets + 30 * scores_of(seed + 1, count, 1).double()

@@ -36,9 +36,7 @@ WEIGHT = (0.5, 1.0, 2.0, 0.25)
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
-def test_losses_are_torchs(
-    loss: named.Loss, module: nn.Module, scores: torch.Tensor, targets: torch.Tensor
-) -> None:
+def test_losses_are_torchs(loss: named.Loss, module: nn.Module, scores: torch.Tensor, targets: torch.Tensor) -> None:
     assert torch.equal(loss_of(loss, scores, targets), module(scores, targets))
 
 
@@ -48,9 +46,7 @@ def test_two_class_losses_are_torchs_and_scikit_learns() -> None:
     assert torch.equal(loss_of(named.BceWithLogits(pos_weight=2.0), ONE, TWO), expected)
     expected = nn.functional.binary_cross_entropy(score.sigmoid(), target)
     assert torch.equal(loss_of(named.Bce(), ONE.sigmoid(), TWO), expected)
-    assert float(loss_of(named.Hinge(), ONE, TWO)) == pytest.approx(
-        theirs.hinge_loss(2 * TWO - 1, score), rel=1e-6
-    )
+    assert float(loss_of(named.Hinge(), ONE, TWO)) == pytest.approx(theirs.hinge_loss(2 * TWO - 1, score), rel=1e-6)
 
 
 def test_a_step_on_the_perceptron_loss_is_rosenblatts_rule() -> None:

@@ -66,17 +66,12 @@ def test_a_run_folder_holds_what_it_promises(softmax: Path) -> None:
         "report.json",
         "environment.json",
     }
-    assert (
-        promised | {"checkpoints", "curves.png", "confusion_matrix.png", "predictions.png", "templates.png"}
-        == names
-    )
+    assert promised | {"checkpoints", "curves.png", "confusion_matrix.png", "predictions.png", "templates.png"} == names
     report = report_of(softmax)
     assert report.keys() >= KEYS
     assert (report["parameters"], report["resumed"], report["test_reads"]) == (650, False, 1)
     rows = [json.loads(line) for line in (softmax / "metrics.jsonl").read_text().splitlines()]
-    assert [(row["epoch"], row["split"]) for row in rows] == [
-        (e, s) for e in range(1, 6) for s in ("train", "val")
-    ]
+    assert [(row["epoch"], row["split"]) for row in rows] == [(e, s) for e in range(1, 6) for s in ("train", "val")]
     environment = json.loads((softmax / "environment.json").read_text())
     assert environment["packages"]["torch"] == torch.__version__
     assert environment["seeds"] == {"run": 0, "split": 0}
@@ -105,9 +100,7 @@ def test_a_run_is_not_overwritten(softmax: Path) -> None:
 def test_a_resumed_run_follows_its_plan(tmp_path: Path) -> None:
     run(plan_of(epochs="2"), tmp_path / "run", SOFTMAX)
     with pytest.raises(RunError, match=r"`optimizer.lr` was 0.1, is 0.2"):
-        run(
-            plan_of(epochs="2", optimizer="sgd(lr=0.2, momentum=0.9)"), tmp_path / "run", SOFTMAX, resume=True
-        )
+        run(plan_of(epochs="2", optimizer="sgd(lr=0.2, momentum=0.9)"), tmp_path / "run", SOFTMAX, resume=True)
     with pytest.raises(RunError, match=r"`loss\[0\].loss` was .cross_entropy., is .multi_margin."):
         run(plan_of(epochs="2", loss="multi_margin"), tmp_path / "run", SOFTMAX, resume=True)
 
@@ -186,14 +179,12 @@ def test_predictions_for_pictures_of_any_size(softmax: Path, tmp_path: Path) -> 
     folder.mkdir()
     for number in range(4):
         ink = (bunch.images[number] / 16 * 255).astype(np.uint8)
-        Image.fromarray(ink).resize((40, 40), Image.Resampling.NEAREST).convert(
-            "RGB" if number % 2 else "L"
-        ).save(folder / f"{number}.png")
+        Image.fromarray(ink).resize((40, 40), Image.Resampling.NEAREST).convert("RGB" if number % 2 else "L").save(
+            folder / f"{number}.png"
+        )
     written = predict(softmax, [folder], tmp_path / "out.json")
     labels = [row["label"] for row in json.loads((tmp_path / "out.json").read_text())]
-    assert (
-        labels == load_run(softmax).predict(torch.from_numpy(bunch.images[:4] / 16).float()[:, None]).labels
-    )
+    assert labels == load_run(softmax).predict(torch.from_numpy(bunch.images[:4] / 16).float()[:, None]).labels
     assert written.notes == []
     assert str(written) == f"4 predictions written to {tmp_path / 'out.json'}"
 
@@ -245,13 +236,9 @@ def test_an_empty_folder_holds_nothing_to_predict_for(softmax: Path, tmp_path: P
 
 
 def test_two_classes_are_told_apart_by_one_score(tmp_path: Path) -> None:
-    plan = plan_of(
-        data="{ source = digits(classes=[0, 1]) }", loss="perceptron", optimizer="sgd(lr=1)", batch_size="1"
-    )
+    plan = plan_of(data="{ source = digits(classes=[0, 1]) }", loss="perceptron", optimizer="sgd(lr=1)", batch_size="1")
     assert run(plan, tmp_path / "run", SCORE).test["accuracy"] > 0.95
-    predicted = load_run(tmp_path / "run").predict(
-        torch.from_numpy(load_digits().images[:2] / 16).float()[:, None]
-    )
+    predicted = load_run(tmp_path / "run").predict(torch.from_numpy(load_digits().images[:2] / 16).float()[:, None])
     assert predicted.labels == ["0", "1"]
     assert predicted.probabilities is None
 

@@ -23,9 +23,7 @@ def test_a_split_of_digits_is_that_of_two_calls_of_train_test_split(seed: int) -
     images, labels = load_digits(return_X_y=True)
     plan = plan_of(data=f"{{ source = digits split {{ train = 0.7 val = 0.15 test = 0.15 seed = {seed} }} }}")
     shares = split(load(plan), plan)
-    train, rest, _, rest_labels = train_test_split(
-        images, labels, test_size=0.3, stratify=labels, random_state=seed
-    )
+    train, rest, _, rest_labels = train_test_split(images, labels, test_size=0.3, stratify=labels, random_state=seed)
     val, test = train_test_split(rest, test_size=0.5, stratify=rest_labels, random_state=seed)
     for ours, theirs in ((shares.train, train), (shares.val, val), (shares.test.read(), test)):
         assert torch.equal(ours.inputs.flatten(1), torch.from_numpy(theirs / 16).float())

@@ -36,6 +36,4 @@ def fill_module(module: nn.Module) -> None:
 
 
 def picture(shape: tuple[int, ...], seed: int = 12345) -> Tensor:
-    return torch.from_numpy(
-        np.random.Generator(np.random.PCG64(seed)).standard_normal(shape).astype(np.float32)
-    )
+    return torch.from_numpy(np.random.Generator(np.random.PCG64(seed)).standard_normal(shape).astype(np.float32))

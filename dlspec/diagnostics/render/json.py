@@ -29,8 +29,7 @@ def _problem(diagnostic: Diagnostic) -> Entry:
         "message": diagnostic.message,
         **_region(diagnostic.place),
         "labels": [
-            {**_region(label.span), "text": label.text, "primary": label.primary}
-            for label in diagnostic.labels
+            {**_region(label.span), "text": label.text, "primary": label.primary} for label in diagnostic.labels
         ],
         "notes": list(diagnostic.notes),
         "fixes": [
