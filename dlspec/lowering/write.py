@@ -7,6 +7,7 @@ from dlspec.lowering.emitter import Emitter
 from dlspec.lowering.expressions import Constant, Formal, python_literal
 from dlspec.lowering.flow import Flow, Value, own_name
 from dlspec.lowering.forward import Forward
+from dlspec.lowering.frozen import frozen_parts
 from dlspec.lowering.leaves import write_leaf
 from dlspec.lowering.members import Members
 from dlspec.lowering.merge import units_of
@@ -141,6 +142,7 @@ class File:
         emit.line(f"def __init__({', '.join(['self', *self._signature(unit)])}) -> None:")
         emit.indent()
         emit.line(f"super().__init__({self.texts.items(unit, {})})", unit.sample.definition.span)
+        self._freeze(emit)
         emit.dedent()
         emit.dedent()
 
@@ -168,7 +170,11 @@ class File:
         emit.docstring([_comment_above(unit) or f"`{_spec_name(unit)}` of the spec."])
 
     def _freeze(self, emit: Emitter) -> None:
-        """Parts whose weights are not trained."""
+        """Hold the weights of the frozen parts, the largest that are frozen as a whole."""
+        for path in frozen_parts(self.graph):
+            plain = all(part.isidentifier() for part in path.split("."))
+            held = f"self.{path}" if plain else f"self.get_submodule({python_literal(path)})"
+            emit.line(f"{held}.requires_grad_(False)")
 
     # Forward
 
