@@ -11,7 +11,7 @@ from dlspec.record import TYPE_CHECKING
 from dlspec.source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from dlspec.graph import Graph
     from dlspec.plan.keys import ResolvedPlan
@@ -82,7 +82,19 @@ class Spec:
         errors = [p for p in (*self.problems, *problems) if p.severity == "error"]
         if made is None or errors:
             raise SpecError(errors or problems)
+        _known_inputs(inputs or (), made)
         return made
+
+    def plans_to_set(self, overrides: Settings) -> list[tree.Plan]:
+        """The plans that overrides are meant for; raises SpecError where there is none."""
+        if not self.plans:
+            key, value = next(iter(overrides.items()))
+            note = f"a parameter of the network is set by `--set network.{key}=…`"
+            raise SpecError(
+                self.problems or [problem("E0609", f"`{self.source.name}` has no plan in which to set `{key}`",
+                                          value.span, "set here", notes=[note])]
+            )  # fmt: skip
+        return list(self.plans.values())
 
     def _must_be_known(self, name: str) -> None:
         from dlspec.diagnostics.near_names import near
@@ -98,10 +110,23 @@ class Spec:
             raise SpecError(self.problems)
         close = near(name, self.networks)
         raise SpecError(
-            [problem("E0118", f"`{self.source.name}` defines no network `{name}`",
+            [problem("E0118", f"`{Path(self.source.name).name}` defines no network `{name}`",
                      notes=[f"there is {' and '.join(f'`{n}`' for n in close)}" if close else
                             f"it defines {', '.join(f'`{n}`' for n in self.networks) or 'none'}"])]
         )  # fmt: skip
+
+
+def _known_inputs(given: Iterable[str], graph: Graph) -> None:
+    """Raise SpecError where sizes are given for what is no input of the network."""
+    from dlspec.diagnostics.near_names import near
+
+    for name in given:
+        if name not in graph.inputs:
+            close = near(name, list(graph.inputs)) or list(graph.inputs)
+            raise SpecError(
+                [problem("E0110", f"the network `{graph.name}` has no input `{name}`",
+                         notes=[f"there is {', '.join(f'`{n}`' for n in close)}"])]
+            )  # fmt: skip
 
 
 def _templates(scope: FileScope) -> list[str]:
@@ -171,8 +196,13 @@ def _no_such_spec(text: str, path: Path) -> Diagnostic:
 # Checking a whole spec
 
 
-def check_spec(spec: Spec, network: str | None = None, *, settings: Settings | None = None) -> list[Diagnostic]:
-    """Every problem of a spec, each once, in order: syntax, names, networks, plans, lints."""
+def check_spec(
+    spec: Spec, network: str | None = None, *, settings: Settings | None = None, overrides: Settings | None = None
+) -> list[Diagnostic]:
+    """Every problem of a spec, each once, in order: syntax, names, networks, plans, lints.
+
+    `settings` replace parameters of its networks, `overrides` keys of its plans.
+    """
     from dlspec.diagnostics.listing import sort, unique
 
     found = list(spec.problems)
@@ -185,7 +215,7 @@ def check_spec(spec: Spec, network: str | None = None, *, settings: Settings | N
         found += problems
         if graph is not None:
             found += network_lints(graph)
-    plans, problems = check_plans(spec, graphs, wanted, settings)
+    plans, problems = check_plans(spec, graphs, settings, overrides)
     found += problems
     if wanted is None:
         from dlspec.elaborate.unused import unused_definitions
@@ -224,17 +254,37 @@ def network_lints(graph: Graph) -> list[Diagnostic]:
 
 
 def check_plans(
-    spec: Spec, graphs: dict[str, Graph | None], wanted: str | None, settings: Settings | None = None
+    spec: Spec,
+    graphs: dict[str, Graph | None],
+    settings: Settings | None = None,
+    overrides: Settings | None = None,
 ) -> tuple[dict[str, ResolvedPlan], list[Diagnostic]]:
     """The plans of a spec resolved against their networks, and their problems."""
     resolved: dict[str, ResolvedPlan] = {}
     found: list[Diagnostic] = []
-    for name, plan in spec.plans.items():
-        made, problems = resolve_plan(spec, plan, graphs, settings)
+    for plan in spec.plans_to_set(overrides) if overrides else spec.plans.values():
+        try:
+            made, problems = resolve_plan(spec, overridden(plan, overrides or {}), graphs, settings)
+        except SpecError as error:
+            found += error.diagnostics
+            continue
         found += problems
         if made is not None:
-            resolved[name] = made[0]
+            resolved[plan.name] = made[0]
     return resolved, found
+
+
+def overridden(plan: tree.Plan, overrides: Settings) -> tree.Plan:
+    """A plan with some of its keys replaced; raises SpecError for a key that no plan has."""
+    if not overrides:
+        return plan
+    from dlspec.plan.overrides import override
+    from dlspec.syntax import tree
+
+    section = plan.section
+    for key, value in overrides.items():
+        section = override(section, key, value)
+    return tree.Plan(plan.span, plan.name, plan.name_span, section)
 
 
 def resolve_plan(
@@ -300,7 +350,8 @@ def network_facts(graph: Graph) -> NetworkFacts:
         for name, t in graph.outputs.items()
     }
     parameters = tuple(param.name for param in graph.definition.params) if graph.definition is not None else ()
-    return NetworkFacts(name=graph.name, inputs=inputs, outputs=outputs, parameters=parameters)
+    state = None if graph.has_foreign_modules else graph.state
+    return NetworkFacts(graph.name, inputs, outputs, parameters, state)
 
 
 def check_text(text: str, suffix: str = ".dls") -> list[Diagnostic]:

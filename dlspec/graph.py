@@ -181,6 +181,19 @@ class Graph:
         """The node of that path."""
         return next((node for node in self.nodes if node.path == path), None)
 
+    @property
+    def has_foreign_modules(self) -> bool:
+        """Whether a module of the user is in it, whose weights only Python knows."""
+        return any(node.op.family == "foreign" for node in self.nodes)
+
+    def state(self) -> dict[str, tuple[Any, ...]]:
+        """Shapes of all weights and buffers by the names that `state_dict` has."""
+        found: dict[str, tuple[Any, ...]] = {}
+        for path, module in self.modules.items():
+            for name, shape in (*module.weights, *((name, shape) for name, shape, _ in module.buffers)):
+                found[f"{path}.{name}" if name else path] = shape
+        return found
+
     def to_networkx(self) -> networkx.MultiDiGraph[str]:
         """Nodes by path, an edge for every input with its `port` and `position`; for algorithms and for users."""
         import networkx

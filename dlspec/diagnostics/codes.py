@@ -81,6 +81,9 @@ CODES: dict[str, str] = {
     "E0613": "unknown-augmentation",
     "E0614": "plan-value-out-of-range",
     "E0620": "test-split-chooses",
+    "E0621": "unreadable-weights",
+    "E0622": "weights-do-not-fit",
+    "E0623": "unknown-part",
     # W07: plan lints
     "W0701": "label-destroying-augmentation",
     "W0702": "schedule-length-differs",
@@ -88,3 +91,6 @@ CODES: dict[str, str] = {
 
 UNREADABLE = ("E0101", "E0501", "E0502")
 """What is about the machine and not about the spec: the command line ends with 2 and not with 1."""
+
+NAMING = ("E0105", "E0106", "E0110", "E0112", "E0118", "E0119", "E0609")
+"""What names a thing that is not there, or no thing: in the words of a command line that is wrong usage."""

@@ -16,6 +16,7 @@ from dlspec.plan.network_facts import NetworkFacts
 from dlspec.plan.optimizers import Sgd
 from dlspec.plan.reading import listed, renamed
 from dlspec.plan.schedules import MultiStep, Plateau, Schedule, Step
+from dlspec.plan.starting import check_groups, check_patterns, check_weights
 from dlspec.plan.values import text_of
 from dlspec.record import TYPE_CHECKING
 
@@ -306,6 +307,8 @@ def check_closed_form(plan: ResolvedPlan, network: NetworkFacts | None) -> Itera
 CHECKS: tuple[Check, ...] = (
     check_network,
     check_data,
+    check_weights,
+    check_patterns,
     check_split,
     check_input,
     check_augment,
@@ -314,6 +317,7 @@ CHECKS: tuple[Check, ...] = (
     check_classes,
     check_reads,
     check_optimizer,
+    check_groups,
     check_schedule,
     check_length,
     check_metrics,

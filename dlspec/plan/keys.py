@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dlspec.plan.augmentations import Augmentation
 from dlspec.plan.facts import Facts
-from dlspec.plan.kinds import Application, Count, Flag, NonNegative, Number, Positive, Score, Share, Whole
+from dlspec.plan.groups import ParameterGroup
+from dlspec.plan.kinds import Application, Count, Flag, NonNegative, Number, Positive, Score, Share, Text, Whole
 from dlspec.plan.losses import Loss
 from dlspec.plan.metrics import Metric
 from dlspec.plan.optimizers import Optimizer
 from dlspec.plan.schedules import Constant, Schedule
 from dlspec.plan.sources import Source
+from dlspec.plan.weights import Weights
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -100,12 +102,20 @@ class ResolvedPlan(Facts):
     """The network, or an application of one: `lenet(classes=10)`."""
     data: Data
     """What is learned from."""
+    weights: tuple[Weights, ...] = ()
+    """Files that the first weights come from; what no file gives is drawn with `seed`."""
+    freeze: tuple[Text, ...] = ()
+    """Path patterns of parts that stay as they are, the statistics of their batch norms too."""
     augment: tuple[Augmentation, ...] = ()
     """Random changes of training images."""
     loss: tuple[Term, ...]
     """What is minimised; a sum, with factors, where there are several."""
     optimizer: Optimizer
     """The rule that turns gradients into steps."""
+    groups: tuple[ParameterGroup, ...] = ()
+    """Weights with a learning rate or a weight decay of their own; the first that covers a weight counts."""
+    decay: Literal["all", "weights"] = "all"
+    """What weight decay pulls at: `weights` leaves biases and the scales of normalisation alone."""
     schedule: Schedule = Constant()
     """How the learning rate goes over the run."""
     epochs: Count | None = None

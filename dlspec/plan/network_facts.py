@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dlspec.record import TYPE_CHECKING, Record
 
@@ -30,3 +30,5 @@ class NetworkFacts(Record):
     inputs: dict[str, TensorFacts]
     outputs: dict[str, TensorFacts]
     parameters: tuple[str, ...] = ()
+    state: Callable[[], dict[str, tuple[int, ...]]] | None = None
+    """Gives the shapes of all weights and buffers by name; None where only a run knows them."""

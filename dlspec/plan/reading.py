@@ -12,6 +12,7 @@ from dlspec.diagnostics.record import Diagnostic, Edit, Fix, problem
 from dlspec.plan import keys
 from dlspec.plan.augmentations import Augmentation
 from dlspec.plan.facts import Facts, Family, annotation, fields, has_default, kind, listed_in
+from dlspec.plan.groups import ParameterGroup
 from dlspec.plan.kinds import Kind
 from dlspec.plan.losses import Loss
 from dlspec.plan.metrics import Metric
@@ -19,6 +20,7 @@ from dlspec.plan.optimizers import Optimizer
 from dlspec.plan.schedules import Schedule
 from dlspec.plan.sources import Source
 from dlspec.plan.values import NotAValue, described, expression_text, value_of
+from dlspec.plan.weights import Weights
 from dlspec.record import TYPE_CHECKING, Record
 from dlspec.syntax import tree
 
@@ -35,6 +37,8 @@ class Catalogue(Record):
     member: str
     code: str
     example: str
+    of_text: str = ""
+    """The member that a text alone stands for, given as its first parameter."""
 
 
 CATALOGUES: dict[str, Catalogue] = {
@@ -44,6 +48,8 @@ CATALOGUES: dict[str, Catalogue] = {
     "Schedule": Catalogue(Schedule, "schedule", "E0612", "cosine"),
     "Metric": Catalogue(Metric, "metric", "E0610", "accuracy"),
     "Augmentation": Catalogue(Augmentation, "augmentation", "E0613", "rotate(10)"),
+    "Weights": Catalogue(Weights, "source of weights", "E0106", '"resnet18.safetensors"', of_text="load"),
+    "ParameterGroup": Catalogue(ParameterGroup, "parameter group", "E0106", 'group("backbone", lr_factor=0.1)'),
 }
 
 SECTIONS: dict[str, tuple[type[Facts], str]] = {
@@ -147,6 +153,9 @@ class Reader:
                 return self._member(catalogue, expr, ())
             case tree.Call(function=tree.Name()):
                 return self._member(catalogue, expr.function, expr.args, expr.span)
+            case tree.Literal(value=str()) if catalogue.of_text:
+                name = tree.Name(expr.span, catalogue.of_text)
+                return self._member(catalogue, name, (tree.Arg(expr.span, None, expr),), expr.span)
         message = f"`{key}` wants {_article(catalogue.member)}, such as `{catalogue.example}`"
         self.problems.append(problem("E0106", message, expr.span, f"is no {catalogue.member}"))
         return UNREAD

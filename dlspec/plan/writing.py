@@ -10,6 +10,7 @@ from dlspec.plan.facts import Facts, Family, annotation, fields, kind, listed_in
 from dlspec.plan.reading import CATALOGUES, SECTIONS
 from dlspec.plan.sources import Csv, Npz
 from dlspec.plan.values import quoted, text_of
+from dlspec.plan.weights import Load
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,8 +34,10 @@ def written(facts: Facts) -> Written:
             result[field] = " + ".join(_term(term) for term in value)
         elif isinstance(value, tuple) and kind(type(facts), field) is None:
             result[field] = [expression(item) for item in value]
+        elif isinstance(value, Family):
+            result[field] = expression(value)
         else:
-            result[field] = expression(value) if isinstance(value, Family) else text_of(value)
+            result[field] = _argument(facts, field, value)
     return result
 
 
@@ -51,8 +54,8 @@ def expression(member: Facts) -> str:
 
 
 def _argument(member: Facts, field: str, value: Any) -> str:
-    """Names stand bare; a text (a path, a column) is quoted."""
-    if "Text" not in annotation(type(member), field):
+    """Names stand bare; a text (a path, a column, a pattern) is quoted."""
+    if value is None or "Text" not in annotation(type(member), field):
         return text_of(value)
     return f"[{', '.join(quoted(item) for item in value)}]" if isinstance(value, tuple) else quoted(value)
 
@@ -64,10 +67,11 @@ def to_yaml(plan: keys.ResolvedPlan, *, key: str = "plan") -> str:
 
 
 def _anchored(plan: keys.ResolvedPlan) -> keys.ResolvedPlan:
-    """The plan with the whole path of its data file, where it has one."""
+    """The plan with the whole paths of its files."""
     copy = from_data(to_data(plan))
-    if isinstance(copy.data.source, Csv | Npz):
-        copy.data.source.path = join(plan.folder, copy.data.source.path)
+    files = [one for one in (copy.data.source, *copy.weights) if isinstance(one, Csv | Npz | Load)]
+    for file in files:
+        file.path = join(plan.folder, file.path)
     return copy
 
 

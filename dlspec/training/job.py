@@ -34,6 +34,10 @@ class Setting(Record):
     classes: int
     """How many classes the network scores; 0 where it predicts numbers."""
     device: torch.device
+    held: list[nn.Module] = []
+    """The outermost modules whose weights are all frozen."""
+    notes: list[str] = []
+    """What is to be said of how the module began."""
 
     @property
     def dtype(self) -> torch.dtype:

@@ -27,6 +27,7 @@ from dlspec.training.interruption import stop_requests
 from dlspec.training.job import Job, State, about_run, random_state, restore_random_state
 from dlspec.training.metrics import Scores, better
 from dlspec.training.optimization import Rate, build_optimizer
+from dlspec.training.starting import in_training
 
 FLUSH = 64
 """Steps whose losses and outputs are kept before they are summed up and looked at for NaN."""
@@ -53,7 +54,7 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
     plan, module = setting.plan, setting.module
     ends = batch_ends(count, batch_length(plan, count))
     total = plan.steps if plan.steps is not None else (plan.epochs or 1) * len(ends)
-    optimizer, rate = build_optimizer(plan.optimizer, module), Rate(plan, len(ends), total)
+    optimizer, rate = build_optimizer(plan, module), Rate(plan, len(ends), total)
     augmenter, epoch_scores = (
         Augmenter(plan.augment, plan.seed),
         Scores(plan, setting.classes, setting.fitted),
@@ -68,7 +69,7 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
     with stop_requests() as stop, job.progress:
         while state.step < total and not state.stopped:
             order = samples if len(ends) == 1 else draws.permutation(plan.seed, state.epoch, count).to(setting.device)
-            module.train()
+            in_training(module, setting.held)
             while state.position < count and state.step < total:
                 began = time.perf_counter()
                 end = ends[bisect_right(ends, state.position)]

@@ -13,21 +13,52 @@ import torch
 from torch import nn
 
 from dlspec.plan import schedules as named
+from dlspec.plan.groups import Group
 from dlspec.plan.keys import ResolvedPlan
-from dlspec.plan.optimizers import Optimizer
+from dlspec.plan.paths import covers
+from dlspec.record import TYPE_CHECKING
 from dlspec.training.metrics import better
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def build_optimizer(facts: Optimizer, module: nn.Module) -> torch.optim.Optimizer:
+
+def build_optimizer(plan: ResolvedPlan, module: nn.Module) -> torch.optim.Optimizer:
     """torch's optimizer over the parameters that are trained, in its fused form where there is one."""
+    facts = plan.optimizer
     kind = getattr(torch.optim, facts.torch)
     takes = inspect.signature(kind).parameters
     arguments = {name: value for name, value in facts.values() if value is not None}
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     if "fused" in takes and all(parameter.device.type in ("cpu", "cuda") for parameter in parameters):
         arguments["fused"] = True
-    built: torch.optim.Optimizer = kind(parameters, **arguments)
+    built: torch.optim.Optimizer = kind(_grouped(plan, module), **arguments)
     return built
+
+
+def _grouped(plan: ResolvedPlan, module: nn.Module) -> list[dict[str, Any]]:
+    """Parameters that are trained in the same way, together, in the order of the module."""
+    groups: dict[tuple[float, float | None], list[nn.Parameter]] = {}
+    for name, parameter in module.named_parameters():
+        if parameter.requires_grad:
+            groups.setdefault(_way(plan, name, parameter), []).append(parameter)
+    return [
+        {"params": parameters, "lr_factor": factor} | ({} if decay is None else {"weight_decay": decay})
+        for (factor, decay), parameters in groups.items()
+    ]
+
+
+def _way(plan: ResolvedPlan, name: str, parameter: nn.Parameter) -> tuple[float, float | None]:
+    """Factor of the learning rate, and weight decay where it is not the optimizer's.
+
+    Scales and biases have one axis; they only shift and stretch, and are left alone where `decay` says so.
+    """
+    decay = 0.0 if plan.decay == "weights" and parameter.dim() < 2 else None
+    for group in plan.groups:
+        assert isinstance(group, Group)
+        if covers(group.path, name):
+            return group.lr_factor, decay if group.weight_decay is None else group.weight_decay
+    return 1.0, decay
 
 
 class Rate:
@@ -86,7 +117,7 @@ class Rate:
         """Put the step's rate, and momentum where it moves, into the optimizer."""
         rate, momentum = self.at(step), self.momentum_at(step)
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("lr_factor", 1.0)
             if momentum is not None and self.momentum_field == "betas":
                 group["betas"] = (momentum, group["betas"][1])
             elif momentum is not None and self.momentum_field:

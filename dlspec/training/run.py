@@ -27,6 +27,7 @@ from dlspec.training.predicting import load_run, predict
 from dlspec.training.progress import Progress, progress
 from dlspec.training.record import Recorder
 from dlspec.training.report import Report, read_report, report
+from dlspec.training.starting import freeze, load_weights
 from dlspec.training.trained import evaluate
 from dlspec.training.whole_file import write_whole
 
@@ -73,10 +74,10 @@ def train(
             return _finished(out, notes)
     for name, text in files.items():
         write_whole(out / name, text)
-    setting = set_up(module, plan, out)
+    setting = set_up(module, plan, out, first=found is None)
     with threads.chosen(setting):
         made = _trained(setting, checkpoints, found, out, parameters=parameters, quiet=quiet, pictures=pictures)
-    made.notes = notes + made.notes
+    made.notes = [*notes, *setting.notes, *made.notes]
     return made
 
 
@@ -117,8 +118,8 @@ def _out_of_memory(error: Exception, plan: ResolvedPlan) -> Exception:
     return RunError(f"the {plan.device if plan.device != 'auto' else 'machine'} ran out of memory", hint)
 
 
-def set_up(module: nn.Module | None, plan: ResolvedPlan, out: Path) -> Setting:
-    """Data loaded, split and fitted; the module built and tried on one sample."""
+def set_up(module: nn.Module | None, plan: ResolvedPlan, out: Path, *, first: bool = True) -> Setting:
+    """Data loaded, split and fitted; the module built, given its first weights, and tried on one sample."""
     device = environment.choose_device(plan.device)
     dataset = load(plan)
     shares = splits.split(dataset, plan)
@@ -127,6 +128,8 @@ def set_up(module: nn.Module | None, plan: ResolvedPlan, out: Path) -> Setting:
         torch.manual_seed(plan.seed)
         module = module_file.build(out / "model.py")
     setting = Setting(plan, module, dataset, shares, fitted, 0, device)
+    setting.notes = load_weights(module, plan) if first else []
+    setting.held = freeze(module, plan)
     module.to(device, setting.dtype)
     setting.classes = _tried(setting)
     return setting

@@ -1,7 +1,7 @@
 """Every code has a page, its failing example triggers just that code, and its repair is clean.
 
 A fenced block whose info string has `file=NAME` is a file that lies beside the spec (in another encoding
-with `encoding=NAME`). The first block without one is the failing spec, called `spec.dls` or
+with `encoding=NAME`; `encoding=safetensors` makes the file from the shapes that are listed). The first block without one is the failing spec, called `spec.dls` or
 `spec.dlspec.yaml`; the last is the repaired one. Where `command="train --plan long"` stands, it is that
 command which fails, not the check. A file that comes after the failing spec replaces an
 earlier one, and where no spec follows it is itself the repair.
@@ -9,6 +9,7 @@ earlier one, and where no spec follows it is itself the repair.
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -31,9 +32,18 @@ class Block:
     def __init__(self, language: str, settings: str, text: str) -> None:
         chosen = dict(setting.split("=", 1) for setting in shlex.split(settings))
         self.is_spec = "file" not in chosen
-        self.name = chosen.get("file", SPECS[language])
+        self.name = chosen.get("file") or SPECS[language]
         self.command = shlex.split(chosen.get("command", ""))
-        self.content = text.encode(chosen.get("encoding", "utf-8"))
+        encoding = chosen.get("encoding", "utf-8")
+        self.content = saved_tensors(text) if encoding == "safetensors" else text.encode(encoding)
+
+
+def saved_tensors(text: str) -> bytes:
+    """A safetensors file with tensors of the shapes that a JSON object gives by name."""
+    import torch
+    from safetensors.torch import save
+
+    return bytes(save({name: torch.zeros(shape) for name, shape in json.loads(text).items()}))
 
 
 def blocks(code: str) -> list[Block]:

@@ -105,7 +105,7 @@ def test_a_warm_up_rises_in_a_line_and_leaves_the_rest_to_the_schedule() -> None
 )
 def test_every_optimizer_is_built_and_steps(optimizer: str) -> None:
     module = torch.nn.Linear(3, 1)
-    built = build_optimizer(plan_of(optimizer=f"{optimizer}(lr=0.1)").optimizer, module)
+    built = build_optimizer(plan_of(optimizer=f"{optimizer}(lr=0.1)"), module)
     before = module.weight.detach().clone()
     module(torch.ones(2, 3)).sum().backward()
     built.step()
