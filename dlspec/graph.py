@@ -11,6 +11,7 @@ Three views of one thing:
 
 from __future__ import annotations
 
+from dlspec.ops.fact import mistake_of
 from dlspec.ops.op import At, Fact, Op
 from dlspec.record import TYPE_CHECKING, Record
 
@@ -141,15 +142,20 @@ class Application(Record):
 class Requirement:
     """What open sizes must satisfy, with the node that asks for it."""
 
-    __slots__ = ("left", "mistake", "node_span", "path", "relation", "right")
+    __slots__ = ("_mistake", "left", "node_span", "path", "relation", "right")
 
     def __init__(self, relation: str, left: Dim, right: Dim, mistake: Any, span: Span, path: str) -> None:
         self.relation = relation
         self.left = left
         self.right = right
-        self.mistake = mistake
+        self._mistake = mistake
         self.node_span = span
         self.path = path
+
+    @property
+    def mistake(self) -> Any:
+        """What is to be said where it does not hold, a `Mistake` of the operator."""
+        return mistake_of(self._mistake)
 
 
 class Graph:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dlspec.diagnostics.record import Diagnostic, Fix, Label, problem
 from dlspec.graph import Application, Graph, Node, Requirement
+from dlspec.ops.fact import mistake_of
 from dlspec.record import TYPE_CHECKING
 from dlspec.sizes import Condition, Domain, Verdict, decide
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any, Protocol
 
     from dlspec.elaborate.frame import Frame, Place
@@ -146,13 +147,15 @@ class Run:
         for relation, left, right, mistake in at.conditions:
             self.demand(relation, left, right, mistake, span, path)
 
-    def demand(self, relation: str, left: Dim, right: Dim, mistake: Mistake, span: Span, path: str) -> None:
+    def demand(
+        self, relation: str, left: Dim, right: Dim, mistake: Mistake | Callable[[], Mistake], span: Span, path: str
+    ) -> None:
         key = (relation, left, right)
         verdict = self._decided.get(key)
         if verdict is None:
             verdict = self._decided[key] = decide(Condition(relation, left, right), self.domain)
         if verdict is Verdict.NEVER:
-            raise mistake
+            raise mistake_of(mistake)
         if verdict is not Verdict.ALWAYS and key not in self._asked:
             self._asked.add(key)
             self.graph.requirements.append(Requirement(relation, left, right, mistake, span, path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from dlspec.sizes import Dim
 
@@ -49,6 +49,11 @@ class Mistake(Exception):
         """A stage that would repair it when put before the operator."""
 
 
+def mistake_of(words: Mistake | Callable[[], Mistake]) -> Mistake:
+    """A mistake, its words made where they are not yet."""
+    return words if isinstance(words, Mistake) else words()
+
+
 class Fact:
     """What is known of a tensor: its element type and shape."""
 
@@ -70,7 +75,7 @@ class At(dict):  # type: ignore[type-arg]  # axis name to size, `*B` to a tuple 
     def __init__(self, inputs: Sequence[Fact]) -> None:
         super().__init__()
         self.inputs = inputs
-        self.conditions: list[tuple[str, Dim, Dim, Mistake]] = []
+        self.conditions: list[tuple[str, Dim, Dim, Mistake | Callable[[], Mistake]]] = []
 
     def equal(self, left: Dim, right: Dim, mistake: Mistake) -> None:
         """Both sizes must be equal: at once where known, as a condition where open."""
@@ -80,11 +85,11 @@ class At(dict):  # type: ignore[type-arg]  # axis name to size, `*B` to a tuple 
         elif left != right:
             self.conditions.append(("==", left, right, mistake))
 
-    def at_least(self, left: Dim, right: Dim, mistake: Mistake) -> None:
-        """The left size must reach the right one."""
+    def at_least(self, left: Dim, right: Dim, mistake: Mistake | Callable[[], Mistake]) -> None:
+        """The left size must reach the right one; the words of what every layer asks are made when they are needed."""
         if isinstance(left, int) and isinstance(right, int):
             if left < right:
-                raise mistake
+                raise mistake_of(mistake)
         else:
             self.conditions.append((">=", left, right, mistake))
 

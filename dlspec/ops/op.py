@@ -353,7 +353,7 @@ class Op:
         size = at[axis]
         out = window.size(size)
         if falls_short(out, 1):
-            at.at_least(out, 1, self.too_small(axis, size, window))
+            at.at_least(out, 1, lambda: self.too_small(axis, size, window))
         return out
 
     def too_small(self, axis: str, size: Dim, window: Window) -> Mistake:
