@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from itertools import accumulate
 from pathlib import Path
+
+YAML_SUFFIXES = (".yaml", ".yml")
+
+_FIRST_LINE = re.compile(r"\ufeff?(?:[ \t\r]*(?:#[^\n]*)?\n)*[ \t]*")
+_YAML_BEGINS = re.compile(r"""---|%YAML|-\s|\{|["']?\w+["']?\s*:(?:\s|$)""")
 
 
 class Source:
@@ -24,6 +30,14 @@ class Source:
         Raises OSError or UnicodeDecodeError; the caller words the diagnostic.
         """
         return cls(name or str(path), path.read_text(encoding="utf-8-sig"))
+
+    @property
+    def is_yaml(self) -> bool:
+        """Whether it is YAML: the suffix of a file tells, and the first line of a text such as `<stdin>`."""
+        if not self.name.startswith("<"):
+            return self.name.endswith(YAML_SUFFIXES)
+        first = _FIRST_LINE.match(self.text)
+        return first is not None and _YAML_BEGINS.match(self.text, first.end()) is not None
 
     @property
     def starts(self) -> list[int]:

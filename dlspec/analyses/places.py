@@ -21,7 +21,7 @@ def put_before(node: Node, stage: str) -> Edit | None:
         return Edit(at, f"{stage} -> ")
     if before.strip() == "-":
         return Edit(at, f"{stage}\n{before}")
-    if before.rstrip().endswith(("[", ",")) and _is_yaml(span):
+    if before.rstrip().endswith(("[", ",")) and span.source.is_yaml:
         return Edit(at, f"{stage}, ")
     return None
 
@@ -36,10 +36,6 @@ def _step_start(span: Span) -> int:
             name -= 1
         return name if name < colon - 1 else start
     return start
-
-
-def _is_yaml(span: Span) -> bool:
-    return span.source.name.endswith((".yaml", ".yml"))
 
 
 def bias_left_out(node: Node) -> Edit | None:

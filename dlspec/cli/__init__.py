@@ -8,7 +8,12 @@ from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from dlspec.checking import Spec
+    from dlspec.diagnostics.record import Diagnostic
+    from dlspec.graph import Graph
+    from dlspec.syntax import tree
 
 COMMANDS: dict[str, str] = {
     "check": "say everything that is wrong with a spec, before anything runs",
@@ -25,6 +30,9 @@ COMMANDS: dict[str, str] = {
     "predict": "apply what a run trained",
 }
 """Each command is a module of this package with `arguments(parser)` and `run(options)`."""
+
+ARGUMENTS = ("--set", "--input")
+"""The sources of diagnostics that are no files but words of the command line."""
 
 _TRAINING = ("train", "evaluate", "predict")
 _RECURSION = 20_000
@@ -43,13 +51,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         gc.disable()  # the passes make no cycles worth collecting, and looking for them costs four times the pass
     sys.setrecursionlimit(_RECURSION)
     try:
-        return _run(name, given)
+        code = _run(name, given)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        sys.stderr.close()
+        _nobody_reads()
         return 0
+    return code
+
+
+def _nobody_reads() -> None:
+    """Let Python's own flush at its end go nowhere, after the reader of a pipe has left."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(name: str, given: list[str]) -> int:
@@ -68,12 +85,27 @@ def _run(name: str, given: list[str]) -> int:
         from dlspec.cli.printing import print_diagnostics
 
         print_diagnostics(error.diagnostics)
-        from dlspec.diagnostics.codes import UNREADABLE
-
-        return 2 if any(d.code in UNREADABLE for d in error.diagnostics) else 1
+        return exit_code(error.diagnostics)
     except RecursionError:
         print("error[E0209]: the spec nests deeper than can be followed", file=sys.stderr)
         return 1
+
+
+def exit_code(found: Iterable[Diagnostic]) -> int:
+    """1 where a spec has errors, 2 where a file cannot be used or the command line names what is not there."""
+    errors = [diagnostic for diagnostic in found if diagnostic.severity == "error"]
+    if any(map(_is_usage, errors)):
+        return 2
+    return 1 if errors else 0
+
+
+def _is_usage(error: Diagnostic) -> bool:
+    """Whether a mistake is one of the machine or of the command line, and not of a spec."""
+    from dlspec.diagnostics.codes import NAMING, UNREADABLE
+
+    place = error.place
+    argument = place is None or place.source.name in ARGUMENTS
+    return error.code in UNREADABLE or (argument and error.code in NAMING)
 
 
 def _parser(program: str, about: str) -> ArgumentParser:
@@ -129,18 +161,35 @@ def common(parser: ArgumentParser, *, network: bool = True) -> None:
     )
 
 
-def network_settings(options: Namespace) -> dict[str, tree.Expr]:
-    """The `--set network.KEY=VALUE` of a command line, by parameter; another key is a mistake here."""
-    settings, others = split_settings(options)
-    if others:
-        from dlspec.diagnostics.record import SpecError, problem
+def chosen_graph(options: Namespace) -> Graph:
+    """The network that a command line is about: its file, `--network`, `--set` and `--input`."""
+    from dlspec.checking import open_spec, parsed_input
 
-        key, value = next(iter(others.items()))
-        raise SpecError(
-            [problem("E0105", f"`{key}` is a key of a plan, not of a network", value.span, "set here",
-                     notes=[f"a parameter of the network is set by `--set network.{key}=…`"])]
-        )  # fmt: skip
+    spec = open_spec(options.file)
+    inputs = dict(parsed_input(text) for text in getattr(options, "input", ()))
+    return spec.graph(options.network, settings=network_settings(options, spec), inputs=inputs)
+
+
+def network_settings(options: Namespace, spec: Spec) -> dict[str, tree.Expr]:
+    """The `--set network.KEY=VALUE` of a command line, by parameter; those of a plan must fit a plan of the spec."""
+    from dlspec.checking import overridden
+
+    settings, overrides = split_settings(options)
+    if overrides:
+        for plan in spec.plans_to_set(overrides):
+            overridden(plan, overrides)
     return settings
+
+
+def input_argument(parser: ArgumentParser) -> None:
+    """`--input`, for the commands that show sizes."""
+    parser.add_argument(
+        "--input",
+        metavar="NAME=SIZES",
+        action="append",
+        default=[],
+        help="close open sizes: image=1x3x224x224",
+    )
 
 
 def split_settings(options: Namespace) -> tuple[dict[str, tree.Expr], dict[str, tree.Expr]]:
@@ -156,7 +205,3 @@ def split_settings(options: Namespace) -> tuple[dict[str, tree.Expr], dict[str, 
         else:
             others[key] = value
     return settings, others
-
-
-if TYPE_CHECKING:
-    from dlspec.syntax import tree

@@ -19,12 +19,9 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    from dlspec.checking import open_spec
-    from dlspec.cli import network_settings
+    from dlspec.cli import chosen_graph
     from dlspec.cli.printing import write_text
     from dlspec.compiling import lowered
 
-    spec = open_spec(options.file)
-    graph = spec.graph(options.network, settings=network_settings(options))
-    write_text(options.out, lowered(graph, allow_code=options.allow_code).source)
+    write_text(options.out, lowered(chosen_graph(options), allow_code=options.allow_code).source)
     return 0

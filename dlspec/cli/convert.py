@@ -14,10 +14,14 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    from dlspec.checking import open_spec
+    from dlspec.checking import SUFFIXES, open_spec
     from dlspec.cli.printing import write_text
+    from dlspec.diagnostics.record import SpecError, problem
     from dlspec.syntax.convert import convert
 
     spec = open_spec(options.file)
+    if not options.out.endswith(SUFFIXES):
+        raise SpecError([problem("E0502", f"the suffix of `{options.out}` is not that of a spec",
+                                 notes=["there is `.dls`, and `.dlspec.yaml`"])])  # fmt: skip
     write_text(options.out, convert(spec.source, options.out))
     return 0

@@ -9,30 +9,20 @@ if TYPE_CHECKING:
 
 
 def arguments(parser: ArgumentParser) -> None:
-    from dlspec.cli import common
+    from dlspec.cli import common, input_argument
 
     common(parser)
+    input_argument(parser)
     parser.add_argument(
         "-o", "--out", metavar="OUT", required=True, help="out.svg, out.png, out.pdf, out.dot or out.mmd"
-    )
-    parser.add_argument(
-        "--input",
-        metavar="NAME=SIZES",
-        action="append",
-        default=[],
-        help="close open sizes: image=1x3x224x224",
     )
     parser.add_argument("--depth", type=int, metavar="N", help="open blocks only this deep")
     parser.add_argument("--full", action="store_true", help="draw every repeat and every node")
 
 
 def run(options: Namespace) -> int:
-    from dlspec.checking import open_spec, parsed_input
-    from dlspec.cli import network_settings
+    from dlspec.cli import chosen_graph
     from dlspec.drawing import draw
 
-    spec = open_spec(options.file)
-    inputs = dict(parsed_input(text) for text in options.input)
-    graph = spec.graph(options.network, settings=network_settings(options), inputs=inputs)
-    draw(graph, options.out, depth=options.depth, full=options.full)
+    draw(chosen_graph(options), options.out, depth=options.depth, full=options.full)
     return 0

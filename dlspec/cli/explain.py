@@ -16,31 +16,24 @@ if TYPE_CHECKING:
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("what", metavar="FILE[:PATH] | CODE", help="a layer of a spec, or a code")
-    parser.add_argument("--network", metavar="NAME", help="which network of the file (the last, by default)")
-    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="network.classes=10")
-    parser.add_argument(
-        "--input",
-        metavar="NAME=SIZES",
-        action="append",
-        default=[],
-        help="close open sizes: image=1x3x224x224",
-    )
+    from dlspec.cli import common, input_argument
+
+    common(parser)
+    input_argument(parser)
 
 
 def run(options: Namespace) -> int:
     from dlspec.cli.printing import colour
     from dlspec.diagnostics import explain
 
-    found = explain.page(options.what)
+    found = explain.page(options.file)
     if found is not None:
         print(explain.terminal(found, colour=colour(sys.stdout)).rstrip())
         return 0
-    if options.what[:1] in "EWew" and options.what[1:].isdigit():
-        print(
-            f"there is no code `{options.what}`; near: {', '.join(explain.near_codes(options.what))}",
-            file=sys.stderr,
-        )
+    if options.file[:1] in "EWew" and options.file[1:].isdigit():
+        close = " and ".join(f"`{code}`" for code in explain.near_codes(options.file))
+        hint = f"; there is {close}" if close else "; `dlspec check` names those of your spec"
+        print(f"dlspec: there is no code `{options.file}`{hint}", file=sys.stderr)
         return 2
     return _layer(options)
 
@@ -49,15 +42,13 @@ def _layer(options: Namespace) -> int:
     from pathlib import Path
 
     from dlspec.analyses.explain import explain
-    from dlspec.checking import open_spec, parsed_input
-    from dlspec.cli import network_settings
+    from dlspec.cli import chosen_graph
     from dlspec.cli.printing import colour, width
 
-    file, colon, path = options.what.rpartition(":")
-    if not colon or Path(options.what).is_file():
-        file, path = options.what, ""
-    spec = open_spec(file)
-    inputs = dict(parsed_input(text) for text in options.input)
-    graph = spec.graph(options.network, settings=network_settings(options), inputs=inputs)
-    print(explain(graph, path, width=width(), colour=colour(sys.stdout)))
+    file, colon, path = options.file.rpartition(":")
+    if not colon or Path(options.file).is_file():
+        path = ""
+    else:
+        options.file = file
+    print(explain(chosen_graph(options), path, width=width(), colour=colour(sys.stdout)))
     return 0

@@ -18,26 +18,31 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
+    return max(_formatted(name, check=options.check) for name in options.files)
+
+
+def _formatted(name: str, *, check: bool) -> int:
+    """Format one spec; the exit code, which a mistake in one does not spare the others."""
     from dlspec.checking import open_spec
+    from dlspec.cli import exit_code
     from dlspec.cli.printing import print_diagnostics, write_text
     from dlspec.diagnostics.record import SpecError
     from dlspec.syntax.convert import fmt
 
-    code = 0
-    for name in options.files:
+    try:
         spec = open_spec(name)
-        try:
-            text = fmt(spec.source)
-        except SpecError as error:
-            print_diagnostics(error.diagnostics)
-            code = 1
-            continue
-        if name == "-":
+        text = fmt(spec.source)
+        changed = text != spec.source.text
+        if check:
+            if changed:
+                print(f"would format {name}")
+            return int(changed)
+        if spec.path is None:
             sys.stdout.write(text)
-        elif text != spec.source.text:
-            print(f"{'would format' if options.check else 'formatted'} {name}")
-            if options.check:
-                code = 1
-            else:
-                write_text(name, text)
-    return code
+        elif changed:
+            write_text(str(spec.path), text)
+            print(f"formatted {name}")
+    except SpecError as error:
+        print_diagnostics(error.diagnostics)
+        return exit_code(error.diagnostics)
+    return 0

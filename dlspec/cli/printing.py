@@ -33,8 +33,8 @@ def print_diagnostics(diagnostics: Sequence[Diagnostic], *, stream: IO[str] | No
 
 
 def width() -> int:
-    """Columns to write for: the terminal's, at most 100; 100 where there is none."""
-    if not sys.stdout.isatty():
+    """Columns to write for: those of COLUMNS or of the terminal, at most 100; 100 where there is neither."""
+    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
         return 100
     import shutil
 

@@ -92,5 +92,5 @@ CODES: dict[str, str] = {
 UNREADABLE = ("E0101", "E0501", "E0502")
 """What is about the machine and not about the spec: the command line ends with 2 and not with 1."""
 
-NAMING = ("E0105", "E0106", "E0110", "E0112", "E0118", "E0119", "E0609")
-"""What names a thing that is not there, or no thing: in the words of a command line that is wrong usage."""
+NAMING = ("E0102", "E0105", "E0106", "E0110", "E0112", "E0118", "E0119", "E0609")
+"""What names a thing that is not there, or cannot be read: in the words of a command line, wrong usage."""

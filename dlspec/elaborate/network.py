@@ -146,13 +146,20 @@ def _set(run: Run, frame: Frame, stage: NetworkStage, settings: Mapping[str, tre
         if name not in names:
             close = near(name, names)
             run.report(
-                frame, "E0112", f"the network `{stage.definition.name}` has no parameter `{name}`", expr.span,
-                "set here",
+                frame, "E0112", f"the network `{stage.definition.name}` has no parameter `{name}`",
+                _key_span(name, expr), "set here",
                 notes=[f"there is `{close[0]}`" if close else f"it has {', '.join(names) or 'none'}"],
             )  # fmt: skip
             continue
         given[name] = evaluate(run, frame, expr)
     return given
+
+
+def _key_span(name: str, value: tree.Expr) -> Span:
+    """Where a parameter that is set is named, if that stands before its value, as in `network.classes=10`."""
+    source = value.span.source
+    start = source.text.rfind(name, 0, value.span.start)
+    return value.span if start < 0 else source.span(start, start + len(name))
 
 
 def _only(run: Run, frame: Frame, stage: NetworkStage) -> dict[str, Any] | None:

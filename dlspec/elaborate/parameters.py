@@ -55,7 +55,7 @@ def bind(
         else:
             values[name], places[name] = value, span
     ok = _read_values(run, frame, op, values, places) and ok
-    return (tensors, values, places) if _complete(run, frame, op, values, spans) and ok else None
+    return (tensors, values, places) if _complete(run, frame, op, values, named, spans) and ok else None
 
 
 def check_arguments(run: Run, frame: Frame, stage: OpStage, call: tree.Call) -> None:
@@ -141,12 +141,26 @@ def _read_values(run: Run, frame: Frame, op: type[Op], values: dict[str, Any], p
     return ok
 
 
-def _complete(run: Run, frame: Frame, op: type[Op], values: dict[str, Any], spans: ArgumentSpans) -> bool:
+def _complete(
+    run: Run, frame: Frame, op: type[Op], values: dict[str, Any], named: dict[str, Any], spans: ArgumentSpans
+) -> bool:
+    """Whether nothing is missing; a name that was misspelt is not missed a second time."""
     missing = [name for name, field in op.fields.items() if field.required and name not in values]
     if missing:
+        missing = _not_meant(missing, [name for name in named if name not in op.fields], op)
+        if not missing:
+            return False
         words = " and ".join(f"`{name}`" for name in missing)
         run.report(
             frame, "E0203", f"`{op.name}` needs {words}", spans.call, f"without {words}",
             notes=[f"`{op.name}` takes {', '.join(op.fields)}"],
         )  # fmt: skip
     return not missing
+
+
+def _not_meant(missing: list[str], unknown: list[str], op: type[Op]) -> list[str]:
+    """What is missing and nearest to none of the names that are no parameters."""
+    from dlspec.diagnostics.near_names import near
+
+    meant = {name for given in unknown for name in near(given, list(op.fields))[:1]}
+    return [name for name in missing if name not in meant]

@@ -11,7 +11,6 @@ from bisect import bisect_right
 
 from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
-from dlspec.syntax.read import YAML_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,7 +137,7 @@ def _nodes(value: Any) -> Iterator[tree.Node]:
 def _place(attached: Attached, root: _Anchor, comment: tree.Comment) -> None:
     """Give a comment to the part that it belongs to."""
     holder, before, following = _around(root, comment.span.start)
-    by_indent = comment.span.source.name.endswith(YAML_SUFFIXES)
+    by_indent = comment.span.source.is_yaml
     if not comment.alone and before is not None and _ends_on_line(before.node, comment):
         inner = _last_inside(before, comment) if by_indent else before
         _own(attached, inner).trailing.append(comment)

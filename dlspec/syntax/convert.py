@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dlspec.diagnostics.record import SpecError
 from dlspec.record import TYPE_CHECKING
-from dlspec.syntax.read import YAML_SUFFIXES, read
+from dlspec.source import YAML_SUFFIXES
+from dlspec.syntax.read import read
 
 if TYPE_CHECKING:
     from dlspec.source import Source
@@ -16,7 +17,7 @@ def fmt(source: Source) -> str:
 
     Raises SpecError with the diagnostics of a source that cannot be read whole.
     """
-    return convert(source, source.name)
+    return convert(source, ".yaml" if source.is_yaml else ".dls")
 
 
 def convert(source: Source, suffix: str) -> str:

@@ -6,12 +6,10 @@ from dlspec.diagnostics.record import Diagnostic
 from dlspec.source import Source
 from dlspec.syntax.tree import Broken, File
 
-YAML_SUFFIXES = (".yaml", ".yml")
-
 
 def read(source: Source) -> tuple[File, list[Diagnostic]]:
-    """The tree of a source and what was wrong with its syntax; the name's suffix tells the spelling."""
-    if source.name.endswith(YAML_SUFFIXES):
+    """The tree of a source and what was wrong with its syntax."""
+    if source.is_yaml:
         from dlspec.syntax.yaml_reader import read_yaml
 
         return read_yaml(source)
