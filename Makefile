@@ -13,7 +13,7 @@ PYTHON  ?= $(shell for python in python3.11 python3.12 python3.13 python3 python
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 RUN     := runs/demo
 
-.PHONY: help setup system demo test fast check format bench docs wheel clean
+.PHONY: help setup system demo test fast check format bench peers docs wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -79,6 +79,9 @@ bench: $(READY)  ## every benchmark: start-up, deep specs, accuracy of LeNet
 	$(BIN)/python benchmarks/cold_start.py
 	$(BIN)/python benchmarks/deep_spec.py
 	$(BIN)/python benchmarks/lenet_accuracy.py
+
+peers: $(READY)  ## summary of ResNet-50 against other tools, each in an environment of its own
+	$(BIN)/python benchmarks/peers.py --install
 
 docs: $(DOCS)  ## the documentation, as docs/_build/html/index.html
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
