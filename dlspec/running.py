@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dlspec.checking import Spec, resolve_plan
+from dlspec.checking import Spec, network_lints, overridden, resolve_plan
 from dlspec.diagnostics.record import Diagnostic, SpecError, problem
 from dlspec.record import TYPE_CHECKING
 from dlspec.source import Source
 from dlspec.syntax import tree
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from dlspec.graph import Graph
@@ -23,34 +23,46 @@ RUNS = Path("runs")
 def run_plan(
     spec: Spec, *, plan: str | None = None, out: Path | None = None, resume: bool = False,
     overrides: Mapping[str, tree.Expr] | None = None, settings: Mapping[str, tree.Expr] | None = None,
-    allow_code: bool = False,
+    allow_code: bool = False, warn: Callable[[list[Diagnostic]], None] | None = None,
 ) -> Any:  # fmt: skip
-    """Run a plan; its report. Raises SpecError where spec or plan have mistakes, and RunError for what a run meets."""
-    chosen, resolved, graph, _ = checked_plan(spec, plan, overrides or {}, settings or {})
+    """Run a plan; its report. Raises SpecError where spec or plan have mistakes, and RunError for what a run meets.
+
+    Warnings are given to `warn` before the first step, and stand in the report.
+    """
+    chosen, resolved, graph, warnings = checked_plan(spec, plan, overrides or {}, settings or {})
+    if warnings and warn is not None:
+        warn(warnings)
     files = run_files(spec, resolved, graph, allow_code=allow_code)
     from dlspec.training.run import train
 
     folder = out if out is not None else default_folder(spec, chosen, resume=resume)
-    return train(None, resolved, folder, files=files, resume=resume, parameters=parameter_count(graph))
+    return train(
+        None, resolved, folder, files=files, resume=resume, parameters=parameter_count(graph),
+        warnings=[_noted(warning) for warning in warnings],
+    )  # fmt: skip
+
+
+def _noted(warning: Diagnostic) -> dict[str, Any]:
+    """A warning as the report keeps it."""
+    place = warning.place
+    where = {"file": place.source.name, "line": place.line} if place is not None else {"file": None, "line": None}
+    return {"code": warning.code, "name": warning.name, "message": warning.message, **where}
 
 
 def checked_plan(
     spec: Spec, name: str | None, overrides: Mapping[str, tree.Expr], settings: Mapping[str, tree.Expr]
 ) -> tuple[str, ResolvedPlan, Graph, list[Diagnostic]]:
-    """The plan chosen, with its overrides, and its network; raises SpecError with everything that is wrong."""
-    from dlspec.plan.overrides import override
+    """The plan chosen, with its overrides, its network and the warnings; raises SpecError with every error."""
+    from dlspec.diagnostics.listing import sort, unique
 
-    plan = _chosen(spec, name)
-    section = plan.section
-    for key, value in overrides.items():
-        section = override(section, key, value)
-    section = _with_settings(spec, section, settings)
+    plan = overridden(_chosen(spec, name), overrides)
+    section = _with_settings(spec, plan.section, settings)
     made, problems = resolve_plan(spec, tree.Plan(plan.span, plan.name, plan.name_span, section))
     problems = [*spec.problems, *problems]
     errors = [p for p in problems if p.severity == "error"]
     if made is None or errors:
         raise SpecError(errors or problems)
-    return plan.name, made[0], made[1], [p for p in problems if p.severity == "warning"]
+    return plan.name, made[0], made[1], sort(unique([*problems, *network_lints(made[1])]))
 
 
 def _chosen(spec: Spec, name: str | None) -> tree.Plan:

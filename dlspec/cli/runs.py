@@ -31,9 +31,12 @@ def _missing(error: ModuleNotFoundError) -> BaseException:
 
 
 def reporting(job: Callable[[], Any]) -> int:
-    """Do the job and print what it reports; 0, or 1 for what a user can change, 130 after an interruption."""
+    """Do the job and print what it reports; 0, or 1 for what a user can change, 2 for what cannot be read.
+
+    After an interruption, 130.
+    """
     training("errors")
-    from dlspec.training.errors import Interrupted, RunError
+    from dlspec.training.errors import Interrupted, RunError, UnreadableError
 
     try:
         result = job()
@@ -46,7 +49,7 @@ def reporting(job: Callable[[], Any]) -> int:
         print(f"error: {error.message}", file=sys.stderr)
         if error.hint:
             print(f"help: {error.hint}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, UnreadableError) else 1
     if result is not None:
         print(result)
     return 0

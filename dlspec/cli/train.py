@@ -27,6 +27,7 @@ def run(options: Namespace) -> int:
 
     from dlspec.checking import open_spec
     from dlspec.cli import split_settings
+    from dlspec.cli.printing import print_diagnostics
     from dlspec.cli.runs import reporting
     from dlspec.running import run_plan
 
@@ -37,7 +38,7 @@ def run(options: Namespace) -> int:
     def job() -> object:
         return run_plan(
             spec, plan=options.plan, out=out, resume=options.resume, overrides=overrides, settings=settings,
-            allow_code=options.allow_code,
+            allow_code=options.allow_code, warn=print_diagnostics,
         )  # fmt: skip
 
     return reporting(job)

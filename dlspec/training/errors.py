@@ -12,5 +12,9 @@ class RunError(Exception):
         self.hint = hint
 
 
+class UnreadableError(RunError):
+    """A file or folder that was named is not there, or not what it should be; the command line ends with 2."""
+
+
 class Interrupted(RunError):
     """The run was stopped by Ctrl-C or SIGTERM, after its state was saved."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlspec.diagnostics.near_names import near
-from dlspec.training.errors import RunError
+from dlspec.training.errors import RunError, UnreadableError
 
 Array = NDArray[np.generic]
 Floats = NDArray[np.float64]
@@ -27,10 +27,10 @@ def read_table(path: Path, delimiter: str = ",") -> dict[str, list[str]]:
     Raises RunError where the file is missing, empty, ragged, or names a column twice.
     """
     try:
-        with _existing(path).open(newline="", encoding="utf-8-sig") as file:
+        with existing(path).open(newline="", encoding="utf-8-sig") as file:
             header, *rows = list(csv.reader(file, delimiter=delimiter)) or [[]]
     except UnicodeDecodeError as error:
-        raise RunError(f"`{path}` is not text in UTF-8", f"byte {error.start} cannot be read") from None
+        raise UnreadableError(f"`{path}` is not text in UTF-8", f"byte {error.start} cannot be read") from None
     rows = [row for row in rows if row]
     if not header or not rows:
         raise RunError(f"`{path}` holds no samples", "the first line names the columns, each line below is a sample")
@@ -112,7 +112,7 @@ def read_arrays(path: Path, *names: str) -> list[Array]:
             raise RunError(
                 f"`{path}` holds Python objects, which are not read", "save plain arrays of numbers"
             ) from None
-        raise RunError(f"`{path}` is not an NPZ file", "write it with `numpy.savez`") from error
+        raise UnreadableError(f"`{path}` is not an NPZ file", "write it with `numpy.savez`") from error
     lengths = {name: len(array) if array.ndim else 0 for name, array in zip(names, arrays, strict=True)}
     if len(set(lengths.values())) > 1:
         said = " and ".join(f"{count:,} rows in `{name}`" for name, count in lengths.items())
@@ -128,24 +128,24 @@ def array_names(path: Path) -> list[str]:
         with np.load(_archive(path), allow_pickle=False) as archive:
             return list(archive.files)
     except NOT_AN_ARCHIVE as error:
-        raise RunError(f"`{path}` is not an NPZ file", "write it with `numpy.savez`") from error
+        raise UnreadableError(f"`{path}` is not an NPZ file", "write it with `numpy.savez`") from error
 
 
 def _archive(path: Path) -> Path:
-    if not zipfile.is_zipfile(_existing(path)):
-        raise RunError(f"`{path}` is not an NPZ file", "write it with `numpy.savez`")
+    if not zipfile.is_zipfile(existing(path)):
+        raise UnreadableError(f"`{path}` is not an NPZ file", "write it with `numpy.savez`")
     return path
 
 
-def _existing(path: Path) -> Path:
+def existing(path: Path, hint: str = "the path counts from the folder of the spec") -> Path:
+    """The path, where it is a file; raises UnreadableError with the nearest name beside it, or the hint."""
     if not path.exists():
         beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-        hint = "the path counts from the folder of the spec"
         if found := near(path.name, beside):
             hint = f"beside it there is `{found[0]}`"
-        raise RunError(f"there is no file `{path}`", hint)
+        raise UnreadableError(f"there is no file `{path}`", hint)
     if path.is_dir():
-        raise RunError(f"`{path}` is a folder", "name a file in it")
+        raise UnreadableError(f"`{path}` is a folder", "name a file in it")
     return path
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training import files
 from dlspec.training.data import inputs_of, resized
-from dlspec.training.errors import RunError
+from dlspec.training.errors import RunError, UnreadableError
 from dlspec.training.trained import Predictions, Trained
 from dlspec.training.whole_file import write_whole
 
@@ -75,7 +75,7 @@ def predict(
 
 
 def expanded(paths: Sequence[Path]) -> list[Path]:
-    """The files named, and in place of a folder the images in it, by name."""
+    """The files named, and in place of a folder the images in it, by name; raises UnreadableError."""
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
@@ -84,7 +84,7 @@ def expanded(paths: Sequence[Path]) -> list[Path]:
                 raise RunError(f"the folder `{path}` holds no images", f"images end in {', '.join(IMAGES[:4])}, ...")
             found += inside
         else:
-            found.append(path)
+            found.append(files.existing(path, hint=""))
     return found
 
 
@@ -98,7 +98,9 @@ def read_inputs(path: Path, run: Trained, *, invert: bool = False) -> Inputs:
     elif suffix == ".csv":
         values = _columns(path, run)
     else:
-        raise RunError(f"`{path}` is neither an image nor a CSV or NPZ file", "the suffix says what a file holds")
+        raise UnreadableError(
+            f"`{path}` is neither an image nor a CSV or NPZ file", "the suffix says what a file holds"
+        )
     return Inputs([f"{path}:{row + 1}" for row in range(len(values))], values)
 
 
@@ -111,10 +113,8 @@ def _image(path: Path, run: Trained, *, invert: bool) -> Tensor:
     try:
         with Image.open(path) as image:
             pixels = np.asarray(_on_white(image).convert(mode), dtype=np.float32) / 255
-    except FileNotFoundError:
-        raise RunError(f"there is no file `{path}`") from None
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-        raise RunError(f"`{path}` cannot be read as an image: {error}", "write it anew, as PNG") from error
+        raise UnreadableError(f"`{path}` cannot be read as an image: {error}", "write it anew, as PNG") from error
     tensor = torch.from_numpy(pixels.copy())
     tensor = tensor[None, None] if mode == "L" else tensor.permute(2, 0, 1)[None]
     return resized(1 - tensor if invert else tensor, (run.sample[1], run.sample[2]))

@@ -60,7 +60,8 @@ class Report(Record):
     def __str__(self) -> str:
         """The scores, what they cost, and everything that was written."""
         data = self.data
-        lines = [f"{role:<5} {_said(data[role])}" for role in ("test", "val") if data[role]]
+        lines = [f"warning[{w['code']}]: {w['message']}" for w in data.get("warnings", ())]
+        lines += [f"{role:<5} {_said(data[role])}" for role in ("test", "val") if data[role]]
         if "best" in data:
             best = data["best"]
             lines.append(f"kept  epoch {best['epoch']} of {data['epochs']}, the best by {best['by']}")
@@ -85,12 +86,14 @@ def report(
     checkpoints: Checkpoints,
     state: State,
     out: Path,
+    facts: dict[str, Any],
     *,
-    parameters: int,
-    resumed: bool,
     pictures: bool = True,
 ) -> Report:
-    """Judge the chosen weights, read the test split, write `report.json` and the pictures."""
+    """Judge the chosen weights, read the test split, write `report.json` and the pictures.
+
+    `facts` are what the run itself does not find: how many parameters, whether it was resumed, warnings.
+    """
     chosen, notes = checkpoints.chosen()
     setting.module.load_state_dict(chosen.weights)
     val = judge(setting, setting.prepared(setting.splits.val)) if len(setting.splits.val) else None
@@ -104,10 +107,9 @@ def report(
         "test": test.values if test else {},
         "val": val.values if val else {},
         "train_seconds": round(state.seconds, 3),
-        "parameters": parameters,
+        **facts,
         "steps": state.step,
         "epochs": state.epoch,
-        "resumed": resumed,
         "stopped": state.stopped,
         "test_reads": held_out.reads,
         "samples": {role: len(rows) for role, rows in setting.splits.rows.items()},

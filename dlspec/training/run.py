@@ -32,6 +32,7 @@ from dlspec.training.trained import evaluate
 from dlspec.training.whole_file import write_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
 __all__ = ["evaluate", "load_run", "predict", "train"]
@@ -58,13 +59,15 @@ def train(
     files: dict[str, str],
     resume: bool = False,
     parameters: int = 0,
+    warnings: Sequence[dict[str, Any]] = (),
     quiet: bool = False,
     pictures: bool = True,
 ) -> Report:
     """Run the plan and write the run folder; gives the report, whose `files` names what was written.
 
-    Without a `module` it is built from `files["model.py"]`, its first weights drawn with the plan's
-    seed. Raises RunError for what the user can change, Interrupted after Ctrl-C once all is saved.
+    `warnings` are what the checks said of the spec, for the report. Without a `module` it is built
+    from `files["model.py"]`, its first weights drawn with the plan's seed. Raises RunError for what
+    the user can change, Interrupted after Ctrl-C once all is saved.
     """
     checkpoints = Checkpoints(out / "checkpoints", plan.keep.last)
     found, notes = _prepare_folder(out, checkpoints, resume=resume)
@@ -76,36 +79,27 @@ def train(
         write_whole(out / name, text)
     setting = set_up(module, plan, out, first=found is None)
     with threads.chosen(setting):
-        made = _trained(setting, checkpoints, found, out, parameters=parameters, quiet=quiet, pictures=pictures)
+        state = _fitted(setting, checkpoints, found, out, quiet=quiet)
+        count = parameters or sum(parameter.numel() for parameter in setting.module.parameters())
+        facts: dict[str, Any] = {"parameters": count, "resumed": found is not None, "warnings": list(warnings)}
+        made = report(setting, checkpoints, state, out, facts, pictures=pictures)
     made.notes = [*notes, *setting.notes, *made.notes]
     return made
 
 
-def _trained(
-    setting: Setting,
-    checkpoints: Checkpoints,
-    found: Checkpoint | None,
-    out: Path,
-    *,
-    parameters: int,
-    quiet: bool,
-    pictures: bool,
-) -> Report:
-    """The loop and the report, from a checkpoint where one was found."""
+def _fitted(setting: Setting, checkpoints: Checkpoints, found: Checkpoint | None, out: Path, *, quiet: bool) -> State:
+    """Where the loop ended, which began at a checkpoint where one was found."""
     plan = setting.plan
     described = environment.describe(plan, setting.device)
     write_whole(out / "environment.json", json.dumps(described, indent=2) + "\n")
     started = State(**found.state["run"]) if found is not None else State()
     recorder = Recorder(out, tensorboard=plan.log.tensorboard, from_step=started.step)
     try:
-        state = fit(job(setting, checkpoints, recorder, progress(quiet=quiet)), found)
+        return fit(job(setting, checkpoints, recorder, progress(quiet=quiet)), found)
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
         raise _out_of_memory(error, plan) from error
     finally:
         recorder.close()
-    count = parameters or sum(parameter.numel() for parameter in setting.module.parameters())
-    resumed = found is not None
-    return report(setting, checkpoints, state, out, parameters=count, resumed=resumed, pictures=pictures)
 
 
 def _out_of_memory(error: Exception, plan: ResolvedPlan) -> Exception:

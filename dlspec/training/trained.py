@@ -14,7 +14,7 @@ from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training import environment, module_file
 from dlspec.training.checkpoints import Checkpoints
 from dlspec.training.data import load
-from dlspec.training.errors import RunError
+from dlspec.training.errors import RunError, UnreadableError
 from dlspec.training.evaluation import judge
 from dlspec.training.fitted import Fitted
 from dlspec.training.job import Setting
@@ -41,7 +41,9 @@ class Trained:
     def __init__(self, folder: Path, *, device: str | None = None) -> None:
         """Raises RunError where the folder holds no run or no whole checkpoint."""
         if not (folder / "checkpoints").is_dir():
-            raise RunError(f"`{folder}` is not the folder of a run", "it should hold `model.py` and `checkpoints/`")
+            raise UnreadableError(
+                f"`{folder}` is not the folder of a run", "it should hold `model.py` and `checkpoints/`"
+            )
         checkpoint, self.notes = Checkpoints(folder / "checkpoints", keep=1).chosen()
         self.folder = folder
         self.about: dict[str, Any] = checkpoint.state
