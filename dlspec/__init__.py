@@ -14,13 +14,20 @@ from __future__ import annotations
 
 __version__ = "0.1.0"
 
-_FRONT = ("Network", "Report", "check", "compile", "draw", "load", "load_run", "summarize", "train")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dlspec.diagnostics.record import SpecError
+    from dlspec.front import Network, Report, check, compile, draw, load, load_run, summarize, train
+    from dlspec.training.errors import RunError
 
-__all__ = ["__version__", *_FRONT]
+__all__ = [
+    "Network", "Report", "RunError", "SpecError", "__version__",
+    "check", "compile", "draw", "load", "load_run", "summarize", "train",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:
-    if name in _FRONT:
+    if name in __all__:  # loaded when it is asked for: start-up is the user's time
         from dlspec import front
 
         return getattr(front, name)

@@ -23,7 +23,8 @@ RUNS = Path("runs")
 def run_plan(
     spec: Spec, *, plan: str | None = None, out: Path | None = None, resume: bool = False,
     overrides: Mapping[str, tree.Expr] | None = None, settings: Mapping[str, tree.Expr] | None = None,
-    allow_code: bool = False, warn: Callable[[list[Diagnostic]], None] | None = None,
+    allow_code: bool = False, quiet: bool = False,
+    warn: Callable[[list[Diagnostic]], None] | None = None,
 ) -> Any:  # fmt: skip
     """Run a plan; its report. Raises SpecError where spec or plan have mistakes, and RunError for what a run meets.
 
@@ -38,7 +39,7 @@ def run_plan(
     folder = out if out is not None else default_folder(spec, chosen, resume=resume)
     return train(
         None, resolved, folder, files=files, resume=resume, parameters=parameter_count(graph),
-        warnings=[_noted(warning) for warning in warnings],
+        warnings=[_noted(warning) for warning in warnings], quiet=quiet,
     )  # fmt: skip
 
 

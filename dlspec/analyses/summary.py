@@ -80,7 +80,8 @@ class Summary:
 
         return table(self, width=width, colour=colour)
 
-    __str__ = to_text
+    def __repr__(self) -> str:
+        return self.to_text()
 
 
 class _Plain:

@@ -114,6 +114,16 @@ class SpecError(Exception):
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         super().__init__("; ".join(f"{d.code}: {d.message}" for d in diagnostics))
         self.diagnostics = list(diagnostics)
+        self._notes: list[str] = []
+
+    @property
+    def __notes__(self) -> list[str]:
+        """The diagnostics in full, which a traceback shows under the error."""
+        from dlspec.diagnostics.render import render
+
+        if not self._notes:
+            self._notes.append(render(self.diagnostics))
+        return self._notes
 
 
 def problem(

@@ -61,6 +61,11 @@ class Trained:
             raise RunError(f"the weights of `{folder}` are not those of its `model.py`", reason) from error
         self.module.to(self.device, self.dtype).eval()
 
+    def __repr__(self) -> str:
+        shape = " ".join(map(str, self.sample))
+        gives = f"{len(self.classes)} classes" if self.classes else "numbers"
+        return f"<run {self.folder}: {self.plan.network}, N {shape} → {gives}>"
+
     @property
     def dtype(self) -> torch.dtype:
         return torch.float64 if self.plan.precision == "float64" else torch.float32
