@@ -28,13 +28,14 @@ COMMANDS: dict[str, str] = {
     "train": "run a training plan",
     "evaluate": "score what a run trained",
     "predict": "apply what a run trained",
+    "export": "write what a run trained for use without dlspec",
 }
 """Each command is a module of this package with `arguments(parser)` and `run(options)`."""
 
 ARGUMENTS = ("--set", "--input")
 """The sources of diagnostics that are no files but words of the command line."""
 
-_TRAINING = ("train", "evaluate", "predict")
+_TRAINING = ("train", "evaluate", "predict", "export")
 _RECURSION = 20_000
 """Python frames for specs nested as deep as the language allows."""
 

@@ -24,16 +24,18 @@ class Answer:
 
     `texts` are what remains to be asked: inside the domain they hold together exactly where the conditions do
     (where none is `undecided`). `causes` gives for each text the conditions it comes from. `unsatisfiable` is
-    a small subset that never holds, where the verdict is NEVER; it is empty if the domain itself is.
+    a small subset that never holds, where the verdict is NEVER; it is empty if the domain itself is. `numbers` are
+    the values left to each open size that the conditions narrow.
     """
 
-    __slots__ = ("causes", "texts", "undecided", "unsatisfiable", "verdict")
+    __slots__ = ("causes", "numbers", "texts", "undecided", "unsatisfiable", "verdict")
 
     def __init__(self, verdict: Verdict) -> None:
         self.verdict = verdict
         self.texts: list[str] = []
         self.causes: list[list[Condition]] = []
         self.undecided: list[Condition] = []
+        self.numbers: dict[str, Progressions] = {}
         self.unsatisfiable: list[Condition] = []
 
     def ask(self, texts: Iterable[str], causes: list[Condition]) -> None:
@@ -152,6 +154,7 @@ class _Narrowing:
     def answer(self) -> Answer:
         """What to ask of each size, then of several; UNDECIDED for what has no case on either side."""
         answer = Answer(Verdict.ALWAYS)
+        answer.numbers = dict(self.left)
         answer.undecided = self._without_a_case()
         for name in sorted(self.left, key=lambda name: (name != "N", name)):
             self._ask(answer, name)

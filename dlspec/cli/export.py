@@ -1,0 +1,30 @@
+"""Write what a run trained for use without dlspec: ONNX, a torch.export program, or the weights alone.
+
+The program that is written is run beside the module, and must agree with it.
+"""
+
+from __future__ import annotations
+
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="RUN", help="a run folder")
+    parser.add_argument("--format", choices=["onnx", "pt2", "safetensors"], required=True, help="what to write")
+    parser.add_argument(
+        "-o", "--out", metavar="OUT", help="the file; model.onnx and so on in the run folder by default"
+    )
+
+
+def run(options: Namespace) -> int:
+    from pathlib import Path
+
+    from dlspec.cli.runs import reporting, training
+    from dlspec.exporting import export_run
+
+    training("run")
+    out = Path(options.out) if options.out else None
+    return reporting(lambda: export_run(Path(options.folder), options.format, out))

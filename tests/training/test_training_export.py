@@ -1,0 +1,147 @@
+"""What is exported computes what the module does, at sizes that it was not traced with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from torch import nn
+
+import dlspec
+from dlspec.exporting import export_run
+from dlspec.front import load
+from dlspec.lowering.open_axes import OpenAxis, open_axes
+from dlspec.training.errors import RunError
+from dlspec.training.export import InUnits, export_program
+from dlspec.training.fitted import Scale
+from dlspec.training.predicting import load_run
+from dlspec.training.whole_file import write_whole
+
+torch.set_num_threads(1)
+pytest.importorskip("onnxruntime")
+
+RESIDUAL = """
+block unit(x, width) { relu(x + (x -> conv: conv2d(width, 3, padding=1, bias=false) -> bn: batch_norm2d)) }
+network n {
+  input image: float32[N, 3, H, W]
+  output logits = image -> stem: conv2d(4, 3, stride=2, padding=1) -> body: unit(4) * 2
+    -> max_pool2d(2, ceil_mode=true) -> adaptive_avg_pool2d(1) -> flatten -> fc: linear(5)
+}
+"""
+HOURGLASS = """
+network n {
+  input image: float32[N, 3, H, W]
+  a = image -> down: conv2d(4, 3, stride=2, padding=1)
+  b = a -> deeper: conv2d(8, 3, stride=2, padding=1) -> up: conv_transpose2d(4, 2, stride=2)
+  output map = [a, b] -> concat -> top: conv_transpose2d(2, 2, stride=2)
+}
+"""
+VALID = """
+network n {
+  input image: float32[N, 1, H, W]
+  skip = image -> left: conv2d(2, 3)
+  up = skip -> max_pool2d(2) -> deep: conv2d(4, 3) -> right: conv_transpose2d(2, 2, stride=2)
+  output y = [crop(skip, up), up] -> concat -> head: conv2d(2, 1)
+}
+"""
+CASES = {
+    "residual": (RESIDUAL, (2, 3, 17, 20)),
+    "hourglass": (HOURGLASS, (2, 3, 32, 64)),
+    "valid": (VALID, (2, 1, 20, 28)),
+}
+
+
+def built(spec: Path) -> nn.Module:
+    scope: dict[str, object] = {}
+    exec(compile(dlspec.compile(spec), "model.py", "exec"), scope)  # noqa: S102  # our own source
+    torch.manual_seed(0)
+    network = scope["build"]()  # type: ignore[operator]
+    assert isinstance(network, nn.Module)
+    return network.eval()
+
+
+@pytest.mark.parametrize("form", ["pt2", "onnx"])
+@pytest.mark.parametrize("case", CASES)
+def test_open_sizes_stay_open(case: str, form: str, tmp_path: Path) -> None:
+    text, sizes = CASES[case]
+    (tmp_path / "n.dls").write_text(text)
+    (axes,) = open_axes(load(tmp_path / "n.dls").graph).values()
+    done = export_program(built(tmp_path / "n.dls"), form, tmp_path / f"n.{form}", "image", axes, sizes, torch.float32)
+    first, second = done.sizes
+    assert all(a < b or isinstance(axis, int) for a, b, axis in zip(first, second, axes, strict=True))
+    assert done.difference is not None
+    assert done.difference < 1e-5
+
+
+def test_what_the_network_requires_becomes_the_step_of_an_axis(tmp_path: Path) -> None:
+    (tmp_path / "n.dls").write_text(HOURGLASS)
+    (axes,) = open_axes(load(tmp_path / "n.dls").graph).values()
+    assert axes == [
+        OpenAxis("N", 1, 1, None), 3, OpenAxis("H", 4, 4, None), OpenAxis("W", 4, 4, None),
+    ]  # fmt: skip
+
+
+def test_what_an_input_declares_bounds_an_axis(tmp_path: Path) -> None:
+    (tmp_path / "n.dls").write_text(HOURGLASS.replace("[N, 3, H, W]", "[N, 3, H, W] where H in 64..129, W == 32"))
+    (axes,) = open_axes(load(tmp_path / "n.dls").graph).values()
+    assert axes[2:] == [OpenAxis("H", 4, 64, 128), OpenAxis("W", 1, 32, 32)]
+
+
+def test_a_program_that_computes_something_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "n.dls").write_text(RESIDUAL)
+    monkeypatch.setattr("dlspec.training.export._write_pt2", lambda *_: [torch.zeros(2, 5), torch.zeros(2, 5)])
+    axes = [2, 3, 16, 16]
+    with pytest.raises(RunError, match="does not compute what the network does"):
+        export_program(built(tmp_path / "n.dls"), "pt2", tmp_path / "n.pt2", "image", axes, axes, torch.float32)
+
+
+def test_scales_go_into_the_program() -> None:
+    values, targets = torch.randn(50, 3).double() * 4 + 2, torch.randn(50, 1).double() * 9
+    line = nn.Linear(3, 1, dtype=torch.float64)
+    inputs, target = Scale.of(values, (0,)), Scale.of(targets, (0,))
+    whole = InUnits(line, inputs, target, torch.float64)
+    torch.testing.assert_close(whole(values), target.undone(line(inputs.applied(values))))
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run") / "run"
+    dlspec.train("linear_regression", out=folder, set={"epochs": 3})
+    return folder
+
+
+@pytest.mark.parametrize("form", ["pt2", "onnx"])
+def test_an_exported_run_predicts_what_the_run_predicts(form: str, run_folder: Path, tmp_path: Path) -> None:
+    done = export_run(run_folder, form, tmp_path / f"m.{form}")
+    inputs = torch.rand(7, 10)
+    wanted = load_run(run_folder).predict(inputs).numbers
+    if form == "pt2":
+        got = torch.export.load(done.out).module()(inputs)
+    else:
+        import onnxruntime
+
+        got = torch.from_numpy(onnxruntime.InferenceSession(done.out).run(None, {"features": inputs.numpy()})[0])
+    torch.testing.assert_close(got.double(), wanted, rtol=1e-5, atol=1e-3)
+
+
+def test_exported_weights_carry_their_scales(run_folder: Path, tmp_path: Path) -> None:
+    done = export_run(run_folder, "safetensors", tmp_path / "m.safetensors")
+    with safe_open(done.out, "pt") as file:
+        assert set(file.keys()) == set(load_run(run_folder).module.state_dict())
+        assert set(json.loads(file.metadata()["fitted"])) == {"inputs", "target"}
+
+
+def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="is not the folder of a run"):
+        export_run(tmp_path, "pt2")
+
+
+def test_a_run_whose_spec_is_damaged_is_told(run_folder: Path, tmp_path: Path) -> None:
+    from dlspec.diagnostics.record import SpecError
+
+    write_whole(tmp_path / "spec.dlspec.yaml", "network: [")
+    with pytest.raises(SpecError):
+        export_run(tmp_path, "pt2")
