@@ -29,6 +29,7 @@ HOLDERS: dict[type, tuple[str, ...]] = {
     tree.ListExpr: ("items",),
     tree.Call: ("args",),
     tree.RecordExpr: ("fields",),
+    tree.IfExpr: ("then", "test", "orelse"),
 }
 """The parts of a node that a comment can belong to: what is written one after another."""
 
@@ -57,12 +58,13 @@ NONE = Comments()
 class _Anchor:
     """A part that comments can belong to, with such parts inside it in the order of the text."""
 
-    __slots__ = ("children", "flows_in", "node", "starts")
+    __slots__ = ("children", "flows_in", "node", "parent", "starts")
 
     def __init__(self, node: tree.Node, *, flows_in: bool = False) -> None:
         self.node = node
         self.flows_in = flows_in
-        """Whether it is what a pipeline begins with, which has no line of its own for comments."""
+        """Whether it is what a pipeline or choice begins with, which has no line of its own for comments."""
+        self.parent: _Anchor | None = None
         self.children: list[_Anchor] = []
         self.starts: list[int] = []
 
@@ -70,6 +72,7 @@ class _Anchor:
         """Put a part in, if it stands inside; a name that a reader put in stands elsewhere."""
         inner, outer = child.node.span, self.node.span
         if outer.start <= inner.start and inner.end <= outer.end:
+            child.parent = self
             self.children.append(child)
 
     def sort(self) -> None:
@@ -114,13 +117,20 @@ def _anchored(file: tree.File) -> _Anchor:
             for part in _nodes(getattr(node, field)):
                 anchor = holder
                 if field in own:
-                    anchor = _Anchor(part, flows_in=isinstance(node, tree.Pipe) and part is node.steps[0])
+                    anchor = _Anchor(part, flows_in=_flows_in(node, part))
                     holder.add(anchor)
                     made.append(anchor)
                 waiting.append((anchor, part))
     for anchor in made:
         anchor.sort()
     return root
+
+
+def _flows_in(node: tree.Node, part: tree.Node) -> bool:
+    """Whether a part is what an expression begins with, on the line of what stands before it."""
+    return (isinstance(node, tree.Pipe) and part is node.steps[0]) or (
+        isinstance(node, tree.IfExpr) and part is node.then
+    )
 
 
 def _nodes(value: Any) -> Iterator[tree.Node]:
@@ -146,12 +156,18 @@ def _place(attached: Attached, root: _Anchor, comment: tree.Comment) -> None:
     ):
         _own(attached, inner).after.append(comment)
     elif following is not None:
-        begins = following.flows_in and following is holder.children[0] and holder is not root
-        _own(attached, holder if begins else following).leading.append(comment)
+        _own(attached, _with_line(following)).leading.append(comment)
     elif before is not None:
         _own(attached, before).after.append(comment)
     else:
-        _own(attached, holder).leading.append(comment)
+        _own(attached, _with_line(holder)).leading.append(comment)
+
+
+def _with_line(anchor: _Anchor) -> _Anchor:
+    """The part itself, or what it is the begin of, if it has no line of its own."""
+    while anchor.flows_in and anchor.parent is not None and anchor is anchor.parent.children[0]:
+        anchor = anchor.parent
+    return anchor
 
 
 def _own(attached: Attached, anchor: _Anchor) -> Comments:

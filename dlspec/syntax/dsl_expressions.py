@@ -8,7 +8,7 @@ from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
 from dlspec.syntax.build import DIGITS, number
 from dlspec.syntax.comments import NONE, Attached, spelling
-from dlspec.syntax.layout import HARD, Doc, Either, Group, Indent, Line, Suffix, rendered
+from dlspec.syntax.layout import HARD, Align, Doc, Either, Group, Indent, Line, Suffix, rendered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -112,14 +112,18 @@ class Expressions:
         return 1 if leading and not leading[0].alone else 0
 
     def listed(self, opener: str, parts: Sequence[tuple[tree.Node, Doc]], closer: str, *, comma: bool = True) -> Doc:
-        """Parts between brackets: on one line, or each on its own; `comma` where one may stand after the last."""
+        """Parts between brackets: on one line, or each on its own; `comma` where one may stand after the last.
+
+        An author who put a comma after the last, and a line end, wants each on its own.
+        """
         if not parts:
             return opener + closer
         inner: list[Doc] = []
         for index, (node, doc) in enumerate(parts):
             tail = "," if index < len(parts) - 1 else Either("", ",") if comma else ""
             inner += [Line() if index else Line(""), self.with_comments(node, doc, tail, first=index == 0)]
-        return Group([opener, self.opening(parts[0][0]), Indent(inner), Line(""), closer])
+        breaks = comma and _ends_in_comma(parts[-1][0])
+        return Group([opener, self.opening(parts[0][0]), Indent(inner), Line(""), closer], breaks=breaks)
 
     # Leaves
 
@@ -219,13 +223,24 @@ class Expressions:
         return RANGE, [self.doc(node.low, SUM), "..", self.doc(node.high, SUM)]
 
     def _if(self, node: tree.IfExpr) -> tuple[int, Doc]:
-        first: Doc = [self.doc(node.then, PIPE), " if ", self.doc(node.test, OR)]
-        rest: list[Doc] = []
+        level = STAGE if _has_piped_case(node) else PIPE
+        cases: list[Doc] = [self._case(node, level)]
         orelse = node.orelse
         while isinstance(orelse, tree.IfExpr):
-            rest += [Line(), "else ", self.doc(orelse.then, PIPE), " if ", self.doc(orelse.test, OR)]
+            cases += [Line(), self.with_comments(orelse, ["else ", self._case(orelse, level)])]
             orelse = orelse.orelse
-        return EXPR, Group([first, Indent([*rest, Line(), "else ", self.doc(orelse)])])
+        last = ["else ", self.doc(orelse, level if level == STAGE else EXPR)]
+        return EXPR, Group(Align([*cases, Line(), self.with_comments(orelse, last)]))
+
+    def _case(self, node: tree.IfExpr, level: int) -> Doc:
+        """`then if test`, with the comments of both behind it: no line may begin with `if`."""
+        own = [comment for part in (node.then, node.test) for comment in self.attached.get(id(part), NONE).all()]
+        words: list[Doc] = [self.doc(node.then, level), " if ", self.doc(node.test, OR)]
+        if own:
+            words.append(Suffix(spelling(own[0])))
+        for comment in own[1:]:
+            words += [HARD, spelling(comment)]
+        return words
 
     # Pipelines
 
@@ -267,6 +282,25 @@ class Expressions:
         inner.escaped = "{}'"
         parts = [part if isinstance(part, str) else "{" + rendered(inner.doc(part), None) + "}" for part in label.parts]
         return "".join(parts)
+
+
+_COMMA_AND_END = re.compile(r"(?:\s|#[^\n]*)*,(?:[ \t\r]|#[^\n]*)*\n(?:\s|#[^\n]*)*[\])}]")
+
+
+def _ends_in_comma(last: tree.Node) -> bool:
+    """Whether the last part of a list in a `.dls` text has a comma behind it, and the closing bracket a line."""
+    source = last.span.source
+    return not source.is_yaml and _COMMA_AND_END.match(source.text, last.span.end) is not None
+
+
+def _has_piped_case(node: tree.IfExpr) -> bool:
+    """Whether a pipeline stands before an `if`, which then seems to ask only for the last of its steps."""
+    case: tree.Expr = node
+    while isinstance(case, tree.IfExpr):
+        if isinstance(case.then, tree.Pipe):
+            return True
+        case = case.orelse
+    return False
 
 
 def _on_one_line(before: tree.Node, step: tree.Node) -> bool:

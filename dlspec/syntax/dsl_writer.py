@@ -6,7 +6,7 @@ from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
 from dlspec.syntax.comments import NONE, attach, blank_before, spelling
 from dlspec.syntax.dsl_expressions import EXPR, OR, PIPE, Expressions, quoted
-from dlspec.syntax.layout import HARD, Doc, Either, Group, Indent, Line, Suffix, joined, rendered
+from dlspec.syntax.layout import HARD, Align, Doc, Either, Group, Indent, Line, Suffix, joined, rendered
 from dlspec.syntax.parser import CONTINUES, RESERVED
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ def _first_text(doc: Doc) -> str:
                 return part
         elif isinstance(part, list):
             waiting += reversed(part)
-        elif isinstance(part, (Group, Indent)):
+        elif isinstance(part, (Group, Indent, Align)):
             waiting.append(part.inner)
     return ""
 

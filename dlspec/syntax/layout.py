@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TypeAlias
 
-WIDTH = 100
+WIDTH = 120
 _STEP = 2
 
 
@@ -59,6 +59,15 @@ class Indent:
         self.inner = inner
 
 
+class Align:
+    """What stands, after each break, under the column where it begins."""
+
+    __slots__ = ("inner",)
+
+    def __init__(self, inner: Doc) -> None:
+        self.inner = inner
+
+
 class Group:
     """On one line if it fits, else broken at each of its own lines."""
 
@@ -70,7 +79,7 @@ class Group:
 
 
 if TYPE_CHECKING:
-    Doc: TypeAlias = "str | list[Doc] | Line | Either | Suffix | Indent | Group"
+    Doc: TypeAlias = "str | list[Doc] | Line | Either | Suffix | Indent | Align | Group"
 else:
     Doc = object
 HARD = Line(None)
@@ -83,7 +92,7 @@ def must_break(doc: Doc) -> bool:
         part = waiting.pop()
         if isinstance(part, list):
             waiting += part
-        elif isinstance(part, Indent):
+        elif isinstance(part, (Indent, Align)):
             waiting.append(part.inner)
         elif (
             (isinstance(part, Suffix) and part.breaks)
@@ -134,6 +143,8 @@ class _Printer:
                 waiting += [(indent, flat, piece) for piece in reversed(part)]
             elif isinstance(part, Indent):
                 waiting.append((indent + _STEP, flat, part.inner))
+            elif isinstance(part, Align):
+                waiting.append((self.indent if self.remark else self.column + self.margin, flat, part.inner))
             elif isinstance(part, Group):
                 fits = not part.breaks and self._fits(part.inner, waiting)
                 waiting.append((indent, fits, part.inner))
@@ -190,7 +201,7 @@ class _Printer:
                 room -= len(part)
             elif isinstance(part, list):
                 parts += [(flat, piece) for piece in reversed(part)]
-            elif isinstance(part, (Indent, Group)):
+            elif isinstance(part, (Indent, Align, Group)):
                 parts.append((flat and not getattr(part, "breaks", False), part.inner))
             elif isinstance(part, Either):
                 room -= len(part.flat if flat else part.broken)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
 from dlspec.syntax.layout import WIDTH
-from dlspec.syntax.yaml_scalars import is_plain, text_scalar
+from dlspec.syntax.yaml_scalars import expression_scalar, is_plain, text_scalar
+from dlspec.syntax.yaml_styles import style_around, style_of_item
 from dlspec.syntax.yaml_value_writer import ValueWriter
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ class BodyWriter(ValueWriter):
         """A key with a list of names."""
         if not nodes:
             return []
+        if style_around(nodes[0]) == "block":
+            return self._keyed(key, nodes, lambda node, at: [f"{' ' * at}- {node.name}"], indent)
         line = self.header(f"{' ' * indent}{key}: [{', '.join(node.name for node in nodes)}]", nodes[:1])
         above: list[str] = []
         below: list[str] = []
@@ -86,17 +89,20 @@ class BodyWriter(ValueWriter):
         """Parameters with their defaults: in braces where they fit and no comment is among them."""
         if not params:
             return []
-        defaults = [self._flow_default(param) for param in params]
+        style = style_around(params[0])
+        if style == "block":
+            return self._keyed("params", params, self._param, indent)
+        defaults = [self._flow_default(param, quoted=style == "flow") for param in params]
         flow = ", ".join(f"{param.name}: {default}" for param, default in zip(params, defaults))
         line = f"{' ' * indent}params: {{{flow}}}"
         if None not in defaults and len(line) <= WIDTH and self.quiet(params):
             return [line]
         return self._keyed("params", params, self._param, indent)
 
-    def _flow_default(self, param: tree.Param) -> str | None:
+    def _flow_default(self, param: tree.Param, *, quoted: bool) -> str | None:
         if param.default is None:
             return "null"
-        return None if _is_null(param.default) else self.flow(param.default)
+        return None if _is_null(param.default) else self.flow(param.default, quoted=quoted)
 
     def _param(self, param: tree.Param, indent: int) -> list[str]:
         head = f"{' ' * indent}{param.name}:"
@@ -185,18 +191,20 @@ class BodyWriter(ValueWriter):
         """A statement as an item of `layers`."""
         return _WRITE[type(node)](self, node, indent)
 
-    def _one(self, word: str, key: str, text: str, lines: Callable[[str, int], list[str]], indent: int) -> list[str]:
-        """`- let: {y: …}`: on one line where no quotes are needed and it fits, else its key below."""
-        line = f"{' ' * indent}- {word}: {{{key}: {text}}}"
-        if text and key.isidentifier() and is_plain(text, flow=True) and len(line) <= WIDTH:
+    def _one(
+        self, node: tree.Statement, key: str, text: str, lines: Callable[[str, int], list[str]], indent: int
+    ) -> list[str]:
+        """`- let: {y: …}`: on one line where it fits and no quotes are needed, or as its author had it."""
+        word, style = _WORDS.get(type(node)) or getattr(node, "kind", ""), style_of_item(node)
+        line = f"{' ' * indent}- {word}: {{{key}: {expression_scalar(text or '_', flow=True)}}}"
+        plain = style == "flow" or (text != "" and is_plain(text, flow=True))
+        if text and style != "block" and key.isidentifier() and plain and len(line) <= WIDTH:
             return [line]
         return [f"{' ' * indent}- {word}:", *lines(f"{' ' * (indent + 4)}{key}:", indent + 4)]
 
     def _assign(self, node: tree.Assign, indent: int) -> list[str]:
         text = self.text(node.value) if self.quiet([node.value]) else ""
-        return self._one(
-            "let", ", ".join(node.targets), text, lambda head, at: self.value(head, node.value, at), indent
-        )
+        return self._one(node, ", ".join(node.targets), text, lambda head, at: self.value(head, node.value, at), indent)
 
     def _module(self, node: tree.Module, indent: int) -> list[str]:
         def lines(head: str, at: int) -> list[str]:
@@ -205,11 +213,11 @@ class BodyWriter(ValueWriter):
             return self.leaf(head, self.plain.doc(node.value), at)
 
         text = self.text(node.value) if self.quiet([node.value]) else ""
-        return self._one("module", node.name, text, lines, indent)
+        return self._one(node, node.name, text, lines, indent)
 
     def _learned(self, node: tree.Learned, indent: int) -> list[str]:
         doc = self.plain.learned(node)
-        return self._one(node.kind, node.name, "", lambda head, at: self.leaf(head, doc, at), indent)
+        return self._one(node, node.name, "", lambda head, at: self.leaf(head, doc, at), indent)
 
     def _input_item(self, node: tree.Input, indent: int) -> list[str]:
         return [f"{' ' * indent}- input:", *self._input(node, indent + 4)]
@@ -244,6 +252,7 @@ class BodyWriter(ValueWriter):
         return self.section(f"{' ' * indent}- limits:", node.section, indent + 2)
 
 
+_WORDS: dict[type, str] = {tree.Assign: "let", tree.Module: "module"}
 _WRITE: dict[type, Callable[[BodyWriter, Any, int], list[str]]] = {
     tree.Assign: BodyWriter._assign,
     tree.Evaluate: BodyWriter._evaluate,

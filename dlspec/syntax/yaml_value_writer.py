@@ -11,6 +11,7 @@ from dlspec.syntax.layout import WIDTH, rendered
 from dlspec.syntax.yaml_bodies import KEYWORDS
 from dlspec.syntax.yaml_lines import Lines
 from dlspec.syntax.yaml_scalars import expression_scalar, is_plain, text_scalar
+from dlspec.syntax.yaml_styles import is_list_below, style_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,7 +40,9 @@ class ValueWriter(Lines):
 
     def _short(self, head: str, node: tree.Pipe) -> bool:
         text = self.text(node)
-        return is_plain(text) and len(head) + 1 + len(text) <= WIDTH and self.quiet(node.steps)
+        return (
+            not is_list_below(node) and is_plain(text) and len(head) + 1 + len(text) <= WIDTH and self.quiet(node.steps)
+        )
 
     def steps(self, steps: Sequence[tree.Expr], indent: int) -> list[str]:
         """Steps as items of a list."""
@@ -85,7 +88,8 @@ class ValueWriter(Lines):
         """A list in brackets or an item a line, anything else a leaf."""
         if not isinstance(node, tree.ListExpr):
             return self.leaf(head, self.plain.doc(node), indent)
-        flow = self.flow(node) if self.quiet(node.items) else None
+        style = style_of(node)
+        flow = self.flow(node, quoted=style == "flow") if style != "block" and self.quiet(node.items) else None
         if flow is not None and len(head) + 1 + len(flow) <= WIDTH:
             return [f"{head} {flow}"]
         if not node.items:
@@ -95,13 +99,13 @@ class ValueWriter(Lines):
             lines += self.commented(item, self.data(" " * (indent + 2) + "-", item, indent + 2), indent + 2)
         return lines
 
-    def flow(self, node: tree.Expr) -> str | None:
-        """Data on one line inside a flow collection; None where it would need quotes."""
+    def flow(self, node: tree.Expr, *, quoted: bool = False) -> str | None:
+        """Data on one line inside a flow collection; None where it needs quotes and is not to be `quoted`."""
         if isinstance(node, tree.ListExpr):
-            items = [self.flow(item) for item in node.items]
+            items = [self.flow(item, quoted=quoted) for item in node.items]
             return None if None in items else f"[{', '.join(item for item in items if item is not None)}]"
         text = self.text(node)
-        return text if is_plain(text, flow=True) else None
+        return expression_scalar(text, flow=True) if quoted or is_plain(text, flow=True) else None
 
     def flow_axes(self, axes: Sequence[tree.Expr]) -> str:
         """Axes in brackets, in quotes where they must be."""
@@ -128,26 +132,28 @@ class ValueWriter(Lines):
 
     def section(self, head: str, section: tree.Section, indent: int, *, text: bool = False) -> list[str]:
         """A section under its key: in braces where it fits, else a key a line."""
-        flow = self._flow_section(section, text) if self.quiet(section.entries) else None
+        style = style_of(section)
+        quiet = style != "block" and self.quiet(section.entries)
+        flow = self._flow_section(section, text, quoted=style == "flow") if quiet else None
         if flow is not None and len(head) + 1 + len(flow) <= WIDTH:
             return [f"{head} {flow}"]
         return [self.header(head, section.entries), *self.entries(section, indent + 2, text=text)]
 
-    def _flow_section(self, section: tree.Section, text: bool) -> str | None:
+    def _flow_section(self, section: tree.Section, text: bool, *, quoted: bool) -> str | None:
         parts = []
         for entry in section.entries:
-            value = self._flow_entry(entry, text or entry.key in TEXTS)
+            value = self._flow_entry(entry, text or entry.key in TEXTS, quoted=quoted)
             if value is None:
                 return None
             parts.append(f"{text_scalar(entry.key)}: {value}")
         return "{" + ", ".join(parts) + "}"
 
-    def _flow_entry(self, entry: tree.Entry, text: bool) -> str | None:
+    def _flow_entry(self, entry: tree.Entry, text: bool, *, quoted: bool) -> str | None:
         if isinstance(entry.value, tree.Section):
-            return self._flow_section(entry.value, text)
+            return self._flow_section(entry.value, text, quoted=quoted)
         if text and isinstance(entry.value, tree.Literal):
             return text_scalar(str(entry.value.value))
-        return self.flow(entry.value)
+        return self.flow(entry.value, quoted=quoted)
 
 
 def _one_step(node: tree.Expr) -> int:
