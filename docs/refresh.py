@@ -1,0 +1,45 @@
+"""Write anew what the documentation takes from the program: outputs, pictures and the index of errors.
+
+`python docs/refresh.py` does all; `python docs/refresh.py docs/tutorial/3-mistakes.md` one page. An output of training
+that differs in its numbers alone stays as it is, and its pictures too.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import error_pages
+import pages
+
+
+def refresh(page: Path) -> None:
+    """Run the commands of a page, and take over what they print and draw."""
+    text = page.read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        new = pages.rerun(text, folder)
+        stale = pages.comparable(new) != pages.comparable(text)
+        if stale:
+            page.write_text(new, encoding="utf-8")
+        for picture, drawn in pages.pictures(text, folder).items():
+            if stale or not picture.exists() or drawn.suffix == ".svg":
+                picture.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(drawn, picture)
+    print(f"{'written  ' if stale else 'unchanged'}  {page.relative_to(pages.DOCS.parent)}")
+
+
+def main() -> None:
+    named = [Path(name).resolve() for name in sys.argv[1:]]
+    for page in named or pages.pages():
+        refresh(page)
+    if not named:
+        with tempfile.TemporaryDirectory() as name:
+            error_pages.write(Path(name))
+        print("written    docs/errors")
+
+
+if __name__ == "__main__":
+    main()
