@@ -24,19 +24,22 @@ def run_plan(
     spec: Spec, *, plan: str | None = None, out: Path | None = None, resume: bool = False,
     overrides: Mapping[str, tree.Expr] | None = None, settings: Mapping[str, tree.Expr] | None = None,
     allow_code: bool = False, quiet: bool = False,
-    warn: Callable[[list[Diagnostic]], None] | None = None,
+    begin: Callable[[Path, list[Diagnostic]], None] | None = None,
 ) -> Any:  # fmt: skip
     """Run a plan; its report. Raises SpecError where spec or plan have mistakes, and RunError for what a run meets.
 
-    Warnings are given to `warn` before the first step, and stand in the report.
+    `begin` is told the run folder and the warnings, which stand in the report too, before torch is loaded.
     """
+    from dlspec.training.folder import refuse_taken
+
     chosen, resolved, graph, warnings = checked_plan(spec, plan, overrides or {}, settings or {})
-    if warnings and warn is not None:
-        warn(warnings)
+    folder = out if out is not None else default_folder(spec, chosen, resume=resume)
+    refuse_taken(folder, resume=resume)
     files = run_files(spec, resolved, graph, allow_code=allow_code)
+    if begin is not None:
+        begin(folder, warnings)
     from dlspec.training.run import train
 
-    folder = out if out is not None else default_folder(spec, chosen, resume=resume)
     return train(
         None, resolved, folder, files=files, resume=resume, parameters=parameter_count(graph),
         warnings=[_noted(warning) for warning in warnings], quiet=quiet,

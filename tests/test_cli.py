@@ -680,12 +680,25 @@ def test_only_who_asks_or_sits_at_a_terminal_gets_colour(
     assert ESCAPE not in plain
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("COLUMNS", "200")
     assert ESCAPE in dlspec(*words).out
     monkeypatch.setenv("NO_COLOR", "1")
     assert dlspec(*words).out == plain
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert ESCAPE in dlspec(*words).out
+
+
+def test_at_a_terminal_notes_are_broken_between_words(dlspec: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = "no file `missing.dls`"
+    whole = dlspec("check", "missing.dls").out
+    assert max(map(len, whole.splitlines())) > 120
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "72")
+    broken = dlspec("check", "missing.dls").out
+    assert words in broken
+    assert broken.split() == whole.split()
+    assert max(len(line) for line in broken.splitlines()[1:]) <= 72
 
 
 def test_the_same_command_prints_the_same_bytes() -> None:

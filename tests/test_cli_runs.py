@@ -114,7 +114,8 @@ def test_the_resolved_spec_trains_again_to_the_same_weights(here: Path) -> None:
 
 def test_the_report_is_printed_with_every_file(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "tiny.dls", "--set", "epochs=1", "--set", "network.width=4"]) == 0
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert err.startswith(f"training into {Path('runs/tiny')}\n")
     assert "accuracy" in out
     assert "runs/tiny/" in out
     listed = {line.split()[0].rstrip("/") for line in out.splitlines() if line.startswith("  ")}

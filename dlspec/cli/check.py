@@ -76,7 +76,7 @@ def _clean(spec: Spec, network: str | None) -> str:
 
 
 def _print(found: list[Diagnostic], clean: list[str], format: str) -> None:
-    from dlspec.cli.printing import colour
+    from dlspec.cli.printing import colour, room
 
     if format == "full":
         for line in clean:
@@ -86,7 +86,7 @@ def _print(found: list[Diagnostic], clean: list[str], format: str) -> None:
     from dlspec.diagnostics.listing import tally
     from dlspec.diagnostics.render import render
 
-    print(render(found, format, colour=colour(sys.stdout)).rstrip("\n"))
+    print(render(found, format, colour=colour(sys.stdout), width=room(sys.stdout)).rstrip("\n"))
     if format == "full":
         print(f"\n{tally(found)}")
 

@@ -29,7 +29,17 @@ def print_diagnostics(diagnostics: Sequence[Diagnostic], *, stream: IO[str] | No
     from dlspec.diagnostics.render import render
 
     out = stream or sys.stderr
-    print(render(sort(unique(diagnostics)), "full", colour=colour(out)).rstrip("\n"), file=out)
+    found = sort(unique(diagnostics))
+    print(render(found, "full", colour=colour(out), width=room(out)).rstrip("\n"), file=out)
+
+
+def room(stream: IO[str]) -> int | None:
+    """Columns of a terminal; None where there is none, and lines may be of any length."""
+    if not stream.isatty():
+        return None
+    import shutil
+
+    return shutil.get_terminal_size((100, 24)).columns
 
 
 def width() -> int:

@@ -6,10 +6,15 @@ checkpoints, pictures and the report.
 
 from __future__ import annotations
 
+import sys
+
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from pathlib import Path
+
+    from dlspec.diagnostics.record import Diagnostic
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -27,7 +32,6 @@ def run(options: Namespace) -> int:
 
     from dlspec.checking import open_spec
     from dlspec.cli import split_settings
-    from dlspec.cli.printing import print_diagnostics
     from dlspec.cli.runs import reporting
     from dlspec.running import run_plan
 
@@ -38,7 +42,17 @@ def run(options: Namespace) -> int:
     def job() -> object:
         return run_plan(
             spec, plan=options.plan, out=out, resume=options.resume, overrides=overrides, settings=settings,
-            allow_code=options.allow_code, warn=print_diagnostics,
+            allow_code=options.allow_code, begin=_begun,
         )  # fmt: skip
 
     return reporting(job)
+
+
+def _begun(folder: Path, warnings: list[Diagnostic]) -> None:
+    """Say what could be said at once: torch takes seconds to load."""
+    from dlspec.cli.printing import print_diagnostics
+
+    if warnings:
+        print_diagnostics(warnings)
+        print(file=sys.stderr)
+    print(f"training into {folder}", file=sys.stderr, flush=True)

@@ -117,7 +117,7 @@ class SpecError(Exception):
         self._notes: list[str] = []
 
     @property
-    def __notes__(self) -> list[str]:
+    def __notes__(self) -> list[str]:  # type: ignore[override]  # rendered when it is shown, not when it is raised
         """The diagnostics in full, which a traceback shows under the error."""
         from dlspec.diagnostics.render import render
 

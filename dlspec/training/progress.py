@@ -67,7 +67,7 @@ class Live(Progress):
         console = Console(file=stream)
         rate = [TextColumn("{task.fields[rate]}")] if console.width >= ROOMY else []
         self.bar: Any = RichProgress(
-            TextColumn("epoch {task.fields[epoch]}"),
+            TextColumn("epoch {task.fields[epoch]:>3}"),
             BarColumn(bar_width=40 if console.width >= ROOMY else 10),
             TaskProgressColumn(),
             *rate,

@@ -20,6 +20,7 @@ from dlspec.training.checkpoints import Checkpoint, Checkpoints
 from dlspec.training.data import check_classes, load
 from dlspec.training.errors import RunError
 from dlspec.training.fitted import Fitted
+from dlspec.training.folder import refuse_taken
 from dlspec.training.job import Job, Setting, State
 from dlspec.training.loop import fit
 from dlspec.training.objective import objective
@@ -125,6 +126,10 @@ def set_up(module: nn.Module | None, plan: ResolvedPlan, out: Path, *, first: bo
     setting.notes = load_weights(module, plan) if first else []
     setting.held = freeze(module, plan)
     module.to(device, setting.dtype)
+    if plan.channels_last:
+        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own overload lacks it
+    if plan.compile:
+        module.compile()
     setting.classes = _tried(setting)
     return setting
 
@@ -157,16 +162,13 @@ def job(setting: Setting, checkpoints: Checkpoints, recorder: Recorder, shown: P
     train, val = setting.prepared(setting.splits.train), setting.prepared(setting.splits.val)
     if setting.plan.augment:
         train.inputs = setting.splits.train.inputs.to(setting.device, setting.dtype)
+        train = setting.laid_out(train)
     return Job(setting, objective(setting.plan), train, val, recorder, checkpoints, shown)
 
 
 def _prepare_folder(out: Path, checkpoints: Checkpoints, *, resume: bool) -> tuple[Checkpoint | None, list[str]]:
     """The checkpoint to go on from; a folder that holds another run is left alone."""
-    if out.exists() and not out.is_dir():
-        raise RunError(f"`{out}` is a file", "name a folder with `--out`")
-    held = (out / "checkpoints").exists() or (out / "report.json").exists()
-    if held and not resume:
-        raise RunError(f"`{out}` already holds a run", "go on with `--resume`, or name another folder with `--out`")
+    refuse_taken(out, resume=resume)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

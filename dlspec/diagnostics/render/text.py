@@ -12,13 +12,16 @@ from dlspec.diagnostics.render.snippet import Snippet
 from dlspec.source import Source, Span
 
 
-def render(diagnostics: Sequence[Diagnostic], *, colour: bool = False) -> str:
-    """Each diagnostic with its source lines, an empty line between them; columns are code points."""
+def render(diagnostics: Sequence[Diagnostic], *, colour: bool = False, width: int | None = None) -> str:
+    """Each diagnostic with its source lines, an empty line between them; columns are code points.
+
+    Notes longer than `width` columns are broken between words.
+    """
     ink = Ink(colour)
-    return "\n".join("".join(f"{row}\n" for row in _rows(diagnostic, ink)) for diagnostic in diagnostics)
+    return "\n".join("".join(f"{row}\n" for row in _rows(diagnostic, ink, width)) for diagnostic in diagnostics)
 
 
-def _rows(diagnostic: Diagnostic, ink: Ink) -> Iterator[str]:
+def _rows(diagnostic: Diagnostic, ink: Ink, width: int | None) -> Iterator[str]:
     snippets = _snippets(diagnostic)
     diffs = [(fix, hunks(fix.edits)) for fix in diagnostic.fixes if fix.edits]
     last_lines = [snippet.last_line for _, snippet in snippets]
@@ -39,7 +42,7 @@ def _rows(diagnostic: Diagnostic, ink: Ink) -> Iterator[str]:
     if remarks or diffs:
         yield bar
     for title, text in remarks:
-        yield from _remark(title, text, gutter, ink)
+        yield from _remark(title, text, gutter, ink, width)
     source = snippets[-1][1].source if snippets else None
     for fix, changed in diffs:
         yield from _help(fix, changed, source, gutter, ink)
@@ -62,12 +65,22 @@ def _place(span: Span, arrow: str, gutter: int, ink: Ink) -> str:
     return " " * gutter + ink("frame", arrow) + f" {shown(span.source.name)}:{span.line}:{span.column}"
 
 
-def _remark(title: str, text: str, gutter: int, ink: Ink) -> Iterator[str]:
+def _remark(title: str, text: str, gutter: int, ink: Ink, width: int | None) -> Iterator[str]:
     """A note in the margin; further lines of it stand under the first."""
-    first, *others = text.split("\n")
+    margin = gutter + len(title) + 5
+    first, *others = _broken(text.split("\n"), width and max(width - margin, 20))
     yield f"{'':>{gutter}} {ink('frame', '=')} {ink('bold', title)}: {shown(first)}"
     for line in others:
-        yield f"{'':>{gutter + len(title) + 5}}{shown(line)}".rstrip()
+        yield f"{'':>{margin}}{shown(line)}".rstrip()
+
+
+def _broken(lines: list[str], room: int | None) -> list[str]:
+    """The lines, those longer than the room broken between words."""
+    if room is None or max(map(len, lines)) <= room:
+        return lines
+    from textwrap import wrap
+
+    return [part for line in lines for part in wrap(line, room, break_long_words=False, break_on_hyphens=False) or [""]]
 
 
 def _help(fix: Fix, changed: Sequence[Hunk], source: Source | None, gutter: int, ink: Ink) -> Iterator[str]:
