@@ -142,9 +142,7 @@ def open_spec(name: str | Path) -> Spec:
     """A spec by its file, by the name of a zoo network, or `-` for standard input; raises SpecError."""
     text = str(name)
     if text == "-":
-        import sys
-
-        return Spec(Source("<stdin>", sys.stdin.read()), None)
+        return Spec(_standard_input(), None)
     path = Path(text)
     if not path.is_file():
         found = zoo_file(text)
@@ -169,10 +167,25 @@ def _read(path: Path, shown: str) -> Source:
     except OSError as error:
         raise SpecError([problem("E0101", f"`{shown}` cannot be read: {error.strerror or error}")]) from None
     except UnicodeDecodeError as error:
-        raise SpecError(
-            [problem("E0101", f"`{shown}` is not UTF-8 text: byte {error.start} does not belong",
-                     notes=["save the file as UTF-8"])]
-        ) from None  # fmt: skip
+        raise SpecError([_not_text(shown, error)]) from None
+
+
+def _standard_input() -> Source:
+    """What is piped in, as UTF-8 whatever the terminal speaks."""
+    import sys
+
+    buffer = getattr(sys.stdin, "buffer", None)
+    if buffer is None:
+        return Source("<stdin>", sys.stdin.read())
+    try:
+        return Source("<stdin>", buffer.read().decode("utf-8-sig").replace("\r\n", "\n"))
+    except UnicodeDecodeError as error:
+        raise SpecError([_not_text("<stdin>", error)]) from None
+
+
+def _not_text(shown: str, error: UnicodeDecodeError) -> Diagnostic:
+    what = f"`{shown}` is not UTF-8 text: byte {error.start} does not belong"
+    return problem("E0101", what, notes=["save the file as UTF-8"])
 
 
 def _no_such_spec(text: str, path: Path) -> Diagnostic:

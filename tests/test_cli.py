@@ -67,7 +67,7 @@ class Line:
         self.folder, self.capsys, self.monkeypatch = folder, capsys, monkeypatch
 
     def __call__(self, *words: str, stdin: str = "") -> Ran:
-        self.monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        self.monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), "utf-8"))
         self.capsys.readouterr()
         try:
             code = main(words)
@@ -176,6 +176,15 @@ def test_a_file_that_cannot_be_read_is_said_with_2(dlspec: Line, command: str, n
     assert ran.code == 2
     assert "error[E0101]" in ran.out + ran.err
     assert words in ran.out + ran.err
+
+
+def test_standard_input_that_is_no_text_is_said_with_2() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "dlspec", "check", "-"], input=b"\xff\xfe\x00", capture_output=True, check=False
+    )
+    assert done.returncode == 2
+    assert b"`<stdin>` is not UTF-8" in done.stdout
+    assert done.stderr == b""
 
 
 def test_an_empty_file_defines_nothing_which_is_a_finding(dlspec: Line) -> None:
@@ -643,6 +652,23 @@ def test_a_reader_that_leaves_a_pipe_meets_no_traceback(tmp_path: Path) -> None:
     )  # fmt: skip
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_terminal_without_the_signs_gets_what_it_can_show() -> None:
+    for words in (["summary", "lenet"], ["explain", "lenet:features.0"], ["check", "lenet", "--strict"]):
+        out, err = program(*words, PYTHONIOENCODING="ascii").communicate()
+        assert out.isascii()
+        assert err == ""
+
+
+def test_without_torch_training_says_what_to_install(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['torch'] = None; from dlspec.cli import main; sys.exit(main(sys.argv[1:]))"
+    words = [sys.executable, "-c", code, "train", "lenet", "--out", str(tmp_path / "run")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "pip install 'dlspec[train]'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
 
 
 WAITS = """

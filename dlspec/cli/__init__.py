@@ -51,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         gc.disable()  # the passes make no cycles worth collecting, and looking for them costs four times the pass
     sys.setrecursionlimit(_RECURSION)
+    _speak_any_alphabet()
     try:
         code = _run(name, given)
         sys.stdout.flush()
@@ -61,6 +62,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         _nobody_reads()
         return 0
     return code
+
+
+def _speak_any_alphabet() -> None:
+    """Print `?` for what a terminal's alphabet lacks, such as arrows, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure") and stream.encoding.lower().replace("-", "") != "utf8":
+            stream.reconfigure(errors="replace")
 
 
 def _nobody_reads() -> None:
