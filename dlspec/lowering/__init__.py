@@ -5,8 +5,6 @@ from __future__ import annotations
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from dlspec.graph import Graph
     from dlspec.source import Span
 
@@ -23,10 +21,10 @@ class Lowered:
         self.class_name = class_name
 
 
-def lower(graph: Graph, *, facts: Sequence[str] | None = None) -> Lowered:
-    """The module file of a network; `facts` are lines for its docstring, such as counts."""
+def lower(graph: Graph) -> Lowered:
+    """The module file of a network."""
     from dlspec.lowering.write import File
 
-    file = File(graph, facts or ())
+    file = File(graph)
     written = file.write()
     return Lowered(written.source, written.spans, file.network.name)

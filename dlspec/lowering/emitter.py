@@ -51,9 +51,9 @@ class Emitter:
         self.spans += [None] * count
 
     def docstring(self, paragraphs: list[str]) -> None:
-        """Paragraphs of prose; what would end the string is taken apart."""
+        """Paragraphs of prose, each of one line or more; what would end the string is taken apart."""
         safe = [part.replace("\\", "/").replace('"""', "'''").strip() for part in paragraphs]
-        first, *rest = [line for part in safe for line in ("", *_wrapped(part, WIDTH - 4 * self._level - 6))][1:]
+        first, *rest = [line for part in safe for line in ("", *_wrapped(part, self.room - 6))][1:]
         if not rest:
             self.line(f'"""{first}"""' if not first.endswith('"') else f'"""{first} """')
             return
@@ -77,11 +77,13 @@ class Emitter:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    lines = [""]
-    for word in text.split():
-        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
-            lines.append("")
-        lines[-1] += f" {word}" if lines[-1] else word
+    lines: list[str] = []
+    for given in text.split("\n"):
+        lines.append("")
+        for word in given.split():
+            if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
+                lines.append("")
+            lines[-1] += f" {word}" if lines[-1] else word
     return lines
 
 
@@ -101,12 +103,12 @@ def broken(text: str, width: int) -> Iterator[str]:
     parts = split(inner)
     generator = _generator(inner) if len(parts) == 1 else -1
     if generator > 0:
-        parts, comma = [inner[:generator], inner[generator + 1 :]], ""
+        # What is repeated is broken too: a comprehension takes no comma behind it that would hold its lines apart.
+        repeated, rest = inner[:generator], inner[generator + 1 :]
+        lines = [*broken(repeated, min(width - 4, len(repeated) - 1)), *broken(rest, width - 4)]
     else:
-        comma = ","
-    for part in parts:
-        for line in broken(part + comma, width - 4):
-            yield "    " + line
+        lines = [line for part in parts for line in broken(part + ",", width - 4)]
+    yield from ("    " + line for line in lines)
     yield tail
 
 

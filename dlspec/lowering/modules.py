@@ -153,10 +153,7 @@ class Repeated:
 
 
 def folded(items: Iterable[Repeated]) -> Iterator[str]:
-    """Items with their repeats: those that differ in a number, and three and more of a kind, become a comprehension.
-
-    A few long ones stand for themselves where they would not fit a line with their `for`.
-    """
+    """Items with their repeats: those that differ in a number, and three and more of a kind, become a comprehension."""
     runs: list[Repeated] = []
     for item in items:
         last = runs[-1] if runs else None
@@ -166,16 +163,16 @@ def folded(items: Iterable[Repeated]) -> Iterator[str]:
         else:
             runs.append(item)
     for run in runs:
-        if isinstance(run.often, int) and not run.loop and (run.often < 3 or (run.often < 5 and len(run.text) > 48)):
+        if isinstance(run.often, int) and not run.loop and run.often < 3:
             yield from [run.text] * run.often
         else:
             yield f"*({run.text} for {run.loop or '_'} in range({run.often}))"
 
 
 def in_list(items: list[str]) -> str:
-    """A list of items; a lone comprehension needs no star."""
+    """A list of items; a lone comprehension needs neither star nor list."""
     if len(items) == 1 and items[0].startswith("*("):
-        return f"[{items[0][2:-1]}]"
+        return items[0][2:-1]
     return f"[{', '.join(items)}]"
 
 
