@@ -5,7 +5,7 @@ from __future__ import annotations
 from dlspec.plan.augmentations import Augmentation
 from dlspec.plan.facts import Facts
 from dlspec.plan.groups import ParameterGroup
-from dlspec.plan.kinds import Application, Count, Flag, NonNegative, Number, Positive, Score, Share, Text, Whole
+from dlspec.plan.kinds import Application, Count, Factor, Flag, NonNegative, Number, Positive, Score, Share, Text, Whole
 from dlspec.plan.losses import Loss
 from dlspec.plan.metrics import Metric
 from dlspec.plan.optimizers import Optimizer
@@ -86,6 +86,8 @@ class Log(Facts):
 
     tensorboard: Flag = False
     """Whether curves are written for TensorBoard too."""
+    gradients: Flag = False
+    """Whether the length of each layer's gradient is written at every evaluation, and drawn: what vanishes is seen."""
 
 
 class Term(Facts):
@@ -138,6 +140,14 @@ class ResolvedPlan(Facts):
     """Numbers that are computed with; `bf16` computes in bfloat16 what can bear it, with float32 weights."""
     clip_norm: Positive | None = None
     """Longest gradient; a longer one is shortened to it."""
+    accumulate: Count = 1
+    """Parts that a batch is computed in, one after the other, to save memory; the step is that of the whole batch."""
+    ema: Factor | None = None
+    """Memory of a running mean of the weights, such as 0.999; the mean is what is judged, kept and reported."""
+    channels_last: Flag = False
+    """Whether images lie in memory channel by channel, which convolutions in bf16 are quicker on."""
+    compile: Flag = False
+    """Whether `torch.compile` makes kernels of the network first; it takes a while, and pays for long runs."""
     log: Log = Log()
     """Records beside `metrics.jsonl`."""
     closed_form: Literal["least_squares"] | None = None

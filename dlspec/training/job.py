@@ -46,7 +46,18 @@ class Setting(Record):
 
     def prepared(self, samples: Samples) -> Samples:
         """Samples as network and loss get them, on the device."""
-        return self.fitted.applied(samples).to(self.device, self.dtype)
+        return self.laid_out(self.fitted.applied(samples).to(self.device, self.dtype))
+
+    def laid_out(self, samples: Samples) -> Samples:
+        """Samples with the memory format that the plan asks for."""
+        if self.plan.channels_last and samples.inputs.dim() == 4:
+            samples.inputs = samples.inputs.contiguous(memory_format=torch.channels_last)
+        return samples
+
+    def with_module(self, module: nn.Module) -> Setting:
+        """The same with another module in its place, such as the mean of its weights."""
+        values = {field: getattr(self, field) for field in self._fields}
+        return Setting(**values | {"module": module})
 
     def autocast(self) -> AbstractContextManager[object]:
         """The context of a forward pass; none where nothing is cast, since even a disabled one costs 10 µs."""

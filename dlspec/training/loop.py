@@ -16,6 +16,7 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from dlspec.plan.keys import ResolvedPlan
 from dlspec.training import draws
@@ -24,7 +25,7 @@ from dlspec.training.checkpoints import Checkpoint
 from dlspec.training.errors import Interrupted, RunError
 from dlspec.training.evaluation import judge
 from dlspec.training.interruption import stop_requests
-from dlspec.training.job import Job, State, about_run, random_state, restore_random_state
+from dlspec.training.job import Job, Setting, State, about_run, random_state, restore_random_state
 from dlspec.training.metrics import Scores, better
 from dlspec.training.optimization import Rate, build_optimizer
 from dlspec.training.starting import in_training
@@ -81,6 +82,8 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
 
                 rate.set(optimizer, state.step)
                 optimizer.step(partial(run.gradients, inputs, targets))
+                if run.mean is not None:
+                    run.mean.update_parameters(module)
 
                 run.kept.append((run.loss, run.scores, targets))
                 state.step, state.position = state.step + 1, end
@@ -94,6 +97,7 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
             run.end_epoch()
             run.save_if_due(stop)
         state.stopped = state.stopped or "completed"
+        run.keep_mean()
         run.save()
     return state
 
@@ -109,20 +113,37 @@ class Run:
         self.epoch_scores, self.total = scores, total
         self.kept: list[tuple[Tensor, Tensor, Tensor]] = []
         self.loss = self.scores = torch.empty(0)
+        self.mean = running_mean(self.plan, self.setting.module)
         self.best_weights: dict[str, Tensor] | None = None
         self.saved_at = time.monotonic()
 
     def gradients(self, inputs: Tensor, targets: Tensor) -> float:
         """Forward and backward of one batch; an optimizer may ask for it several times a step."""
         self.optimizer.zero_grad()
+        if self.plan.accumulate > 1:
+            loss, self.scores = self.accumulated(inputs, targets)
+        else:
+            loss, self.scores = self.backward(inputs, targets)
+        if self.plan.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.setting.module.parameters(), self.plan.clip_norm)
+        self.loss = loss
+        return loss  # type: ignore[return-value]  # torch's own type asks for a float and means a tensor
+
+    def backward(self, inputs: Tensor, targets: Tensor, share: float = 1.0) -> tuple[Tensor, Tensor]:
+        """Add the gradient of a batch, or of a share of one; its loss and scores."""
         with self.setting.autocast():
             outputs = self.setting.module(inputs)
         loss = self.job.objective(outputs, targets)
-        loss.backward()
-        if self.plan.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.setting.module.parameters(), self.plan.clip_norm)
-        self.loss, self.scores = loss.detach(), self.job.objective.scores(outputs).detach()
-        return loss  # type: ignore[return-value]  # torch's own type asks for a float and means a tensor
+        (loss if share == 1 else loss * share).backward()
+        return loss.detach(), self.job.objective.scores(outputs).detach()
+
+    def accumulated(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """A batch in parts, each counting as many times as it has samples: the mean is that of the batch."""
+        parts = zip(inputs.chunk(self.plan.accumulate), targets.chunk(self.plan.accumulate), strict=True)
+        shares = [(part, wanted, len(wanted) / len(targets)) for part, wanted in parts]
+        losses, scores = zip(*(self.backward(*part) for part in shares), strict=True)
+        weights = torch.tensor([share for *_, share in shares], dtype=losses[0].dtype, device=losses[0].device)
+        return torch.stack(losses) @ weights, torch.cat(scores)
 
     def sum_up(self) -> None:
         """Add the kept batches to the sums of the epoch; stop where a loss is no number."""
@@ -153,14 +174,20 @@ class Run:
         if due:
             rate = self.rate.at(state.step - 1)
             job.recorder.write(state, "train", values, learning_rate=rate, seconds=state.seconds)
+            if self.plan.log.gradients:
+                job.recorder.write(state, "gradients", {}, norms=gradient_norms(self.setting.module))
             scores = {f"train.{name}": value for name, value in values.items()}
             if len(job.val):
-                judged = judge(self.setting, job.val).values
+                judged = judge(self.judged(), job.val).values
                 job.recorder.write(state, "val", judged)
                 scores |= {f"val.{name}": value for name, value in judged.items()}
             self.rate.watch(scores)
             self.choose(scores)
             job.progress.epoch(state, self.total, scores)
+
+    def judged(self) -> Setting:
+        """The setting with the weights that count: their running mean, where the plan keeps one."""
+        return self.setting if self.mean is None else self.setting.with_module(self.mean.module)
 
     def choose(self, scores: dict[str, float]) -> None:
         """Keep the weights if they score best so far (of equals the later), and count towards stopping."""
@@ -170,7 +197,7 @@ class Run:
             value, metric = scores[by], by.partition(".")[2]
             if value == state.best or better(metric, value, state.best):
                 state.best, state.best_step, state.best_epoch = value, state.step, state.epoch
-                weights = self.setting.module.state_dict()
+                weights = self.judged().module.state_dict()
                 self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
         stopping = plan.early_stopping
         if stopping is not None and stopping.by is not None:
@@ -181,6 +208,14 @@ class Run:
                 state.since_best += 1
                 if state.since_best > stopping.patience:
                     state.stopped = "early stopping"
+
+    def keep_mean(self) -> None:
+        """Where nothing chooses, the last running mean is what the run has trained."""
+        if self.mean is not None and self.plan.keep.best_by is None:
+            self.state.best_step = self.state.step
+            self.best_weights = {
+                name: tensor.detach().cpu().clone() for name, tensor in self.mean.module.state_dict().items()
+            }
 
     def save_if_due(self, stop: threading.Event) -> None:
         """Save after `every_seconds`, and at once when asked to stop."""
@@ -204,6 +239,7 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "scores": self.epoch_scores.state(),
             "random": random_state(self.setting.device),
+            "mean": None if self.mean is None else self.mean.state_dict(),
         }
         saved = about | {"rate": self.rate.state()}
         path = job.checkpoints.save(state.step, self.setting.module.state_dict(), training, saved)
@@ -215,9 +251,24 @@ class Run:
         self.setting.module.load_state_dict(checkpoint.weights)
         self.optimizer.load_state_dict(checkpoint.training["optimizer"])
         self.epoch_scores.restore(checkpoint.training["scores"])
+        if self.mean is not None:
+            self.mean.load_state_dict(checkpoint.training["mean"])
         self.rate.restore(checkpoint.state["rate"])
         self.state = State(**checkpoint.state["run"])
         restore_random_state(checkpoint.training["random"], self.setting.device)
+
+
+def running_mean(plan: ResolvedPlan, module: nn.Module) -> AveragedModel | None:
+    """The mean of the weights over the last 1 / (1 - ema) steps or so, statistics of batch norm with them."""
+    if plan.ema is None:
+        return None
+    return AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(plan.ema), use_buffers=True)
+
+
+def gradient_norms(module: nn.Module) -> dict[str, float]:
+    """The length of the gradient of every weight with two axes or more, by path, as the last step left it."""
+    named = [(name, parameter.grad) for name, parameter in module.named_parameters() if parameter.dim() > 1]
+    return {name.removesuffix(".weight"): float(grad.norm()) for name, grad in named if grad is not None}
 
 
 def _diverged(plan: ResolvedPlan, step: int, value: float) -> RunError:

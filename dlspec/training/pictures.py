@@ -68,6 +68,24 @@ def _decorate_curve(axes: Axes, name: str, rows: Sequence[dict[str, Any]], best_
         axes.legend(frameon=False)
 
 
+def gradients(rows: Sequence[dict[str, Any]], file: Path, *, most: int = 6) -> None:
+    """The length of every layer's gradient, from the input on, a line for each of a few epochs; later ones darker."""
+    layers = list(rows[0]["norms"])
+    chosen = [rows[place] for place in sorted({round(i * (len(rows) - 1) / max(most - 1, 1)) for i in range(most)})]
+    figure, (axes,) = _panels(1, width=min(max(4.6, 0.34 * len(layers) + 2), 12), height=3.6)
+    for place, row in enumerate(chosen):
+        strength = 0.25 + 0.75 * (place + 1) / len(chosen)
+        colour = 1 - strength * (1 - _rgb(BLUE))
+        lengths = [max(length, 1e-12) for length in row["norms"].values()]
+        axes.plot(lengths, color=tuple(colour), marker="o", markersize=3, linewidth=1.6, label=f"epoch {row['epoch']}")
+    axes.set_yscale("log")
+    step = -(-len(layers) // 30)
+    axes.set_xticks(range(0, len(layers), step), layers[::step], rotation=60, ha="right", rotation_mode="anchor")
+    axes.set_title("length of the gradient, by layer", loc="left", color=INK)
+    axes.legend(frameon=False, fontsize=8)
+    _save(figure, file)
+
+
 def confusion_matrix(confusion: Sequence[Sequence[int]], names: Sequence[str], file: Path, *, split: str) -> None:
     """True classes down, predicted ones across; the diagonal blue, mistakes red, by share of the row."""
     counts = np.asarray(confusion)

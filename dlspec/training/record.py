@@ -29,7 +29,7 @@ class Recorder:
 
             self.writer = SummaryWriter(str(folder / "tensorboard"), purge_step=from_step + 1 if from_step else None)
 
-    def write(self, state: State, split: str, values: dict[str, float], **beside: float) -> None:
+    def write(self, state: State, split: str, values: dict[str, float], **beside: Any) -> None:
         """One row: `{"epoch": 3, "step": 120, "split": "val", "loss": 0.31, "accuracy": 0.98}`."""
         row = {"epoch": state.epoch, "step": state.step, "split": split, **values, **beside}
         self.file.write(json.dumps(row) + "\n")

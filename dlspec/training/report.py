@@ -32,6 +32,7 @@ CONTENTS = {
     "coefficients.png": "the trained coefficients beside the exact ones",
     "confusion_matrix.png": "which class was taken for which",
     "curves.png": "loss and metrics over the epochs",
+    "gradients.png": "the length of every layer's gradient",
     "predictions.png": "test samples and what they were taken for",
     "templates.png": "the weights as pictures",
     "checkpoints/": "the best weights, and the last to resume from",
@@ -168,10 +169,7 @@ def _compared(setting: Setting, test: Samples | None) -> tuple[closed_form.Compa
 
 
 def _scores(setting: Setting, module: nn.Module, samples: Samples) -> dict[str, float]:
-    judged_by = Setting(
-        setting.plan, module, setting.dataset, setting.splits, setting.fitted, setting.classes, setting.device
-    )
-    return judge(judged_by, setting.prepared(samples)).values
+    return judge(setting.with_module(module), setting.prepared(samples)).values
 
 
 def _draw(
@@ -191,6 +189,9 @@ def _draw(
         best = state.best_epoch if state.best is not None and setting.plan.keep.best_by else None
         levels = compared[1]["scores"]["least_squares"]["train"] if compared else None
         pictures.curves(rows, out / "curves.png", best_epoch=best, levels=levels)
+    lengths = [row for row in rows if row["split"] == "gradients"]
+    if lengths:
+        pictures.gradients(lengths, out / "gradients.png")
     confusion = _confusion(setting, test, val) if setting.classes else None
     if confusion is not None:
         pictures.confusion_matrix(
