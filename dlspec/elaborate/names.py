@@ -78,8 +78,9 @@ def _unknown_name(run: Run, frame: Frame, name: str, span: Span, called: bool = 
     from dlspec.diagnostics.near_names import near
 
     here = [*frame.names(), *frame.file.names, *BUILTINS]
-    close = near(name, [*here, *operator_names()])
-    fixes = [Fix(f"there is `{n}`", [Edit(span, n)], "safe") for n in close]
+    literal = {"True": "true", "False": "false", "None": "null"}.get(name)
+    close = [literal] if literal else near(name, [*here, *operator_names()])
+    fixes = [Fix(f"write `{n}`" if literal else f"there is `{n}`", [Edit(span, n)], "safe") for n in close]
     if called:
         run.report(
             frame, "E0111", f"there is no operator or block `{name}`", span, "not known",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dlspec.diagnostics.record import Diagnostic, Edit, Fix, problem
 from dlspec.record import TYPE_CHECKING
 from dlspec.source import Source
+from dlspec.syntax.repairs import opened, repair
 
 if TYPE_CHECKING:
     from dlspec.syntax.parser import Failure
@@ -58,17 +59,21 @@ def describe(failure: Failure, source: Source, start: str) -> Diagnostic:
     """The diagnostic for a place where the automaton stopped."""
     token = failure.token
     at_end = token.kind == "$END"
-    span = source.span(token.start, token.end if not at_end else token.start)
+    span = source.span(token.start, token.start if at_end or token.kind == "_NL" else token.end)
     found = "the end of the text" if at_end else "the end of the line" if token.kind == "_NL" else f"`{token.text}`"
+    known = repair(failure, source)
+    if known is not None:
+        return known
     if token.kind == "UNKNOWN":
         return _unknown_character(token.text, source, span)
     row = _row(failure)
     if row is not None:
         message, label, help_, _ = row
-        return problem("E0102", message, span, label, fixes=[Fix(help_, safety="placeholder")])
+        also = opened(failure, source) if "not closed" in message else []
+        return problem("E0102", message, span, label, also=also, fixes=[Fix(help_, safety="placeholder")])
     expected = _expected(failure)
     label = f"expected {expected}" if expected else "not expected here"
-    return problem("E0102", f"{found} is not expected here", span, label, fixes=_hints(token.text, span))
+    return problem("E0102", f"{found} is not expected here", span, label)
 
 
 def _unknown_character(text: str, source: Source, span: object) -> Diagnostic:
@@ -91,22 +96,6 @@ def _unknown_character(text: str, source: Source, span: object) -> Diagnostic:
     if text == '"':
         return problem("E0102", "a string is not closed on its line", span, "begins here")  # type: ignore[arg-type]
     return problem("E0102", f"`{text}` has no meaning here", span, "not a word of the language", fixes=fixes)  # type: ignore[arg-type]
-
-
-def _hints(text: str, span: object) -> list[Fix]:
-    words = {
-        "=>": "->",
-        ";": "a new line",
-        "def": "block",
-        "class": "block",
-        "elif": "else if",
-        "return": "nothing",
-    }
-    if text == "return":
-        return [Fix("leave out `return`: the last expression of a block is what it gives", safety="placeholder")]
-    if text in words:
-        return [Fix(f"write {words[text]}", safety="placeholder")]
-    return []
 
 
 def _row(failure: Failure) -> tuple[str, str, str, tuple[str, ...]] | None:

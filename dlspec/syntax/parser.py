@@ -39,8 +39,9 @@ _OPEN_ENDED = frozenset(
     ("LPAR", "LSQB", "LBRACE", "COMMA", "__ANON_0", "__ANON_1", "EQUAL", "COLON", "PLUS", "MINUS", "STAR", "SLASH",
      "POWER", "COMPARE", "OR", "AND", "NOT", "IN", "ELSE", "IF", "FOR")
 )  # fmt: skip
-_OPENERS = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
-_CLOSERS = frozenset(_OPENERS.values())
+CLOSER = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
+_CLOSERS = frozenset(CLOSER.values())
+_ITEM = re.compile(r"(?:block|network|plan|foreign)[ \t]+[A-Za-z_]\w*[ \t]*(?:[({=])")
 
 _SKIPPED = ("_NL", "COMMENT", "__IGNORE_1")
 _LEXED = [(name, pattern) for name, pattern in tables.PATTERNS if name not in _SKIPPED]
@@ -140,7 +141,7 @@ class Lexer:
 
     def _give(self, token: Token) -> Token:
         kind = token.kind
-        if kind in _OPENERS:
+        if kind in CLOSER:
             self.brackets.append(kind)
         elif kind in _CLOSERS and self.brackets:
             self.brackets.pop()
@@ -152,12 +153,43 @@ class Lexer:
 class Failure:
     """Where the automaton could not go on: its state, the token, what it would have taken."""
 
-    __slots__ = ("expected", "state", "token")
+    __slots__ = ("before_else", "expected", "item", "openers", "outdented", "state", "token")
 
-    def __init__(self, state: int, token: Token) -> None:
+    def __init__(self, state: int, token: Token, openers: list[Token], text: str) -> None:
         self.state = state
         self.token = token
-        self.expected = [kind for kind in tables.STATES[state] if not kind[0].islower() and kind[:3] != "__i"]
+        self.openers = openers
+        """The brackets that are open there, the innermost last."""
+        self.outdented = (
+            token.kind == "_NL" and bool(openers) and indent_at(text, token.end) <= indent_at(text, openers[-1].start)
+        )
+        """Whether the line ends inside a bracket, and the next one stands no deeper than the line that opens it."""
+        self.before_else = (
+            token.kind == "ELSE"
+            and bool(openers)
+            and openers[-1].kind == "LBRACE"
+            and not text[text.rfind("\n", 0, token.start) + 1 : token.start].strip()
+        )
+        """Whether a line begins with `else` inside the braces that it should follow."""
+        self.item = _item_at(text, token.start, openers)
+        """Where the line begins, if a block, network or plan begins there while something before it is open."""
+        self.expected = [kind for kind in tables.STATES[state] if kind == kind.upper()]
+
+
+def begins_line(text: str, at: int) -> bool:
+    """Whether only blanks stand before a place on its line."""
+    return not text[text.rfind("\n", 0, at) + 1 : at].strip()
+
+
+def indent_at(text: str, at: int) -> int:
+    """How far the line of a place is indented."""
+    line = text[text.rfind("\n", 0, at) + 1 :]
+    return len(line) - len(line.lstrip(" \t"))
+
+
+def _item_at(text: str, at: int, openers: list[Token]) -> int | None:
+    line = text.rfind("\n", 0, at) + 1
+    return line if openers and openers[-1].start < line and _ITEM.match(text, line) else None
 
 
 class _Stack:
@@ -188,9 +220,30 @@ class _Stack:
             self.heights[-count:],
         )
 
+    def drop_whole(self) -> None:
+        """Drop the last value; of something in braces all of it, so that reading does not go on inside."""
+        depth = 0
+        while True:
+            value = self.values[-1]
+            self.drop(1)
+            if isinstance(value, Token) and value.kind in ("LBRACE", "RBRACE"):
+                depth += 1 if value.kind == "RBRACE" else -1
+            if depth <= 0 or not self.values:
+                return
+
+    def openers(self) -> list[Token]:
+        """The brackets that are open, the innermost last."""
+        found: list[Token] = []
+        for value in self.values:
+            if isinstance(value, Token) and value.kind in CLOSER:
+                found.append(value)
+            elif isinstance(value, Token) and value.kind in _CLOSERS:
+                found.pop()
+        return found
+
     def braces(self) -> int:
         """How many braces are open."""
-        return sum(isinstance(value, Token) and value.kind == "LBRACE" for value in self.values)
+        return sum(opener.kind == "LBRACE" for opener in self.openers())
 
 
 class Parser:
@@ -212,7 +265,7 @@ class Parser:
         while True:
             action = table[states[-1]].get(token.kind)
             if action is None:
-                self.failures.append(Failure(states[-1], token))
+                self.failures.append(Failure(states[-1], token, stack.openers(), self.source.text))
                 resumed = self._recover(stack, token)
                 if resumed is None:
                     return None
@@ -254,25 +307,37 @@ class Parser:
 
     def _recover(self, stack: _Stack, token: Token) -> Token | None:
         """Skip the rest of the statement, entry or item with the mistake; None where there is none to skip."""
-        if len(self.failures) >= MISTAKES:
+        if len(self.failures) >= MISTAKES or token.kind == "$END":
             return None
-        depth = stack.braces()
+        failure = self.failures[-1]
+        depth = 0 if failure.outdented else stack.braces()
+        item = None if self.lexer.leaf else failure.item
+        if failure.before_else:
+            stack.drop(len(stack.values) - stack.values.index(failure.openers[-1]))
+            depth = stack.braces()
         while True:
             actions = tables.STATES[stack.states[-1]]
-            found = next((kind for kind in ("statement", "entry", "item") if kind in actions), None)
+            kinds = ("statement", "entry", "item") if item is None else ("item",)
+            found = next((kind for kind in kinds if kind in actions), None)
             if found is not None:
                 break
             if not stack.values:
                 return None
-            stack.drop(1)
+            stack.drop_whole()
         kept = stack.braces()
-        stop = self._skip(token, depth - kept)
+        stop = self._skip(token, max(0, depth - kept)) if item is None else self._reread(item)
         if stop.start == self._resumed_at:
             return None
         self._resumed_at = stop.start
         self.lexer.brackets = ["LBRACE"] * (kept - (stop.kind == "RBRACE" and kept > 0))
         stack.push(actions[found], Broken(self.source.span(token.start, stop.start)), token.start, token.start)
         return stop
+
+    def _reread(self, item: int) -> Token:
+        """The end of the line before an item, which is read again: what was open before it was never closed."""
+        self.lexer.at = item
+        self.lexer.last = "_NL"
+        return Token("_NL", "\n", item, item)
 
     def _skip(self, token: Token, depth: int) -> Token:
         """The end of the statement that `token` lies in, `depth` braces up."""

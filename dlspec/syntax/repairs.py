@@ -1,0 +1,179 @@
+"""Mistakes of form that show their own repair: what is left open, what closes nothing, words of other languages."""
+
+from __future__ import annotations
+
+import re
+
+from dlspec.diagnostics.record import Diagnostic, Edit, Fix, problem
+from dlspec.record import TYPE_CHECKING
+from dlspec.syntax.parser import CLOSER, begins_line, indent_at
+
+if TYPE_CHECKING:
+    from dlspec.source import Source, Span
+    from dlspec.syntax.parser import Failure, Token
+
+_CALLED = {"LPAR": ("parenthesis", ")"), "LSQB": ("bracket", "]"), "LBRACE": ("brace", "}")}
+_VALUES = frozenset(("NAME", "NUMBER", "STRING", "LPAR", "LSQB", "LBRACE", "TRUE", "FALSE", "NULL", "NOT"))
+
+_SIGNS: tuple[tuple[str, str, str], ...] = (
+    ("=>", "->", "an arrow is spelt `->`"),
+    ("|>", "->", "an arrow is spelt `->`"),
+    (":=", "=", "a name is given with `=`"),
+    ("&&", "and", "`and` is spelt in letters"),
+    ("||", "or", "`or` is spelt in letters"),
+    ("!", "not ", "`not` is spelt in letters"),
+    (";", "\n", "a statement ends at the end of its line"),
+)
+"""A sign of other languages, what stands for it here, and the message."""
+_WORDS: dict[str, tuple[str | None, str]] = {
+    "elif": ("else if", "`elif` is spelt `else if`"),
+    "def": ("block", "what is defined is a `block`"),
+    "class": ("network", "what is defined is a `network` or a `block`"),
+    "return": (None, "the last expression of a block is what it gives"),
+    "let": (None, "a name is given with `=` alone"),
+    "const": (None, "a name is given with `=` alone"),
+}
+
+
+def repair(failure: Failure, source: Source) -> Diagnostic | None:
+    """The diagnostic of a mistake whose repair is known from the text around it."""
+    token = failure.token
+    return (
+        _foreign_word(token, source)
+        or _label_in_expression(token, source)
+        or _unclosed(failure, source)
+        or _stray(failure, source)
+        or _missing_mark(failure, source)
+    )
+
+
+def opened(failure: Failure, source: Source) -> list[tuple[Span, str]]:
+    """Where the innermost open bracket stands."""
+    if not failure.openers:
+        return []
+    token = failure.openers[-1]
+    return [(source.span(token.start, token.end), "opened here")]
+
+
+def _told(message: str, span: Span, label: str, help_: str, *edits: Edit) -> Diagnostic:
+    return problem("E0102", message, span, label, fixes=[Fix(help_, edits, "safe" if edits else "placeholder")])
+
+
+def _foreign_word(token: Token, source: Source) -> Diagnostic | None:
+    """`=>`, `:=`, `elif` and the like, at the place where reading stopped or just before it."""
+    text = source.text
+    for sign, instead, message in _SIGNS:
+        start = next((at for at in (token.start, token.start - 1) if at >= 0 and text.startswith(sign, at)), None)
+        if start is not None and text[start : start + 2] != "!=":
+            span = source.span(start, start + len(sign))
+            help_ = "begin a new line" if instead == "\n" else f"write `{instead.strip()}`"
+            return _told(message, span, f"`{sign}` means nothing here", help_, Edit(span, instead))
+    before = re.search(r"\b([a-z]+)[ \t]+$", text[max(0, token.start - 20) : token.start])
+    word, word_start = token.text, token.start
+    if word not in _WORDS and before is not None:
+        word, word_start = before.group(1), token.start - len(before.group())
+    if word not in _WORDS:
+        return None
+    instead_of, message = _WORDS[word]
+    span = source.span(word_start, word_start + len(word))
+    edit = (
+        Edit(source.span(word_start, max(token.start, span.end)), "") if instead_of is None else Edit(span, instead_of)
+    )
+    help_ = f"leave out `{word}`" if instead_of is None else f"write `{instead_of}`"
+    return _told(message, span, "not a word of the language", help_, edit)
+
+
+def _label_in_expression(token: Token, source: Source) -> Diagnostic | None:
+    """`x + fc: linear(8)`: the operand to put in parentheses is the label with what it names."""
+    text = source.text
+    line = text.rfind("\n", 0, token.start) + 1
+    before = re.search(r"(?:[-+*/%<>=]|\b(?:and|or|not|in))[ \t]*(\w+)[ \t]*$", text[line : token.start])
+    if token.text != ":" or before is None:
+        return None
+    start, name = line + before.start(1), before.group(1)
+    end = _operand_end(text, token.end)
+    edits = [] if end is None else [Edit(source.span(start, start), "("), Edit(source.span(end, end), ")")]
+    span = source.span(start, token.end)
+    help_ = f"put it in parentheses: `({name}: …)`"
+    return _told("a label inside an expression stands in parentheses", span, "names only a whole step", help_, *edits)
+
+
+def _operand_end(text: str, at: int) -> int | None:
+    """Where a name with its arguments ends; None where that is not plain to see."""
+    name = re.compile(r"[ \t]*[\w.]+").match(text, at)
+    if name is None:
+        return None
+    end = name.end()
+    if text[end : end + 1] != "(":
+        return end
+    depth = 0
+    for bracket in re.compile(r"[()\n]").finditer(text, end):
+        depth += {"(": 1, ")": -1}.get(bracket.group(), 0)
+        if depth == 0 or bracket.group() == "\n":
+            return bracket.end() if depth == 0 else None
+    return None
+
+
+def _unclosed(failure: Failure, source: Source) -> Diagnostic | None:
+    """A bracket that something else ends: another closing one, a new statement, the end of the text."""
+    if not failure.openers:
+        return None
+    token, opener = failure.token, failure.openers[-1]
+    closer = CLOSER[opener.kind]
+    if opener.kind == "LBRACE":
+        ends = token.kind == "$END" or failure.outdented or failure.before_else or failure.item is not None
+    else:
+        ends = closer in failure.expected and (
+            token.kind in ("$END", "_NL")
+            or (token.kind in CLOSER.values() and token.kind != closer)
+            or (begins_line(source.text, token.start) and _not_deeper(source.text, token, opener))
+        )
+    if not ends:
+        return None
+    what, sign = _CALLED[opener.kind]
+    at_end = token.kind in ("$END", "_NL")
+    start = token.start if failure.item is None or opener.kind != "LBRACE" else failure.item
+    span = source.span(start, token.start if at_end else token.end)
+    place = "the file ends here" if token.kind == "$END" else f"expected `{sign}` before this"
+    also = opened(failure, source)
+    fix = Fix(f"close the {what} with `{sign}`", safety="placeholder")
+    return problem("E0102", f"a {what} is not closed", span, place, also=also, fixes=[fix])
+
+
+def _not_deeper(text: str, token: Token, opener: Token) -> bool:
+    return indent_at(text, token.start) <= indent_at(text, opener.start)
+
+
+def _stray(failure: Failure, source: Source) -> Diagnostic | None:
+    """A closing bracket with none open to close."""
+    token = failure.token
+    kind = next((opener for opener, closer in CLOSER.items() if closer == token.kind), None)
+    if kind is None or any(opener.kind == kind for opener in failure.openers):
+        return None
+    span = source.span(token.start, token.end)
+    what, _ = _CALLED[kind]
+    return _told(f"this {what} closes nothing", span, "none is open here", f"remove the {what}", Edit(span, ""))
+
+
+def _missing_mark(failure: Failure, source: Source) -> Diagnostic | None:
+    """Two values with no comma, or two steps with no arrow between them."""
+    token, text = failure.token, source.text
+    between_steps = token.kind == "_NL" and "RBRACE" in failure.expected
+    if not (token.kind in _VALUES or token.kind == "LABEL" or between_steps):
+        return None
+    line = text[text.rfind("\n", 0, token.start) + 1 : token.start]
+    piped = between_steps or "->" in line
+    if "COMMA" in failure.expected and failure.openers and not between_steps:
+        what, mark = "comma", ","
+    elif piped and ("__ANON_0" in failure.expected or "_NL" in failure.expected):
+        what, mark = "arrow", " ->"
+    else:
+        return None
+    end = len(text[: token.start].rstrip())
+    place = source.span(end, end)
+    span = source.span(token.start, token.start if between_steps else token.end)
+    edit = Edit(place, mark) if "#" not in line else None
+    fix = Fix(f"put `{mark.strip()}` between them", [edit] if edit else [], "unsafe" if edit else "placeholder")
+    where = "the step" if between_steps else "this"
+    label = f"expected `{mark.strip()}` {'after' if between_steps else 'before'} {where}"
+    return problem("E0102", f"{'an' if what == 'arrow' else 'a'} {what} is missing", span, label, fixes=[fix])
