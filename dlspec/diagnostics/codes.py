@@ -62,6 +62,13 @@ CODES: dict[str, str] = {
     "W0415": "unused-input",
     "W0416": "undecided-sizes",
     "W0417": "sizes-fit-only-once",
+    "W0418": "unread-edge",
+    "W0419": "stride-skips-positions",
+    "W0420": "vanishing-gradient",
+    "W0421": "deep-without-shortcuts",
+    "W0422": "one-layer-holds-most",
+    "W0423": "field-beyond-input",
+    "W0424": "mean-of-one-value",
     # E05: writing things out
     "E0501": "picture-not-drawn",
     "E0502": "unwritable-file",

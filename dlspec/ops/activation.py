@@ -160,6 +160,7 @@ class Hardsigmoid(_Activation):
 
     torch = "nn.Hardsigmoid()"
     function = "F.hardsigmoid({x})"
+    levels_off = 1 / 6
     samples = ("float32[2, 3, 4] -> hardsigmoid",)
 
 
@@ -185,6 +186,7 @@ class Sigmoid(_Activation):
 
     torch = "nn.Sigmoid()"
     function = "torch.sigmoid({x})"
+    levels_off = 1 / 4
     keeps = "y"
     gives = "probabilities"
     samples = ("float32[2, 3, 4] -> sigmoid",)
@@ -206,6 +208,7 @@ class Tanh(_Activation):
 
     torch = "nn.Tanh()"
     function = "torch.tanh({x})"
+    levels_off = 0.6057
     keeps = "y"
     samples = ("float32[2, 3, 4] -> tanh",)
 
@@ -228,6 +231,7 @@ class Softsign(_Activation):
 
     torch = "nn.Softsign()"
     function = "F.softsign({x})"
+    levels_off = 0.4128
     samples = ("float32[2, 3, 4] -> softsign",)
 
     def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:

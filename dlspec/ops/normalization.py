@@ -26,6 +26,7 @@ class _BatchNorm(_Normalization, abstract=True):
     """Statistics of every channel over the batch and all positions."""
 
     centres = True
+    over_batch = True
 
     eps: Number = 1e-5
     """Added to the variance, so that a constant channel is not divided by zero."""

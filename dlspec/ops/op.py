@@ -101,6 +101,11 @@ class Op:
     """Whether it gives a list of tensors, of one too: `split`, `chunk`."""
     centres: ClassVar[bool] = False
     """Whether it takes each channel's own mean away, and with it any bias put there before."""
+    over_batch: ClassVar[bool] = False
+    """Whether training takes that mean over the batch, and a batch of 1 leaves it little to go by."""
+    levels_off: ClassVar[float] = 0.0
+    """For a function that is flat on both sides the slope that a gradient meets: the steepest, or where that is 1 the
+    mean for inputs of mean 0 and deviation 1; 0 for others."""
     training_only: ClassVar[bool] = False
     """Whether it does nothing in evaluation, as dropout."""
     gives: ClassVar[str] = ""

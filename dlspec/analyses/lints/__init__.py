@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from dlspec.analyses.lints.cancelled_bias import cancelled_biases
 from dlspec.analyses.lints.collapsing import collapsing
+from dlspec.analyses.lints.depth import deep_plain_stack, vanishing_gradients
+from dlspec.analyses.lints.heavy_layer import heavy_layer
+from dlspec.analyses.lints.lone_value import lone_values
 from dlspec.analyses.lints.spatial_linear import spatial_linears
 from dlspec.analyses.lints.unused import unused_inputs, unused_values
 from dlspec.analyses.lints.uses import Uses
+from dlspec.analyses.lints.wide_field import fields_beyond_input
+from dlspec.analyses.lints.windows import unread_positions
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,7 +25,17 @@ if TYPE_CHECKING:
     from dlspec.graph import Graph
     from dlspec.source import Span
 
-LINTS = (collapsing, cancelled_biases, spatial_linears)
+LINTS = (
+    collapsing,
+    cancelled_biases,
+    spatial_linears,
+    unread_positions,
+    vanishing_gradients,
+    deep_plain_stack,
+    heavy_layer,
+    fields_beyond_input,
+    lone_values,
+)
 """The lints that look at one graph."""
 
 
