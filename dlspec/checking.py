@@ -372,12 +372,12 @@ def check_text(text: str, suffix: str = ".dls") -> list[Diagnostic]:
     return check_spec(Spec(Source(f"spec{suffix}", text), None))
 
 
-def parsed_setting(text: str) -> tuple[str, tree.Expr]:
+def parsed_setting(text: str, option: str = "--set") -> tuple[str, tree.Expr]:
     """`key=value` of a `--set`, the value as an expression of the language; raises SpecError."""
     from dlspec.syntax.parser import parse
 
     key, equals, _ = text.partition("=")
-    source = Source("--set", text)
+    source = Source(option, text)
     if not equals or not key.strip():
         raise SpecError([problem("E0106", f"`{text}` is not `key=value`", source.span(0, len(text)), "no `=`")])
     value, problems, _ = parse(source, "expression", len(key) + 1, len(text))

@@ -38,14 +38,18 @@ def explain(graph: Graph, path: str = "", *, width: int = 100, colour: bool = Fa
 
     Raises SpecError where nothing has that path.
     """
-    summary, ink = summarize(graph), Ink(colour)
-    node = graph.node(path)
-    if node is not None:
-        return _layer(summary, node, width, ink)
-    part = graph.root if not path else _part(graph.root, path)
-    if part is None:
-        raise SpecError([_unknown(graph, path)])
+    summary, part = summarize(graph), part_at(graph, path)
+    if isinstance(part, Node):
+        return _layer(summary, part, width, Ink(colour))
     return part_table(summary, part, width=width, colour=colour)
+
+
+def part_at(graph: Graph, path: str) -> Node | Application:
+    """The layer or block of that path, the network where there is none; raises SpecError where nothing has it."""
+    found = graph.node(path) or (graph.root if not path else _part(graph.root, path))
+    if found is None:
+        raise SpecError([_unknown(graph, path)])
+    return found
 
 
 def _part(application: Application, path: str) -> Application | None:

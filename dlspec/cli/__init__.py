@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "check": "say everything that is wrong with a spec, before anything runs",
     "summary": "show the layers of a network with shapes, parameters, arithmetic and receptive fields",
     "explain": "derive a layer's numbers, or show the page of a code",
+    "diff": "show what changed between two networks, and what follows from it",
     "draw": "draw a network",
     "compile": "write the PyTorch source of a network",
     "fmt": "format specs",
@@ -32,7 +33,7 @@ COMMANDS: dict[str, str] = {
 }
 """Each command is a module of this package with `arguments(parser)` and `run(options)`."""
 
-ARGUMENTS = ("--set", "--input")
+ARGUMENTS = ("--set", "--input", "--what-if")
 """The sources of diagnostics that are no files but words of the command line."""
 
 _TRAINING = ("train", "evaluate", "predict", "export")
@@ -148,7 +149,7 @@ usage: dlspec COMMAND FILE …
 Networks and training plans as specs: checked, drawn, compiled to PyTorch and run.
 
   dlspec check lenet                 a name of the zoo, or a file
-  dlspec explain lenet:conv1         where its numbers come from
+  dlspec explain lenet:features.0    where its numbers come from
   dlspec draw lenet -o lenet.svg
 
 {rows}

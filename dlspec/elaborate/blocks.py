@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dlspec.elaborate.arguments import bind_params, defaults, no_arguments
 from dlspec.elaborate.frame import NOWHERE, Frame, Place, Scope
+from dlspec.elaborate.instead import arguments_instead
 from dlspec.elaborate.labels import claim, path_for
 from dlspec.elaborate.run import DEPTH, Run, Stop
 from dlspec.elaborate.statements import block_body
@@ -29,6 +30,8 @@ def block(
     known = run.weighted
     path = path_for(run, frame, place, definition.name, call.span, place.fallback is not None)
     run.spend(frame, call.span)
+    if path in run.instead and not arguments_instead(run, frame, definition, bound, path):
+        return UNKNOWN
     application = Application(
         call.span, "block", path, definition, bound, frame.application, [], call=call, decisions=[]
     )

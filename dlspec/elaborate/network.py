@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from dlspec.elaborate.run import Instead
     from dlspec.sizes import Dim
     from dlspec.source import Span
 
@@ -47,17 +48,19 @@ def elaborate(
     settings: Mapping[str, tree.Expr] | None = None,
     inputs: Mapping[str, tuple[str, tuple[Dim, ...]]] | None = None,
     application: tree.Expr | None = None,
+    instead: Instead | None = None,
 ) -> tuple[Graph | None, list[Diagnostic]]:
     """The graph of a network, and what is wrong with it.
 
     `settings` replace parameters of the network (`--set network.classes=10`), `inputs` close open sizes
-    (`--input image=1x3x224x224`), `application` is an expression to take in its place (`lenet(classes=5)`).
+    (`--input image=1x3x224x224`), `application` is an expression to take in its place (`lenet(classes=5)`), `instead`
+    replaces arguments of parts by path.
     Where it differs in training, the graph of training is made and judged too.
     """
-    graph, run = _make(file, name, settings, inputs, application, training=False)
+    graph, run = _make(file, name, settings, inputs, application, instead, training=False)
     problems = list(run.problems)
     if run.asks_training:
-        other, run = _make(file, name, settings, inputs, application, training=True)
+        other, run = _make(file, name, settings, inputs, application, instead, training=True)
         said = {(p.code, p.primary.span if p.primary else None) for p in problems}
         problems += [p for p in run.problems if (p.code, p.primary.span if p.primary else None) not in said]
         if graph is not None:
@@ -67,7 +70,8 @@ def elaborate(
 
 def _make(
     file: FileScope, name: str, settings: Mapping[str, tree.Expr] | None,
-    inputs: Mapping[str, tuple[str, tuple[Dim, ...]]] | None, application: tree.Expr | None, *, training: bool,
+    inputs: Mapping[str, tuple[str, tuple[Dim, ...]]] | None, application: tree.Expr | None,
+    instead: Instead | None, *, training: bool,
 ) -> tuple[Graph | None, Run]:  # fmt: skip
     where = application.span if application is not None else file.spans.get(name) or file.tree.span
     root = Application(where, "network", "", None, {}, None, [], decisions=[])
@@ -77,6 +81,7 @@ def _make(
     graph.limits = file.limits
     run = Run(graph, language, training=training)
     run.inputs_given = dict(inputs or {})
+    run.instead = instead or {}
     frame = Frame(file, root, Scope(""))
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, FRAMES))

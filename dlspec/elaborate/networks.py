@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dlspec.elaborate.arguments import bind_params, defaults
 from dlspec.elaborate.frame import NOWHERE, Frame, Place, Scope
+from dlspec.elaborate.instead import arguments_instead
 from dlspec.elaborate.labels import path_for
 from dlspec.elaborate.run import DEPTH, Run, Stop
 from dlspec.elaborate.statements import network_body
@@ -65,6 +66,8 @@ def network(
         raise Stop
     known = run.weighted
     path = path_for(run, frame, place, definition.name, call.span, place.fallback is not None)
+    if path in run.instead and not arguments_instead(run, frame, definition, values, path):
+        return UNKNOWN
     application = Application(
         call.span, "network", path, definition, values, frame.application, [], call=call, decisions=[]
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dlspec.elaborate.frame import NOWHERE, Frame, Place
+from dlspec.elaborate.instead import operator_instead
 from dlspec.elaborate.labels import path_for
 from dlspec.elaborate.mistakes import say
 from dlspec.elaborate.parameters import bind
@@ -106,6 +107,12 @@ def make_node(
         facts = op.result(at)
         module_needed = place.label is not None or has_weights(op, at)
         path = path_for(run, frame, place, op.name, call.span, has_weights(op, at))
+        if path in run.instead:
+            other = operator_instead(run, frame, op, path)
+            if other is None:
+                return UNKNOWN
+            op, at = other, At(tensors)
+            facts = op.result(at)
         run.require(at, frame, call.span, path)
     except Mistake as mistake:
         say(run, frame, op, mistake, tensors, where, spans, call)

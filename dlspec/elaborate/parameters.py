@@ -54,7 +54,7 @@ def bind(
             ok = False
         else:
             values[name], places[name] = value, span
-    ok = _read_values(run, frame, op, values, places) and ok
+    ok = read_values(run, frame, op, values, places) and ok
     return (tensors, values, places) if _complete(run, frame, op, values, named, spans) and ok else None
 
 
@@ -68,7 +68,7 @@ def check_arguments(run: Run, frame: Frame, stage: OpStage, call: tree.Call) -> 
     values = dict(zip(op.fields, args)) | {n: v for n, v in named.items() if n in op.fields}
     places = dict(zip(op.fields, spans.positional)) | spans.named
     values = {n: v for n, v in values.items() if not is_unknown(v) and not holds_tensor(v)}
-    _read_values(run, frame, op, values, places)
+    read_values(run, frame, op, values, places)
 
 
 def _right_count(run: Run, frame: Frame, op: type[Op], tensors: list[Tensor], spans: ArgumentSpans) -> bool:
@@ -121,7 +121,7 @@ def unknown_parameter(run: Run, frame: Frame, op: type[Op], name: str, span: Spa
     return False
 
 
-def _read_values(run: Run, frame: Frame, op: type[Op], values: dict[str, Any], places: dict[str, Span]) -> bool:
+def read_values(run: Run, frame: Frame, op: type[Op], values: dict[str, Any], places: dict[str, Span]) -> bool:
     ok = True
     for name, value in values.items():
         try:

@@ -9,7 +9,7 @@ from dlspec.record import TYPE_CHECKING
 from dlspec.sizes import Condition, Domain, Verdict, decide
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Protocol
 
     from dlspec.elaborate.frame import Frame, Place
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from dlspec.sizes import Dim
     from dlspec.source import Span
     from dlspec.syntax import tree
+
+    Instead = Mapping[str, Mapping[str, tree.Expr]]
+    """Arguments by the path of the part that is given them, and by name."""
 else:
     Protocol = object
 
@@ -64,6 +67,8 @@ class Run:
         self.values: dict[str, Any] = {}
         """What every labelled part gave, by path: `resnet50.layer4` looks here."""
         self.inputs_given: dict[str, tuple[str, tuple[Dim, ...]]] = {}
+        self.instead: Instead = {}
+        """Arguments that replace those of the spec: path of a part, name, value."""
         self.sizes: dict[str, Dim] = {}
         self.frozen = 0
         self.weighted = 0
