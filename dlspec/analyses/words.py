@@ -114,14 +114,33 @@ def count_words(count: Dim, terms: int = 2) -> str:
     leading = _without_floors(count)
     if leading is None:
         return str(count)
-    ranked = sorted(leading.items(), key=lambda term: (-len(term[0]), -term[1][0] / term[1][1], term[0]))
-    texts = [_product_words(powers, *factor) for powers, factor in ranked[:terms]]
+    texts = [_product_words(powers, *factor) for powers, factor in _leading(leading, terms)]
     return " + ".join(texts).replace("+ −", "− ")
 
 
-def is_rounded(count: Dim) -> bool:
-    """Whether `count_words` leaves out a floor."""
-    return isinstance(count, Size) and any(not isinstance(atom, str) for atoms in count.terms for atom in atoms)
+def _leading(polynomial: dict[Powers, tuple[int, int]], terms: int) -> list[tuple[Powers, tuple[int, int]]]:
+    """At most so many of the largest terms; of terms that weigh the same (`9·NH + 9·NW`) all or none."""
+
+    def weight(term: tuple[Powers, tuple[int, int]]) -> tuple[int, float]:
+        return -len(term[0]), -abs(term[1][0]) / term[1][1]
+
+    ranked = sorted(polynomial.items(), key=lambda term: (*weight(term), term[0]))
+    kept = min(terms, len(ranked))
+    while 0 < kept < len(ranked) and weight(ranked[kept - 1]) == weight(ranked[kept]):
+        kept -= 1
+    return ranked[: kept or 1]
+
+
+def is_rounded(count: Dim, terms: int = 2) -> bool:
+    """Whether `count_words` leaves out a floor or a term."""
+    if not isinstance(count, Size):
+        return False
+    polynomial = _without_floors(count)
+    if polynomial is None:
+        return False
+    if any(not isinstance(atom, str) for atoms in count.terms for atom in atoms):
+        return True
+    return len(_leading(polynomial, terms)) < len(polynomial)
 
 
 def _product_words(powers: Powers, numerator: int, denominator: int) -> str:
