@@ -6,6 +6,7 @@ import importlib.util
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -709,7 +710,7 @@ def test_only_who_asks_or_sits_at_a_terminal_gets_colour(
     monkeypatch.setenv("COLUMNS", "200")
     assert ESCAPE in dlspec(*words).out
     monkeypatch.setenv("NO_COLOR", "1")
-    assert dlspec(*words).out == plain
+    assert ESCAPE not in dlspec(*words).out
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert ESCAPE in dlspec(*words).out
 
@@ -725,6 +726,57 @@ def test_at_a_terminal_notes_are_broken_between_words(dlspec: Line, monkeypatch:
     assert words in broken
     assert broken.split() == whole.split()
     assert max(len(line) for line in broken.splitlines()[1:]) <= 72
+
+
+PAGES = [
+    ["ops"],
+    ["ops", "conv2d"],
+    ["ops", "max_pool2d"],
+    ["ops", "clamp"],
+    ["explain", "W0410"],
+    ["explain", "E0302"],
+]
+
+
+@pytest.mark.parametrize("words", PAGES, ids=" ".join)
+@pytest.mark.parametrize("columns", ["72", "100"])
+def test_a_page_is_set_for_the_terminal_with_every_word_and_its_code_unbroken(
+    dlspec: Line, monkeypatch: pytest.MonkeyPatch, words: list[str], columns: str
+) -> None:
+    written = dlspec(*words).out
+    code = [line for block in re.findall(r"^```\w*\n(.*?)^```$", written, re.M | re.S) for line in block.splitlines()]
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("NO_COLOR", "1")
+    shown = dlspec(*words).out.splitlines()
+    assert [line for line in shown if len(line) > int(columns) and line[2:] not in code] == []
+    assert {f"  {line}".rstrip() for line in code} <= {line.rstrip() for line in shown}
+    letters = [re.sub(r"[^a-z]", "", text) for text in (re.sub(r"```\w*", "", written), "".join(shown))]
+    assert sorted(letters[0]) == sorted(letters[1])
+    assert not any(line.startswith("|") for line in shown)
+
+
+@pytest.mark.parametrize("words", PAGES, ids=" ".join)
+def test_colour_moves_nothing_in_a_table(dlspec: Line, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    coloured = re.sub(r"\x1b\[[0-9;]*m", "", dlspec(*words).out).splitlines()
+    monkeypatch.setenv("NO_COLOR", "1")
+    plain = dlspec(*words).out.splitlines()
+    assert len(coloured) == len(plain)
+    marks = str.maketrans("", "", "`*# ")
+    assert [line.translate(marks) for line in coloured] == [line.translate(marks) for line in plain]
+    for one, other in zip(coloured, plain, strict=True):
+        assert one == other or not re.search(r"\S {2,}\S", other), "a row of a table moved"
+
+
+def test_the_examples_of_the_help_can_be_typed(dlspec: Line) -> None:
+    examples = re.findall(r"^  dlspec (\S.*?)(?:  .*)?$", dlspec("--help").out, re.M)
+    assert len(examples) == 3
+    for example in examples:
+        if "draw" not in example or shutil.which("dot"):
+            assert dlspec(*example.split()).code == 0
 
 
 def test_the_same_command_prints_the_same_bytes() -> None:

@@ -23,12 +23,12 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    from dlspec.cli.printing import colour
+    from dlspec.cli.printing import print_page
     from dlspec.diagnostics import explain
 
     found = explain.page(options.file)
     if found is not None:
-        print(explain.terminal(found, colour=colour(sys.stdout)).rstrip())
+        print_page(found)
         return 0
     if options.file[:1] in "EWew" and options.file[1:].isdigit():
         close = " and ".join(f"`{code}`" for code in explain.near_codes(options.file))

@@ -15,11 +15,12 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
+    from dlspec.cli.printing import print_page
     from dlspec.ops import lookup, operator_names
     from dlspec.ops.page import index, page
 
     if options.name is None:
-        print(index())
+        print_page(index())
         return 0
     if lookup(options.name) is None:
         from dlspec.diagnostics.near_names import near
@@ -28,5 +29,5 @@ def run(options: Namespace) -> int:
         hint = f"; there is {' and '.join(f'`{n}`' for n in close)}" if close else "; `dlspec ops` lists them"
         print(f"there is no operator `{options.name}`{hint}", file=sys.stderr)
         return 2
-    print((page(options.name) or "").rstrip())
+    print_page(page(options.name) or "")
     return 0

@@ -33,6 +33,16 @@ def print_diagnostics(diagnostics: Sequence[Diagnostic], *, stream: IO[str] | No
     print(render(found, "full", colour=colour(out), width=room(out)).rstrip("\n"), file=out)
 
 
+def print_page(markdown: str) -> None:
+    """A page of Markdown: set for a terminal, as it stands for everything else."""
+    columns = room(sys.stdout)
+    if columns is not None:
+        from dlspec.cli.markdown import page
+
+        markdown = page(markdown, width=min(columns, 100), colour=colour(sys.stdout))
+    print(markdown.rstrip())
+
+
 def room(stream: IO[str]) -> int | None:
     """Columns of a terminal; None where there is none, and lines may be of any length."""
     if not stream.isatty():

@@ -27,25 +27,3 @@ def code_of(text: str) -> str | None:
 def near_codes(text: str) -> list[str]:
     """The codes and names most like one that does not exist."""
     return near(text, [*CODES, *CODES.values()])
-
-
-def terminal(markdown: str, *, colour: bool = False) -> str:
-    """A page as a terminal shows it: its own text, with headings and code set off where colour is wanted."""
-    if not colour:
-        return markdown
-    from dlspec.diagnostics.render.ink import Ink
-
-    ink = Ink(colour=True)
-    lines, fenced = [], False
-    for line in markdown.splitlines():
-        if line.startswith("```"):
-            fenced = not fenced
-            lines.append(ink("dim", line))
-        elif fenced:
-            lines.append(ink("frame", line))
-        elif line.startswith("#"):
-            lines.append(ink("bold", line))
-        else:
-            words = line.split("`")
-            lines.append("`".join(ink("help", word) if i % 2 else word for i, word in enumerate(words)))
-    return "\n".join(lines) + "\n"
