@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from dlspec.graph import Graph
+    from dlspec.lowering.traceback import LineMap
     from dlspec.plan.keys import ResolvedPlan
 
 RUNS = Path("runs")
@@ -35,13 +36,13 @@ def run_plan(
     chosen, resolved, graph, warnings = checked_plan(spec, plan, overrides or {}, settings or {})
     folder = out if out is not None else default_folder(spec, chosen, resume=resume)
     refuse_taken(folder, resume=resume)
-    files = run_files(spec, resolved, graph, allow_code=allow_code)
+    files, places = run_files(spec, resolved, graph, allow_code=allow_code)
     if begin is not None:
         begin(folder, warnings)
     from dlspec.training.run import train
 
     return train(
-        None, resolved, folder, files=files, resume=resume, parameters=parameter_count(graph),
+        None, resolved, folder, files=files, places=places, resume=resume, parameters=parameter_count(graph),
         warnings=[_noted(warning) for warning in warnings], quiet=quiet,
     )  # fmt: skip
 
@@ -115,19 +116,19 @@ def _with_settings(spec: Spec, section: tree.Section, settings: Mapping[str, tre
     return tree.Section(section.span, (made, *others))
 
 
-def run_files(spec: Spec, plan: ResolvedPlan, graph: Graph, *, allow_code: bool) -> dict[str, str]:
-    """The files that a run folder begins with: the resolved spec, the module, the figure."""
+def run_files(spec: Spec, plan: ResolvedPlan, graph: Graph, *, allow_code: bool) -> tuple[dict[str, str], LineMap]:
+    """The files that a run folder begins with, which are the resolved spec, the module, the figure; and the
+    places of the spec that the module was written for.
+    """
     from dlspec.compiling import lowered
     from dlspec.drawing import svg_or_none
 
-    files = {
-        "spec.dlspec.yaml": resolved_spec(spec, plan),
-        "model.py": lowered(graph, allow_code=allow_code).source,
-    }
+    module = lowered(graph, allow_code=allow_code)
+    files = {"spec.dlspec.yaml": resolved_spec(spec, plan), "model.py": module.source}
     figure = svg_or_none(graph)
     if figure is not None:
         files["figure.svg"] = figure
-    return files
+    return files, module.places
 
 
 def resolved_spec(spec: Spec, plan: ResolvedPlan) -> str:

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from dlspec.record import TYPE_CHECKING
+from dlspec.record import TYPE_CHECKING, Record
 
 if TYPE_CHECKING:
     from dlspec.graph import Graph
-    from dlspec.source import Span
+    from dlspec.lowering.traceback import LineMap
 
 
-class Lowered:
-    """A module file: its text, its class, and where each line comes from."""
+class Lowered(Record):
+    """A module file: its text, where each line comes from, and the name of its class."""
 
-    __slots__ = ("class_name", "lines", "source")
-
-    def __init__(self, source: str, lines: list[Span | None], class_name: str) -> None:
-        self.source = source
-        self.lines = lines
-        """For each line of the text, the span of the spec that it was written for."""
-        self.class_name = class_name
+    source: str
+    places: LineMap
+    class_name: str
 
 
 def lower(graph: Graph) -> Lowered:
     """The module file of a network."""
+    from dlspec.lowering.traceback import LineMap
     from dlspec.lowering.write import File
 
     file = File(graph)
     written = file.write()
-    return Lowered(written.source, written.spans, file.network.name)
+    training = graph.training.modules if graph.training is not None else {}
+    spans = {path: module.span for path, module in {**training, **graph.modules}.items()}
+    return Lowered(written.source, LineMap(written.spans, spans), file.network.name)

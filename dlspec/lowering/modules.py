@@ -111,6 +111,8 @@ class Texts:
         name, _, rest = op.start.partition("(")
         numbers = split(rest.rstrip(")"))
         match name:
+            case "full":
+                return f"torch.full(({shape}{',' if len(op.shape) == 1 else ''}), {numbers[0]})"
             case "normal":
                 return f"torch.randn({shape})" + (f" * {numbers[0]}" if numbers else "")
             case "trunc_normal":

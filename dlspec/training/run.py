@@ -19,6 +19,7 @@ from dlspec.training import environment, module_file, splits, threads
 from dlspec.training.checkpoints import Checkpoint, Checkpoints
 from dlspec.training.data import check_classes, load
 from dlspec.training.errors import RunError
+from dlspec.training.failing import located
 from dlspec.training.fitted import Fitted
 from dlspec.training.folder import refuse_taken
 from dlspec.training.job import Job, Setting, State
@@ -35,6 +36,8 @@ from dlspec.training.whole_file import write_whole
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
+
+    from dlspec.lowering.traceback import LineMap
 
 __all__ = ["evaluate", "load_run", "predict", "train"]
 
@@ -63,12 +66,14 @@ def train(
     warnings: Sequence[dict[str, Any]] = (),
     quiet: bool = False,
     pictures: bool = True,
+    places: LineMap | None = None,
 ) -> Report:
     """Run the plan and write the run folder; gives the report, whose `files` names what was written.
 
     `warnings` are what the checks said of the spec, for the report. Without a `module` it is built
     from `files["model.py"]`, its first weights drawn with the plan's seed. Raises RunError for what
-    the user can change, Interrupted after Ctrl-C once all is saved.
+    the user can change, Interrupted after Ctrl-C once all is saved. With `places` a failure inside
+    the network is told of the spec's line.
     """
     checkpoints = Checkpoints(out / "checkpoints", plan.keep.last)
     found, notes = _prepare_folder(out, checkpoints, resume=resume)
@@ -78,9 +83,9 @@ def train(
             return _finished(out, notes)
     for name, text in files.items():
         write_whole(out / name, text)
-    setting = set_up(module, plan, out, first=found is None)
+    setting = set_up(module, plan, out, first=found is None, places=places)
     with threads.chosen(setting):
-        state = _fitted(setting, checkpoints, found, out, quiet=quiet)
+        state = _fitted(setting, checkpoints, found, out, quiet=quiet, places=places)
         count = parameters or sum(parameter.numel() for parameter in setting.module.parameters())
         facts: dict[str, Any] = {"parameters": count, "resumed": found is not None, "warnings": list(warnings)}
         made = report(setting, checkpoints, state, out, facts, pictures=pictures)
@@ -88,7 +93,10 @@ def train(
     return made
 
 
-def _fitted(setting: Setting, checkpoints: Checkpoints, found: Checkpoint | None, out: Path, *, quiet: bool) -> State:
+def _fitted(
+    setting: Setting, checkpoints: Checkpoints, found: Checkpoint | None, out: Path, *, quiet: bool,
+    places: LineMap | None,
+) -> State:  # fmt: skip
     """Where the loop ended, which began at a checkpoint where one was found."""
     plan = setting.plan
     described = environment.describe(plan, setting.device)
@@ -97,23 +105,30 @@ def _fitted(setting: Setting, checkpoints: Checkpoints, found: Checkpoint | None
     recorder = Recorder(out, tensorboard=plan.log.tensorboard, from_step=started.step)
     try:
         return fit(job(setting, checkpoints, recorder, progress(quiet=quiet)), found)
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        raise _out_of_memory(error, plan) from error
+    except RunError:
+        raise
+    except Exception as error:
+        told = _out_of_memory(error, plan) or located(error, setting.module, out / "model.py", places)
+        if told is None:
+            raise
+        raise told from error
     finally:
         recorder.close()
 
 
-def _out_of_memory(error: Exception, plan: ResolvedPlan) -> Exception:
-    """What to lower where memory ran out; any other error is our own and stays as it is."""
-    said = str(error)
-    if isinstance(error, RuntimeError) and "memory" not in said:
-        return error
+def _out_of_memory(error: Exception, plan: ResolvedPlan) -> RunError | None:
+    """What to lower where memory ran out; None for any other error."""
+    short = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+    if not short and not (isinstance(error, RuntimeError) and "memory" in str(error)):
+        return None
     size = plan.batch_size if plan.batch_size == "full" else f"now {plan.batch_size}"
     hint = f"lower `batch_size` ({size})" + (" or `resize`" if plan.data.resize else "")
     return RunError(f"the {plan.device if plan.device != 'auto' else 'machine'} ran out of memory", hint)
 
 
-def set_up(module: nn.Module | None, plan: ResolvedPlan, out: Path, *, first: bool = True) -> Setting:
+def set_up(
+    module: nn.Module | None, plan: ResolvedPlan, out: Path, *, first: bool = True, places: LineMap | None = None
+) -> Setting:
     """Data loaded, split and fitted; the module built, given its first weights, and tried on one sample."""
     device = environment.choose_device(plan.device)
     dataset = load(plan)
@@ -130,11 +145,11 @@ def set_up(module: nn.Module | None, plan: ResolvedPlan, out: Path, *, first: bo
         module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own overload lacks it
     if plan.compile:
         module.compile()
-    setting.classes = _tried(setting)
+    setting.classes = _tried(setting, out, places)
     return setting
 
 
-def _tried(setting: Setting) -> int:
+def _tried(setting: Setting, out: Path, places: LineMap | None) -> int:
     """How many classes the network scores, 0 for numbers; found by one forward pass that leaves no trace."""
     plan = setting.plan
     inputs = setting.prepared(setting.splits.train.at(torch.arange(2))).inputs
@@ -142,9 +157,13 @@ def _tried(setting: Setting) -> int:
     try:
         with torch.no_grad():
             scores = objective(plan).scores(setting.module(inputs))
-    except RuntimeError as error:
+    except Exception as error:
+        told = located(error, setting.module, out / "model.py", places)
+        if told is None and not isinstance(error, RuntimeError):
+            raise
         shape = " ".join(str(size) for size in inputs.shape[1:])
-        raise RunError(f"the network does not take samples of {shape}", str(error).splitlines()[0]) from error
+        reason = f"{told.message}: {told.hint}" if told is not None else str(error).splitlines()[0]
+        raise RunError(f"the network does not take samples of {shape}", reason) from error
     if plan.task == "numbers":
         wanted = setting.splits.train.targets.shape[1]
         if scores.shape[1:] != (wanted,):

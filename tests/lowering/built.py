@@ -44,7 +44,7 @@ def examine(graph: Graph) -> nn.Module:
     """Hold everything that is promised of a generated file against the graph."""
     lowered = lower(graph)
     assert lowered.source == lower(graph).source
-    assert len(lowered.lines) == len(lowered.source.splitlines())
+    assert len(lowered.places.lines) == len(lowered.source.splitlines())
     model = built(graph)
     _same_weights(graph, model)
     _same_paths(graph, model)
