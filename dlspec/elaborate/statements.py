@@ -301,20 +301,23 @@ class LearnedTensor(Source, abstract=True):
         return iter([("", self.shape, "float32")] if self.kind == "buffer" else [])
 
 
-STARTS = {"zeros": 0, "ones": 0, "normal": 1, "uniform": 2, "trunc_normal": 1}
-"""How a learned tensor may begin, with how many numbers each takes at most."""
+STARTS = {"zeros": (0, 0), "ones": (0, 0), "full": (1, 1), "normal": (0, 1), "uniform": (0, 2), "trunc_normal": (0, 1)}
+"""How a learned tensor may begin, with how many numbers each takes at least and at most."""
 
 
 def _start(run: Run, frame: Frame, expr: tree.Expr) -> str:
     """The text of a beginning, `normal(0.02)`; checked, since it reaches generated code."""
     call = expr if isinstance(expr, tree.Call) else None
     name = call.function if call else expr
-    numbers = [arg.value.value for arg in call.args if isinstance(arg.value, tree.Literal)] if call else []
-    known = isinstance(name, tree.Name) and name.name in STARTS and len(numbers) <= STARTS[name.name]
-    if not known or any(isinstance(n, (str, bool)) or n is None for n in numbers):
+    numbers = [run.language.evaluate(run, frame, arg.value) for arg in call.args] if call else []
+    if any(number is UNKNOWN for number in numbers):
+        return "zeros"
+    least, most = STARTS.get(name.name, (1, 0)) if isinstance(name, tree.Name) else (1, 0)
+    if not least <= len(numbers) <= most or any(type(number) not in (int, float) for number in numbers):
         run.report(
-            frame, "E0205", "a learned tensor begins as `zeros`, `ones`, `normal`, `trunc_normal` or `uniform`",
-            expr.span, "not one of them", notes=["with numbers: `normal(0.02)`, `uniform(-1, 1)`"],
+            frame, "E0205", "a learned tensor begins as `zeros`, `ones`, `full`, `normal`, `trunc_normal` or `uniform`",
+            expr.span, "not one of them",
+            notes=["with numbers: `full(1e-6)`, `normal(0.02)`, `trunc_normal(0.02)`, `uniform(-1, 1)`"],
         )  # fmt: skip
         return "zeros"
     assert isinstance(name, tree.Name)

@@ -1,0 +1,83 @@
+"""Architectures that the language was not made for: the published counts, and modules that run.
+
+Parameters and GFLOPS (of multiply-adds, for 224 × 224) are those that torchvision publishes for its weights.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import dlspec
+from dlspec.checking import check_spec, open_spec
+
+FOLDER = Path(__file__).parent
+PUBLISHED = [
+    ("convnext", "convnext_tiny", 28_589_128, 4.456),
+    ("convnext", "convnext_small", 50_223_688, 8.684),
+    ("efficientnet", "efficientnet_b0", 5_288_548, 0.386),
+    ("shufflenet", "shufflenet_v2_x0_5", 1_366_792, 0.040),
+    ("shufflenet", "shufflenet_v2_x1_0", 2_278_604, 0.145),
+]
+NETWORKS = [(file, network) for file, network, _, _ in PUBLISHED]
+
+
+def built(file: str, network: str) -> nn.Module:
+    names: dict[str, Any] = {}
+    source = dlspec.compile(dlspec.load(FOLDER / f"{file}.dls", network=network))
+    exec(compile(source, f"{file}.py", "exec"), names)  # noqa: S102  # our own generated code
+    module: nn.Module = names["build"]()
+    return module.eval()
+
+
+@pytest.mark.parametrize("file", sorted({file for file, _ in NETWORKS}))
+def test_nothing_is_wrong_with_it(file: str) -> None:
+    assert check_spec(open_spec(FOLDER / f"{file}.dls")) == []
+
+
+@pytest.mark.parametrize(("file", "network", "parameters", "gflops"), PUBLISHED)
+def test_it_has_the_published_parameters_and_multiply_adds(
+    file: str, network: str, parameters: int, gflops: float
+) -> None:
+    spec = dlspec.load(FOLDER / f"{file}.dls", network=network, inputs={"image": (1, 3, 224, 224)})
+    totals = dlspec.summarize(spec).to_json()["totals"]
+    assert totals["parameters"] == parameters
+    assert totals["macs"] / 1e9 == pytest.approx(gflops, abs=0.0006)
+    with torch.device("meta"):
+        module = built(file, network)
+    assert sum(weight.numel() for weight in module.parameters()) == parameters
+
+
+@pytest.mark.parametrize(("file", "network"), NETWORKS)
+def test_its_module_scores_the_classes_of_a_picture(file: str, network: str) -> None:
+    with torch.no_grad():
+        out = built(file, network)(torch.randn(1, 3, 64, 96))
+    assert out.shape == (1, 1000)
+    assert out.isfinite().all()
+
+
+def test_convnext_has_the_names_of_torchvision_and_its_small_scales() -> None:
+    state = built("convnext", "convnext_tiny").state_dict()
+    names = (
+        "features.1.0.layer_scale",
+        "features.1.2.block.0.weight",
+        "features.5.8.block.5.bias",
+        "features.6.1.weight",
+    )
+    assert set(names) <= set(state)
+    assert torch.equal(state["features.1.0.layer_scale"], torch.full((96, 1, 1), 1e-6))
+
+
+def test_channels_are_dealt_out_as_torch_deals_them(tmp_path: Path) -> None:
+    spec = tmp_path / "deal.dls"
+    source = (FOLDER / "shufflenet.dls").read_text(encoding="utf-8")
+    block = source[source.index("block shuffle") : source.index("block depthwise")]
+    spec.write_text(block + "network deal {\n  input x: float32[N, 8, 2, 3]\n  output y = x -> shuffle\n}\n")
+    names: dict[str, Any] = {}
+    exec(dlspec.compile(dlspec.load(spec)), names)  # noqa: S102  # our own generated code
+    x = torch.randn(2, 8, 2, 3)
+    assert torch.equal(names["build"]()(x), nn.ChannelShuffle(2)(x))
