@@ -76,7 +76,7 @@ class Node:
         self, path: str, op: Op, inputs: tuple[Tensor, ...], at: At, span: Span, application: Application
     ) -> None:
         self.path = path
-        """`layer1.0.conv1`; a module that runs again has `#2`, `#3` behind its path."""
+        """`layer1.0.conv1`; what runs again, as part of a shared module, has `#2`, `#3` behind its path."""
         self.op = op
         self.inputs = inputs
         self.at = at

@@ -459,6 +459,32 @@ def test_layers_name_the_layers_that_they_read_and_their_place(dlspec: Line) -> 
     assert by_path["b"]["column"] == 1 + LAYERS.splitlines()[2].index("conv_transpose2d")
 
 
+SIAMESE = """\
+block arm(x) { x -> c: conv2d(4, 3) -> relu -> adaptive_avg_pool2d(1) -> flatten }
+
+network pair {
+  input left: float32[N, 1, 8, 8]
+  input right: float32[N, 1, 8, 8]
+  module shared = arm
+  d = shared(left) - shared(right)
+  output distance = d * d -> sum(dim=1)
+}
+"""
+
+
+@pytest.mark.parametrize("name", ["resnet50", "pair.dls"])
+def test_every_layer_has_a_path_of_its_own_and_reads_what_stands_before_it(dlspec: Line, name: str) -> None:
+    dlspec.write("pair.dls", SIAMESE)
+    found = json.loads(dlspec("summary", name, "--json").out)
+    known = set(found["inputs"])
+    for layer in found["layers"]:
+        assert layer["path"] not in known
+        assert set(layer["inputs"]) <= known
+        known.add(layer["path"])
+    if name == "pair.dls":
+        assert sum(layer["parameters"] for layer in found["layers"]) == found["totals"]["parameters"] == 40
+
+
 @pytest.mark.parametrize("name", ["lenet", "resnet50", "vgg19_bn", "halves.dls"])
 @pytest.mark.parametrize("columns", ["80", "100"])
 def test_a_summary_fits_the_columns_that_there_are(

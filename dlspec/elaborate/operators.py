@@ -122,6 +122,8 @@ def make_node(
     node.outputs = tuple(Tensor(fact.dtype, fact.shape, node, port) for port, fact in enumerate(facts))
     if module_needed or place.number is not None:
         node.module = _module(run, frame, node, call.span)
+    elif frame.scope.round:
+        node.path = f"{path}#{frame.scope.round + 1}"
     run.add(node, frame.application)
     value: Any = list(node.outputs) if op.several or len(node.outputs) > 1 else node.outputs[0]
     run.values[node.path] = value
