@@ -35,6 +35,9 @@ plan p { network = n  data { source = digits(classes=[0, 1]), resize = 28 } }
 """
 TEXTS = [("crowded.dls", CROWDED), *((path.name, path.read_text(encoding="utf-8")) for path in SPECS)]
 
+REFERENCE = (Path(__file__).parents[2] / "docs" / "language.md").read_text(encoding="utf-8")
+SHOWN = re.findall(r"^```dls\n(.*?)^```", REFERENCE, re.S | re.M)
+
 
 def formatted(text: str, name: str = "made.dls") -> str:
     return fmt(Source(name, text))
@@ -52,6 +55,11 @@ def plan(lines: str) -> str:
 def test_every_spec_of_this_repository_is_formatted(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert formatted(text, path.name) == text
+
+
+@pytest.mark.parametrize("number", range(len(SHOWN)))
+def test_the_language_reference_shows_the_layout_of_the_formatter(number: int) -> None:
+    assert formatted(SHOWN[number]) == SHOWN[number]
 
 
 @given(st.sampled_from(TEXTS), st.data())

@@ -5,6 +5,7 @@ Parameters and GFLOPS (of multiply-adds, for 224 × 224) are those that torchvis
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,14 @@ def test_its_module_scores_the_classes_of_a_picture(file: str, network: str) -> 
         out = built(file, network)(torch.randn(1, 3, 64, 96))
     assert out.shape == (1, 1000)
     assert out.isfinite().all()
+
+
+def test_the_page_on_them_shows_the_published_figures() -> None:
+    page = (FOLDER.parents[2] / "docs" / "heldout.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| \d+ \| ([\d,]+) \| ([\d.]+) \|$", page, re.M)
+    figures = {network: (f"{parameters:,}", f"{gflops:.3f}") for _, network, parameters, gflops in PUBLISHED}
+    assert len(rows) == 3
+    assert all(figures[network] == (parameters, gflops) for network, parameters, gflops in rows)
 
 
 def test_convnext_has_the_names_of_torchvision_and_its_small_scales() -> None:
