@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from dlspec.syntax.parser import Token
+    from dlspec.syntax.lexer import Token
 
 SUFFIXES = {"k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+BINARY_SUFFIXES = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\", "/": "/", "0": "\0"}
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
 DIGITS = 40
@@ -90,9 +91,11 @@ def bounded(text: str, read: Callable[[str], int | float], span: Span, problems:
 
 
 def number(text: str) -> int | float:
-    """The value of a number as written: `64`, `1e-3`, `30M`, `1_000`."""
-    scale = SUFFIXES.get(text[-1])
-    body = text[:-1] if scale else text
+    """The value of a number as written: `64`, `1e-3`, `30M`, `8Gi`, `1_000`."""
+    is_binary = text[-1] == "i"
+    letter = text[-2] if is_binary else text[-1]
+    scale = BINARY_SUFFIXES[letter] if is_binary else SUFFIXES.get(letter)
+    body = text[: -1 - is_binary] if scale else text
     value: int | float = float(body) if any(mark in body for mark in ".eE") else int(body)
     scaled = value * (scale or 1)
     return int(scaled) if scale and scaled % 1 == 0 else scaled
@@ -359,7 +362,7 @@ def _assign(b: Builder, children: list[Any], span: Span) -> tree.Assign:
 
 def _plain(b: Builder, label: tree.LabelName) -> str:
     """A name that must be written out: an input, a learned tensor, a lint."""
-    from dlspec.syntax.parser import RESERVED
+    from dlspec.syntax.lexer import RESERVED
 
     name = label.plain or "_"
     if label.plain is None or not name.isidentifier():

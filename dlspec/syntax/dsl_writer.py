@@ -7,7 +7,7 @@ from dlspec.syntax import tree
 from dlspec.syntax.comments import NONE, attach, blank_before, spelling
 from dlspec.syntax.dsl_expressions import EXPR, OR, PIPE, Expressions, quoted
 from dlspec.syntax.layout import HARD, Align, Doc, Either, Group, Indent, Line, Suffix, joined, rendered
-from dlspec.syntax.parser import CONTINUES, RESERVED
+from dlspec.syntax.lexer import CONTINUES, RESERVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,7 +8,7 @@ from dlspec.source import Source
 from dlspec.syntax.repairs import opened, repair
 
 if TYPE_CHECKING:
-    from dlspec.syntax.parser import Failure
+    from dlspec.syntax.failures import Failure
 
 ROWS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     # message, label, help, malformed examples (of a whole file)

@@ -1,7 +1,6 @@
 """Text to tree: a contextual lexer and an LALR(1) automaton over the tables of the grammar.
 
-A token is what lark's contextual lexer would take: the first pattern, by priority, that the
-automaton accepts where it stands. A mistake is reported, the rest of its statement skipped, and
+A mistake is reported, the rest of its statement skipped, and
 reading goes on, so that one run reports all of them.
 """
 
@@ -14,6 +13,8 @@ from dlspec.record import TYPE_CHECKING
 from dlspec.source import Source, Span
 from dlspec.syntax import _tables as tables
 from dlspec.syntax.build import BUILDERS, Builder
+from dlspec.syntax.failures import Failure
+from dlspec.syntax.lexer import ANY, CLOSER, CLOSERS, Lexer, Token
 from dlspec.syntax.tree import Broken, Comment, Node
 
 if TYPE_CHECKING:
@@ -23,173 +24,7 @@ NESTING = 100
 """How deep brackets, and nodes of the tree, may nest; far beyond any real spec, far below Python's own limit."""
 MISTAKES = 100
 """Syntax mistakes that are told of one file; what has more is no spec."""
-RESERVED = frozenset(("if", "else", "for", "in", "and", "or", "not", "true", "false", "null"))
-"""Words that no name is spelt as."""
-
-_GAP = re.compile(r"(?:[ \t\r\f]+|\n|#[^\n]*)+")
 _COMMENT = re.compile(r"#[^\n]*")
-CONTINUES = re.compile(
-    r"->|(?:else|and|or|in|not)\b|[-+*/%<>=!.,})\]]"
-    r"|(?:where|when|takes|gives)(?=[ \t]+(?:not(?![ \t]+in\b)\b|-[^ \t>]|[\"(\[{]"
-    r"|(?!(?:if|else|for|in|and|or|not)\b)[A-Za-z0-9_]))"
-)
-"""What at the start of a line makes it go on with the statement before it: an operator or closing bracket, or
-a word such as `where` with the begin of an expression after it (`where = 3` is a statement of its own)."""
-_OPEN_ENDED = frozenset(
-    ("LPAR", "LSQB", "LBRACE", "COMMA", "__ANON_0", "__ANON_1", "EQUAL", "COLON", "PLUS", "MINUS", "STAR", "SLASH",
-     "POWER", "COMPARE", "OR", "AND", "NOT", "IN", "ELSE", "IF", "FOR")
-)  # fmt: skip
-CLOSER = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
-_CLOSERS = frozenset(CLOSER.values())
-_ITEM = re.compile(r"(?:block|network|plan|foreign)[ \t]+[A-Za-z_]\w*[ \t]*(?:[({=])")
-
-_SKIPPED = ("_NL", "COMMENT", "__IGNORE_1")
-_LEXED = [(name, pattern) for name, pattern in tables.PATTERNS if name not in _SKIPPED]
-_SIGNS = sorted((word for word in tables.WORDS if not word[0].isalpha()), key=len, reverse=True)
-_MASTER = re.compile("|".join([f"({p})" for _, p in _LEXED] + ["(" + "|".join(map(re.escape, _SIGNS)) + ")"]))
-_KINDS = [None, *(name for name, _ in _LEXED), "SIGN"]
-_ALONE: dict[str, re.Pattern[str]] = {}
-
-
-class Token:
-    """A word of the text: its kind, and from where to where."""
-
-    __slots__ = ("end", "kind", "start", "text")
-
-    def __init__(self, kind: str, text: str, start: int, end: int) -> None:
-        self.kind = kind
-        self.text = text
-        self.start = start
-        self.end = end
-
-
-class Lexer:
-    """Gives one token at a time, knowing which kinds would be taken.
-
-    In a `leaf` line ends mean nothing: it may be folded over lines of a YAML file.
-    """
-
-    def __init__(self, text: str, start: int, end: int, *, leaf: bool = False) -> None:
-        self.text = text
-        self.leaf = leaf
-        self.at = start
-        self.end = end
-        self.brackets: list[str] = []
-        self.last = "LBRACE"
-        self.gaps: list[tuple[int, int]] = []
-
-    def next(self, accepted: dict[str, int]) -> Token:
-        """The next token that counts, `_NL` and `$END` among them."""
-        gap = _GAP.match(self.text, self.at, self.end)
-        if gap is not None:
-            start, self.at = self.at, gap.end()
-            self.gaps.append((start, self.at))
-            if self._ends_statement(start):
-                return self._give(Token("_NL", "\n", start, self.at))
-        if self.at >= self.end:
-            return Token("$END", "", self.end, self.end)
-        return self._give(self._word(accepted))
-
-    def _ends_statement(self, start: int) -> bool:
-        return (
-            self.at < self.end
-            and not self.leaf
-            and self.last not in _OPEN_ENDED
-            and (not self.brackets or self.brackets[-1] == "LBRACE")
-            and self.text.find("\n", start, self.at) >= 0
-            and not CONTINUES.match(self.text, self.at, self.end)
-        )
-
-    def _word(self, accepted: dict[str, int]) -> Token:
-        match = _MASTER.match(self.text, self.at, self.end)
-        if match is None:
-            return self._unknown()
-        kind = _KINDS[match.lastindex or 0] or ""
-        if kind in accepted and kind != "NAME":
-            return Token(kind, match.group(), self.at, match.end())
-        return self._by_context(accepted, kind, match)
-
-    def _by_context(self, accepted: dict[str, int], kind: str, match: re.Match[str]) -> Token:
-        text = match.group()
-        if kind in ("NAME", "SIGN"):
-            word = tables.WORDS.get(text, kind)
-            if word in accepted or kind == "SIGN" or "NAME" not in accepted or text in RESERVED:
-                return Token(word, text, self.at, match.end())
-            return Token("NAME", text, self.at, match.end())
-        for name, pattern in _LEXED:
-            if name in accepted:
-                alone = _ALONE.setdefault(name, re.compile(pattern))
-                other = alone.match(self.text, self.at, self.end)
-                if other is not None:
-                    word = tables.WORDS.get(other.group(), name) if name == "NAME" else name
-                    chosen = word if word in accepted or other.group() in RESERVED else name
-                    return Token(chosen, other.group(), self.at, other.end())
-        sign = next((sign for sign in _SIGNS if self.text.startswith(sign, self.at)), None)
-        if sign is not None and tables.WORDS[sign] in accepted:
-            return Token(tables.WORDS[sign], sign, self.at, self.at + len(sign))
-        if kind == "LABEL" and text.isidentifier():
-            return Token(tables.WORDS.get(text, "NAME"), text, self.at, match.end())
-        return Token(kind, text, self.at, match.end())
-
-    def _unknown(self) -> Token:
-        """A character of no token; with an open quote goes the rest of its line, so that no line is read twice."""
-        end = self.at + 1
-        if self.text[self.at] == '"':
-            line_end = self.text.find("\n", self.at, self.end)
-            end = line_end if line_end >= 0 else self.end
-        return Token("UNKNOWN", self.text[self.at], self.at, end)
-
-    def _give(self, token: Token) -> Token:
-        kind = token.kind
-        if kind in CLOSER:
-            self.brackets.append(kind)
-        elif kind in _CLOSERS and self.brackets:
-            self.brackets.pop()
-        self.at = token.end
-        self.last = kind
-        return token
-
-
-class Failure:
-    """Where the automaton could not go on: its state, the token, what it would have taken."""
-
-    __slots__ = ("before_else", "expected", "item", "openers", "outdented", "state", "token")
-
-    def __init__(self, state: int, token: Token, openers: list[Token], text: str) -> None:
-        self.state = state
-        self.token = token
-        self.openers = openers
-        """The brackets that are open there, the innermost last."""
-        self.outdented = (
-            token.kind == "_NL" and bool(openers) and indent_at(text, token.end) <= indent_at(text, openers[-1].start)
-        )
-        """Whether the line ends inside a bracket, and the next one stands no deeper than the line that opens it."""
-        self.before_else = (
-            token.kind == "ELSE"
-            and bool(openers)
-            and openers[-1].kind == "LBRACE"
-            and not text[text.rfind("\n", 0, token.start) + 1 : token.start].strip()
-        )
-        """Whether a line begins with `else` inside the braces that it should follow."""
-        self.item = _item_at(text, token.start, openers)
-        """Where the line begins, if a block, network or plan begins there while something before it is open."""
-        self.expected = [kind for kind in tables.STATES[state] if kind == kind.upper()]
-
-
-def begins_line(text: str, at: int) -> bool:
-    """Whether only blanks stand before a place on its line."""
-    return not text[text.rfind("\n", 0, at) + 1 : at].strip()
-
-
-def indent_at(text: str, at: int) -> int:
-    """How far the line of a place is indented."""
-    line = text[text.rfind("\n", 0, at) + 1 :]
-    return len(line) - len(line.lstrip(" \t"))
-
-
-def _item_at(text: str, at: int, openers: list[Token]) -> int | None:
-    line = text.rfind("\n", 0, at) + 1
-    return line if openers and openers[-1].start < line and _ITEM.match(text, line) else None
 
 
 class _Stack:
@@ -237,7 +72,7 @@ class _Stack:
         for value in self.values:
             if isinstance(value, Token) and value.kind in CLOSER:
                 found.append(value)
-            elif isinstance(value, Token) and value.kind in _CLOSERS:
+            elif isinstance(value, Token) and value.kind in CLOSERS:
                 found.pop()
         return found
 
@@ -354,7 +189,7 @@ class Parser:
             if not lexer.brackets or lexer.brackets[-1] != "LBRACE":
                 lexer.brackets = ["LBRACE"]
             lexer.last = "NAME"
-            token = lexer.next(_ANY)
+            token = lexer.next(ANY)
 
     def comments(self) -> tuple[Comment, ...]:
         """The comments met between tokens, in order."""
@@ -368,7 +203,6 @@ class Parser:
         return tuple(found)
 
 
-_ANY: dict[str, int] = {name: 0 for name, _ in _LEXED if name != "LABEL"} | dict.fromkeys(tables.WORDS.values(), 0)
 _Rule = tuple[str, int, "str | None", bool, tuple[int, ...]]
 _RULES: tuple[_Rule, ...] = tables.RULES
 _UNIT = [size == 1 and name is not None and expand and picks == (0,) for _, size, name, expand, picks in _RULES]

@@ -6,11 +6,13 @@ import re
 
 from dlspec.diagnostics.record import Diagnostic, Edit, Fix, problem
 from dlspec.record import TYPE_CHECKING
-from dlspec.syntax.parser import CLOSER, begins_line, indent_at
+from dlspec.syntax.failures import begins_line, indent_at
+from dlspec.syntax.lexer import CLOSER
 
 if TYPE_CHECKING:
     from dlspec.source import Source, Span
-    from dlspec.syntax.parser import Failure, Token
+    from dlspec.syntax.failures import Failure
+    from dlspec.syntax.lexer import Token
 
 _CALLED = {"LPAR": ("parenthesis", ")"), "LSQB": ("bracket", "]"), "LBRACE": ("brace", "}")}
 _VALUES = frozenset(("NAME", "NUMBER", "STRING", "LPAR", "LSQB", "LBRACE", "TRUE", "FALSE", "NULL", "NOT"))

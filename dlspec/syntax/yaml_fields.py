@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dlspec.diagnostics.record import Diagnostic, Edit, Fix, problem
 from dlspec.record import TYPE_CHECKING
-from dlspec.syntax.parser import RESERVED
+from dlspec.syntax.lexer import RESERVED
 from dlspec.syntax.yaml_leaves import Leaves
 from dlspec.syntax.yaml_nodes import Mapping, Scalar, Sequence, YamlNode
 

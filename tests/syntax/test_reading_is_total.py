@@ -15,8 +15,9 @@ from dlspec.diagnostics.codes import CODES
 from dlspec.places import ZOO
 from dlspec.source import Source
 from dlspec.syntax import _tables, tables
+from dlspec.syntax.lexer import Token
 from dlspec.syntax.mistakes import ROWS
-from dlspec.syntax.parser import Parser, Token
+from dlspec.syntax.parser import Parser
 from dlspec.syntax.read import read
 
 FOLDER = Path(__file__).parent.parent
