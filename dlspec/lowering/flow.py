@@ -60,6 +60,11 @@ class Value:
         return self.line.sample.node.op.family
 
     @property
+    def is_infix(self) -> bool:
+        """Whether it is a sum or the like, between whose signs calls read well."""
+        return self.family == "join" and self.line is not None and "(" not in self.line.pattern[2]
+
+    @property
     def atomic(self) -> bool:
         """Whether it is an attribute, and takes no line."""
         return self.family == "parameter"
@@ -139,7 +144,7 @@ class Flow:
     def _is_inlined(self, value: Value) -> bool:
         """Whether a value is written within its consumer: a straight run of at most three calls."""
         value.depth = 1 + max((s.depth for s, _ in value.reads if isinstance(s, Value) and s.inlined), default=0)
-        if value.family == "join" and value.line is not None and "(" not in value.line.pattern[2]:
+        if value.is_infix:
             value.depth -= 1
         if value.atomic:
             return True
@@ -161,8 +166,10 @@ class Flow:
             return False
         if consumer.line is not None and consumer.index in self.plain:
             return False
-        if value.line is None or value.line.unit is not None or (consumer.line and consumer.line.unit is not None):
+        if value.line is None or (consumer.line and consumer.line.unit is not None):
             return False
+        if value.line.unit is not None:
+            return value.depth == 1 and consumer.is_infix
         if consumer.family in _HEAVY:
             return value.depth == 1 and value.family == "shape"
         first = consumer.reads[0][0] is value
@@ -260,7 +267,8 @@ class Naming:
         branches = len(value.consumers) > 1 or ports > 1
         if source is not None and not branches and self._last.get(source) == index:
             held = source[0].names[source[1]] if isinstance(source[0], Value) else "x"
-            return held if self._free(held, index) else "x"
+            if self._free(held, index):
+                return held
         if not branches and (trunk := next((v for v in ("x", "y") if self._free(v, index)), None)):
             return trunk
         assert value.line is not None or value.phi is not None
