@@ -252,6 +252,63 @@ def test_github_gets_workflow_commands(dlspec: Line) -> None:
     assert all("file=" in line and ",line=3," in line for line in lines)
 
 
+REGION = {
+    "type": "object",
+    "required": ["startLine", "startColumn", "endLine", "endColumn"],
+    "additionalProperties": {"type": "integer", "minimum": 1},
+}
+LOCATION = {
+    "type": "object",
+    "properties": {
+        "physicalLocation": {
+            "type": "object",
+            "required": ["artifactLocation", "region"],
+            "properties": {
+                "artifactLocation": {"type": "object", "required": ["uri"]},
+                "region": REGION,
+            },
+        }
+    },
+}
+MESSAGE = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "minLength": 1}}}
+SARIF = {
+    "type": "object",
+    "required": ["$schema", "version", "runs"],
+    "properties": {
+        "version": {"const": "2.1.0"},
+        "runs": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["tool", "results"],
+                "properties": {
+                    "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
+                    "results": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "required": ["ruleId", "level", "message", "locations"],
+                            "properties": {
+                                "level": {"enum": ["none", "note", "warning", "error"]},
+                                "message": MESSAGE,
+                                "locations": {"type": "array", "items": LOCATION},
+                                "relatedLocations": {"type": "array", "items": LOCATION},
+                            },
+                        },
+                    },
+                },
+            },
+        },
+    },
+}
+"""What SARIF 2.1.0 asks of the parts that are used here (sections 3.13, 3.14, 3.27 to 3.30 of the standard)."""
+
+
+@pytest.mark.parametrize("name", ["clean.dls", "warned.dls", "broken.dls", "missing.dls"])
+def test_sarif_is_of_the_form_that_the_standard_asks(dlspec: Line, name: str) -> None:
+    jsonschema.validate(json.loads(dlspec("check", name, "--format", "sarif").out), SARIF)
+
+
 @pytest.mark.parametrize("name", ["clean.dls", "broken.dls"])
 def test_sarif_names_the_rule_the_file_and_the_place(dlspec: Line, name: str) -> None:
     (run,) = json.loads(dlspec("check", name, "--format", "sarif").out)["runs"]
@@ -566,6 +623,7 @@ def test_the_suffix_says_what_is_drawn(dlspec: Line, suffix: str) -> None:
         ["convert", "clean.dls", "-o", "out.txt"],
         ["convert", "clean.dls"],
         ["draw", "clean.dls"],
+        ["draw", "clean.dls", "-o", "out.dot", "--depth", "-1"],
     ],
     ids=" ".join,
 )

@@ -16,8 +16,19 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--out", metavar="OUT", required=True, help="out.svg, out.png, out.pdf, out.dot or out.mmd"
     )
-    parser.add_argument("--depth", type=int, metavar="N", help="open blocks only this deep")
+    parser.add_argument("--depth", type=_depth, metavar="N", help="open blocks only this deep")
     parser.add_argument("--full", action="store_true", help="draw every repeat and every node")
+
+
+def _depth(text: str) -> int:
+    """A whole number from 0; argparse words the ValueError."""
+    depth = int(text)
+    if depth < 0:
+        raise ValueError(text)
+    return depth
+
+
+_depth.__name__ = "depth"
 
 
 def run(options: Namespace) -> int:
