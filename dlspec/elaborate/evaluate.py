@@ -294,9 +294,12 @@ def _call(run: Run, frame: Frame, expr: tree.Call, place: Place) -> Any:
 
 
 def _is_compile_time(function: Any, args: list[Any], named: dict[str, Any]) -> bool:
-    """Whether `max(a, b)` and its like are meant on numbers: only when something is given, and no tensor in it."""
+    """Whether `max(a, b)` and its like are meant on numbers: only when something is given, and no tensor in it.
+
+    `zip` and its like, which no operator is called, take lists of tensors as well.
+    """
     name = function.name if isinstance(function, Builtin) else function.op.name
-    if name not in BUILTINS or any(map(holds_tensor, args)):
+    if name not in BUILTINS or (any(map(holds_tensor, args)) and lookup(name) is not None):
         return False
     return isinstance(function, Builtin) or (bool(args) and not named and not (len(args) == 1 and type(args[0]) is int))
 

@@ -6,7 +6,7 @@ from dlspec.diagnostics.record import Diagnostic, Fix, Label, problem
 from dlspec.graph import Application, Graph, Node, Requirement
 from dlspec.ops.fact import mistake_of
 from dlspec.record import TYPE_CHECKING
-from dlspec.sizes import Condition, Domain, Verdict, decide
+from dlspec.sizes import Condition, Domain, Verdict, decide, solve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -160,7 +160,16 @@ class Run:
         if verdict is None:
             verdict = self._decided[key] = decide(Condition(relation, left, right), self.domain)
         if verdict is Verdict.NEVER:
-            raise mistake_of(mistake)
+            raise _with_sizes_that_fit(mistake_of(mistake), Condition(relation, left, right))
         if verdict is not Verdict.ALWAYS and key not in self._asked:
             self._asked.add(key)
             self.graph.requirements.append(Requirement(relation, left, right, mistake, span, path))
+
+
+def _with_sizes_that_fit(mistake: Mistake, condition: Condition) -> Mistake:
+    """The mistake with a note that says where the condition would hold, if what is declared alone rules it out."""
+    if condition.symbols:
+        texts = solve([condition], Domain()).texts
+        if texts:
+            mistake.notes = [*mistake.notes, f"declared sizes rule this out; it fits where {' and '.join(texts)}"]
+    return mistake
