@@ -41,6 +41,10 @@ ROWS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         ("block f { relu }",),
     ),
     (
+        "a list goes through one `for`", "a second one", "go through `range(a * b)`, and take it apart with `//` and `%`",
+        ("a = [x for x in y for z in y]",),
+    ),
+    (
         "`else` is missing", "expected `else`", "give the other case: `a if test else b`",
         ("block f(x) { y = relu(x) if a }", "block f(x) { g(1 if a) }"),
     ),
@@ -91,6 +95,10 @@ def _unknown_character(text: str, source: Source, span: object) -> Diagnostic:
     fixes = []
     if straight:
         fixes = [Fix(f"write `{straight}`", [Edit(span, straight)], "safe")]  # type: ignore[arg-type]  # a Span
+    if text == "|":
+        fixes = [Fix("write `->` to apply a stage, `or` for one of two", safety="placeholder")]
+    if text == "?":
+        fixes = [Fix("a choice is spelt `a if test else b`", safety="placeholder")]
     if text == "'":
         fixes = [Fix('strings stand in double quotes: `"text"`', safety="placeholder")]
     if text == '"':

@@ -42,6 +42,8 @@ def repair(failure: Failure, source: Source) -> Diagnostic | None:
     token = failure.token
     return (
         _foreign_word(token, source)
+        or _colon_before_body(token, source)
+        or _dangling(token, source)
         or _label_in_expression(token, source)
         or _unclosed(failure, source)
         or _stray(failure, source)
@@ -83,6 +85,32 @@ def _foreign_word(token: Token, source: Source) -> Diagnostic | None:
     )
     help_ = f"leave out `{word}`" if instead_of is None else f"write `{instead_of}`"
     return _told(message, span, "not a word of the language", help_, edit)
+
+
+def _colon_before_body(token: Token, source: Source) -> Diagnostic | None:
+    """`if test: {`, as Python has it."""
+    follows = re.compile(r"[ \t]*[{\n]").match(source.text, token.end)
+    line = source.text[source.text.rfind("\n", 0, token.start) + 1 : token.start].split()
+    if token.text != ":" or follows is None or not line or not {"if", "for", "else"} & set(line):
+        return None
+    span = source.span(token.start, token.end)
+    return _told("a body stands in braces, with no `:` before it", span, "means nothing here", "remove the `:`",
+                 Edit(span, ""))  # fmt: skip
+
+
+def _dangling(token: Token, source: Source) -> Diagnostic | None:
+    """A line that ends in an arrow or operator, and went on with the next statement."""
+    text = source.text
+    line = text.rfind("\n", 0, token.start)
+    sign = re.search(r"(->|[-+*/%=,])[ \t]*$", text[: max(0, line)].rpartition("\n")[2])
+    if token.kind != "EQUAL" or line < 0 or sign is None or not re.fullmatch(r"\s*\w+\s*", text[line : token.start]):
+        return None
+    start = text.rfind(sign.group(1), 0, line)
+    what = "step" if sign.group(1) == "->" else "value"
+    span = source.span(start, start + len(sign.group(1)))
+    return _told(
+        f"a {what} is missing after `{sign.group(1)}`", span, "the line ends here", "name it, or remove the sign"
+    )
 
 
 def _label_in_expression(token: Token, source: Source) -> Diagnostic | None:

@@ -45,6 +45,9 @@ def describe(error: Any, source: Source, shift: int) -> Diagnostic:
             "E0103", "a tab indents this line", source.span(start, start + 1), "YAML indents by spaces",
             fixes=[Fix("write two spaces", [Edit(source.span(start, start + 1), "  ")], "safe")],
         )  # fmt: skip
+    if found in ("}", "]") and source.text[:start].rstrip()[-1:] in ("}", "]"):
+        fix = Fix(f"remove the `{found}`", [Edit(span, "")], "safe")
+        return problem("E0103", f"this `{found}` closes nothing", span, "none is open here", fixes=[fix])
     words = str(getattr(error, "problem", "") or "")
     also = _opening(error, source, shift, start)
     for part, message, label, help_ in ROWS:

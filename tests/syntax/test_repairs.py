@@ -30,6 +30,8 @@ REPAIRED = {
     "y = x; relu(y)": "y = x\n relu(y)",
     "if a { x } elif b { y }": "if a { x } else if b { y }",
     "relu(x))": "relu(x)",
+    "if x.rank == 2: { relu(x) }": "if x.rank == 2 { relu(x) }",
+    "for i in range(3): { relu(x) }": "for i in range(3) { relu(x) }",
 }
 
 
