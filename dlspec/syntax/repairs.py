@@ -103,7 +103,8 @@ def _dangling(token: Token, source: Source) -> Diagnostic | None:
     text = source.text
     line = text.rfind("\n", 0, token.start)
     sign = re.search(r"(->|[-+*/%=,])[ \t]*$", text[: max(0, line)].rpartition("\n")[2])
-    if token.kind != "EQUAL" or line < 0 or sign is None or not re.fullmatch(r"\s*\w+\s*", text[line : token.start]):
+    second = line >= 0 and re.fullmatch(r"\s*\w+\s*", text[line : token.start]) is not None
+    if token.kind not in ("EQUAL", "NAME", "LABEL") or not second or sign is None:
         return None
     start = text.rfind(sign.group(1), 0, line)
     what = "step" if sign.group(1) == "->" else "value"
