@@ -260,10 +260,15 @@ def _merged(found: list[Diagnostic]) -> list[Diagnostic]:
 
 
 def network_lints(graph: Graph) -> list[Diagnostic]:
-    """What builds, but is almost surely not meant."""
+    """What builds, but is almost surely not meant, and limits that are not kept."""
     from dlspec.analyses.lints import lint
 
-    return lint(graph)
+    found = lint(graph)
+    if graph.limits is not None:
+        from dlspec.plan.limits import network_limits
+
+        found += [one for one in network_limits(graph, graph.limits) if one.name not in graph.allowed]
+    return found
 
 
 def check_plans(
@@ -364,7 +369,7 @@ def network_facts(graph: Graph) -> NetworkFacts:
     }
     parameters = tuple(param.name for param in graph.definition.params) if graph.definition is not None else ()
     state = None if graph.has_foreign_modules else graph.state
-    return NetworkFacts(graph.name, inputs, outputs, parameters, state)
+    return NetworkFacts(graph.name, inputs, outputs, parameters, state, graph)
 
 
 def check_text(text: str, suffix: str = ".dls") -> list[Diagnostic]:

@@ -40,6 +40,7 @@ CODES: dict[str, str] = {
     "E0218": "no-network",
     "E0219": "module-inputs-differ",
     "E0220": "unknown-field",
+    "E0221": "limit-exceeded",
     # E03: shapes
     "E0301": "wrong-rank",
     "E0302": "shapes-differ",
@@ -69,6 +70,7 @@ CODES: dict[str, str] = {
     "W0422": "one-layer-holds-most",
     "W0423": "field-beyond-input",
     "W0424": "mean-of-one-value",
+    "W0425": "undecided-limit",
     # E05: writing things out
     "E0501": "picture-not-drawn",
     "E0502": "unwritable-file",
@@ -94,6 +96,8 @@ CODES: dict[str, str] = {
     # W07: plan lints
     "W0701": "label-destroying-augmentation",
     "W0702": "schedule-length-differs",
+    "W0703": "batch-of-one",
+    "W0704": "field-smaller-than-objects",
 }
 
 UNREADABLE = ("E0101", "E0501", "E0502")

@@ -12,10 +12,12 @@ from dlspec.diagnostics.record import Diagnostic, Edit, Fix, problem
 from dlspec.plan.fitting import check_classes, check_input, check_outputs, check_reads, check_targets
 from dlspec.plan.keys import ResolvedPlan, Split, called, known_source
 from dlspec.plan.metrics import metrics
+from dlspec.plan.network_checks import check_batch, check_field
 from dlspec.plan.network_facts import NetworkFacts
 from dlspec.plan.optimizers import Sgd
 from dlspec.plan.reading import listed, renamed
-from dlspec.plan.schedules import MultiStep, Plateau, Schedule, Step
+from dlspec.plan.schedule_checks import check_schedule
+from dlspec.plan.schedules import Plateau
 from dlspec.plan.starting import check_groups, check_patterns, check_weights
 from dlspec.plan.values import text_of
 from dlspec.record import TYPE_CHECKING
@@ -68,6 +70,8 @@ def _choosers(plan: ResolvedPlan) -> list[tuple[str, Span | None, str]]:
         found.append((plan.keep.best_by, plan.keep.at("best_by"), "keeps the checkpoint that scores best on it"))
     if plan.early_stopping is not None and plan.early_stopping.by and "by" in (plan.early_stopping.spans or {}):
         found.append((plan.early_stopping.by, plan.early_stopping.at("by"), "stops by the score on it"))
+    if plan.search is not None and plan.search.by and "by" in (plan.search.spans or {}):
+        found.append((plan.search.by, plan.search.at("by"), "searches for the best of it"))
     if isinstance(plan.schedule, Plateau):
         found.append((plan.schedule.by, plan.schedule.at("by"), "lowers the learning rate by the score on it"))
     return found
@@ -190,43 +194,6 @@ def check_optimizer(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterato
         yield problem("E0202", message, optimizer.at("nesterov"), "looks ahead along the momentum", fixes=[fix])
 
 
-def check_schedule(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Diagnostic]:
-    schedule, epochs = plan.schedule, plan.epochs
-    if epochs is None:
-        return
-    end = [(plan.at("epochs"), f"the run ends after {epochs}")] if plan.at("epochs") else []
-    if schedule.warmup_epochs >= epochs:
-        field = "warmup_epochs"
-        yield _never_comes(f"the warm-up takes {schedule.warmup_epochs:g} epochs", schedule, field, "never ends", end)
-    beyond = [epoch for epoch in _turns(schedule) if epoch >= epochs]
-    if beyond:
-        field = "milestones" if isinstance(schedule, MultiStep) else "step_size"
-        yield _never_comes(
-            f"the learning rate would fall after epoch {beyond[0]}",
-            schedule,
-            field,
-            "lies beyond the last epoch",
-            end,
-        )
-
-
-def _turns(schedule: Schedule) -> tuple[int, ...]:
-    """Epochs after which the schedule says that the rate falls; the first of them where they repeat."""
-    match schedule:
-        case MultiStep():
-            return tuple(schedule.milestones or ())
-        case Step():
-            return (schedule.step_size,)
-    return ()
-
-
-def _never_comes(
-    message: str, schedule: Schedule, field: str, label: str, end: list[tuple[Span | None, str]]
-) -> Diagnostic:
-    also = [(span, text) for span, text in end if span]
-    return problem("W0702", f"{message}, which never comes", schedule.at(field), label, also=also)
-
-
 def check_augment(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Diagnostic]:
     source = known_source(plan)
     if source is None:
@@ -304,6 +271,14 @@ def check_closed_form(plan: ResolvedPlan, network: NetworkFacts | None) -> Itera
     )
 
 
+def check_limits(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Diagnostic]:
+    """What the network may cost; loaded where there are limits."""
+    if plan.limits is not None and network is not None and network.graph is not None:
+        from dlspec.plan.limits import plan_limits
+
+        yield from plan_limits(plan, network.graph)
+
+
 CHECKS: tuple[Check, ...] = (
     check_network,
     check_data,
@@ -323,4 +298,7 @@ CHECKS: tuple[Check, ...] = (
     check_metrics,
     check_scores,
     check_closed_form,
+    check_batch,
+    check_field,
+    check_limits,
 )

@@ -5,7 +5,20 @@ from __future__ import annotations
 from dlspec.plan.augmentations import Augmentation
 from dlspec.plan.facts import Facts
 from dlspec.plan.groups import ParameterGroup
-from dlspec.plan.kinds import Application, Count, Factor, Flag, NonNegative, Number, Positive, Score, Share, Text, Whole
+from dlspec.plan.kinds import (
+    Application,
+    Count,
+    Factor,
+    Flag,
+    NonNegative,
+    Number,
+    Offers,
+    Positive,
+    Score,
+    Share,
+    Text,
+    Whole,
+)
 from dlspec.plan.losses import Loss
 from dlspec.plan.metrics import Metric
 from dlspec.plan.optimizers import Optimizer
@@ -55,6 +68,8 @@ class Data(Facts):
     """Whether each split has the same share of each class; where left out, if there are classes."""
     standardize: Standardize = Standardize()
     """Inputs and targets at mean 0 and deviation 1."""
+    object_size: Count | tuple[Count, Count] | None = None
+    """Height and width, in pixels of the input, of what is to be recognised, and so of what a unit should see."""
     normalize: Flag = False
     """Whether each channel of the images is brought to mean 0 and deviation 1, as found in `train`."""
 
@@ -81,6 +96,24 @@ class EarlyStopping(Facts):
     """Betterment that counts as one."""
 
 
+class Search(Facts):
+    """Which settings are tried, and how; `dlspec search` does it."""
+
+    over: Offers
+    """Keys of the plan, and parameters of the network after `network.`, with what they may be: a list of values,
+    `log(low, high)`, `uniform(low, high)` or `whole(low, high)`."""
+    method: Literal["grid", "random", "tpe"] = "random"
+    """How settings are chosen: `grid` tries them all, `tpe` looks where it went well (Bergstra et al. 2011)."""
+    trials: Count = 20
+    """How many settings are trained; a grid trains all of its own."""
+    by: Score | None = None
+    """The score that is sought; that of `keep` where left out."""
+    prune: Flag = True
+    """Whether a trial that does worse than half of those before it, at the same epoch, is stopped."""
+    seed: Whole = 0
+    """Of the choice of settings."""
+
+
 class Log(Facts):
     """Records beside `metrics.jsonl`."""
 
@@ -88,6 +121,21 @@ class Log(Facts):
     """Whether curves are written for TensorBoard too."""
     gradients: Flag = False
     """Whether the length of each layer's gradient is written at every evaluation, and drawn: what vanishes is seen."""
+
+
+class Limits(Facts):
+    """The most that the network may cost; `M` and `G` count thousands, `Mi` and `Gi` powers of 1024."""
+
+    parameters: Count | None = None
+    """Learned numbers."""
+    macs: Count | None = None
+    """Multiply-adds for one sample."""
+    weight_bytes: Count | None = None
+    """Bytes of parameters and buffers."""
+    activation_bytes: Count | None = None
+    """Bytes that a training step keeps for the backward pass."""
+    peak_bytes: Count | None = None
+    """The most bytes of activations that inference holds at once."""
 
 
 class Term(Facts):
@@ -150,12 +198,16 @@ class ResolvedPlan(Facts):
     """Whether `torch.compile` makes kernels of the network first; it takes a while, and pays for long runs."""
     log: Log = Log()
     """Records beside `metrics.jsonl`."""
+    search: Search | None = None
+    """Which settings `dlspec search` tries."""
     closed_form: Literal["least_squares"] | None = None
     """The exact solution of a linear regression, shown beside the trained one."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where it runs; `auto` takes an accelerator where there is one."""
     threads: Count | Literal["auto"] = "auto"
     """Threads on a processor; `auto` takes one where a batch is little work, else all cores."""
+    limits: Limits | None = None
+    """What the network may cost at most, for batches and samples of this plan."""
     allow: dict[str, str] | None = None
     """Lints that are meant to be so, each with the reason."""
     apart = ("span", "spans", "title", "title_span", "folder")

@@ -21,6 +21,7 @@ Word = str
 Score = str
 Power = int
 Application = str
+Offers = dict[str, str]
 
 Value = int | float | str | bool | tuple[object, ...] | None
 """What an expression of a plan comes to."""

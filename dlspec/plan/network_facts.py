@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dlspec.record import TYPE_CHECKING, Record
 
 if TYPE_CHECKING:
+    from dlspec.graph import Graph
     from dlspec.source import Span
 
 
@@ -32,3 +33,5 @@ class NetworkFacts(Record):
     parameters: tuple[str, ...] = ()
     state: Callable[[], dict[str, tuple[int, ...]]] | None = None
     """Gives the shapes of all weights and buffers by name; None where only a run knows them."""
+    graph: Graph | None = None
+    """All of it, for what is asked of its layers."""

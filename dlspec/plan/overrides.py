@@ -20,21 +20,21 @@ class Step(Record):
     span: Span
 
 
-def override(section: tree.Section, key: str, value: tree.Expr) -> tree.Section:
+def override(section: tree.Section, key: str, value: tree.Expr, *, at: Span | None = None) -> tree.Section:
     """The plan's section with the value at a dotted key replaced, or added.
 
     The key goes through sections (`data.split.seed`) and into the parameters of what is applied
-    (`optimizer.lr`, `loss.label_smoothing`). Raises SpecError with the place in `value`'s source.
+    (`optimizer.lr`, `loss.label_smoothing`). Raises SpecError with the place of the key in `value`'s source, or `at`.
     """
-    return _in_section(keys.ResolvedPlan, section, _steps(key, value.span), value, "a plan")
+    return _in_section(keys.ResolvedPlan, section, _steps(key, value.span, at), value, "a plan")
 
 
-def _steps(key: str, span: Span) -> list[Step]:
+def _steps(key: str, span: Span, at: Span | None) -> list[Step]:
     """The names of a key with their places, where its text stands before the value's, as in `key=value`."""
-    written = span.source.text.startswith(key)
+    written = at is None and span.source.text.startswith(key)
     steps, start = [], 0
     for name in key.split("."):
-        steps.append(Step(name, span.source.span(start, start + len(name)) if written else span))
+        steps.append(Step(name, span.source.span(start, start + len(name)) if written else at or span))
         start += len(name) + 1
     return steps
 

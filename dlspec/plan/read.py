@@ -11,6 +11,7 @@ from dlspec.plan.keys import known_source
 from dlspec.plan.metrics import metrics
 from dlspec.plan.network_facts import NetworkFacts
 from dlspec.plan.reading import Reader
+from dlspec.plan.search import check_search
 from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
 
@@ -29,16 +30,11 @@ def read_plan(
     from `folder`, the folder of the spec.
     """
     reader = Reader()
-    read = reader.section(
-        keys.ResolvedPlan,
-        plan.section,
-        "the plan" if plan.name == "plan" else f"the plan `{plan.name}`",
-        owner_span=plan.name_span,
-    )
-    assert isinstance(read, keys.ResolvedPlan)
+    read = reader.plan(plan, plan.section)
     read.title, read.title_span, read.folder = plan.name, plan.name_span, abspath(folder)
     _resolve(read, network)
     found = [diagnostic for check in CHECKS for diagnostic in check(read, network)]
+    found += check_search(plan, network)
     allowed = read.allow or {}
     problems = reader.problems + [d for d in found if d.severity == "error" or d.name not in allowed]
     failed = any(diagnostic.severity == "error" for diagnostic in problems)
@@ -70,6 +66,8 @@ def _resolve_scores(plan: keys.ResolvedPlan) -> None:
         plan.keep = _with(plan.keep, best_by=f"val.{(scalars or ['loss'])[0]}")
     if plan.early_stopping is not None and plan.early_stopping.by is None:
         plan.early_stopping.by = plan.keep.best_by
+    if plan.search is not None and plan.search.by is None:
+        plan.search.by = plan.keep.best_by
 
 
 def _with(keep: keys.Keep, *, best_by: str) -> keys.Keep:

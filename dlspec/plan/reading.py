@@ -59,6 +59,8 @@ SECTIONS: dict[str, tuple[type[Facts], str]] = {
     "Keep": (keys.Keep, "`keep`"),
     "EarlyStopping": (keys.EarlyStopping, "`early_stopping`"),
     "Log": (keys.Log, "`log`"),
+    "Search": (keys.Search, "`search`"),
+    "Limits": (keys.Limits, "`limits`"),
 }
 
 UNREAD = object()
@@ -70,6 +72,13 @@ class Reader:
 
     def __init__(self) -> None:
         self.problems: list[Diagnostic] = []
+
+    def plan(self, plan: tree.Plan, section: tree.Section) -> keys.ResolvedPlan:
+        """A plan from its section, or from that section with some keys overridden."""
+        owner = "the plan" if plan.name == "plan" else f"the plan `{plan.name}`"
+        read = self.section(keys.ResolvedPlan, section, owner, owner_span=plan.name_span)
+        assert isinstance(read, keys.ResolvedPlan)
+        return read
 
     def section(
         self, facts: type[Facts], section: tree.Section, owner: str, *, owner_span: Span | None = None
@@ -103,6 +112,8 @@ class Reader:
                 return self._sum(entry.value, entry.key)
             case "dict[str, str]":
                 return self._reasons(entry)
+            case "Offers":
+                return self._offers(entry)
             case "Application":
                 return self._application(entry)
         kind_ = kind(facts, entry.key)
@@ -234,6 +245,23 @@ class Reader:
         message = f"`{entry.key}` wants a network, or one with its parameters set, as in `lenet(classes=10)`"
         self.problems.append(problem("E0106", message, entry.value.span, "is neither"))
         return UNREAD
+
+    def _offers(self, entry: tree.Entry) -> Any:
+        """`over { optimizer { lr = log(1e-4, 1e-1) } }`: expressions by dotted key; `check_search` judges them."""
+        from dlspec.plan.search import declared
+
+        if not isinstance(entry.value, tree.Section) or not entry.value.entries:
+            message = "`over` holds keys of the plan, each with values to try"
+            self.problems.append(problem("E0106", message, entry.value.span, "holds none"))
+            return UNREAD
+        found = {}
+        for key, one in declared(entry.value):
+            assert not isinstance(one.value, tree.Section)
+            try:
+                found[key] = expression_text(one.value)
+            except NotAValue:
+                return UNREAD
+        return found
 
     def _reasons(self, entry: tree.Entry) -> Any:
         """`allow { double_softmax = "distilling from probabilities" }`: lints with their reasons."""

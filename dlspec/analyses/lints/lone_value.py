@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 def values_of_channel(node: Node) -> Dim:
     """Of how many numbers a norm over the batch takes the mean of a channel: batch times places."""
-    shape = node.inputs[0].shape
-    return shape[0] * product(shape[2:])
+    return node.inputs[0].shape[0] * places(node)
+
+
+def places(node: Node) -> Dim:
+    """How many numbers of each channel a sample has."""
+    return product(node.inputs[0].shape[2:])
 
 
 def is_trained_norm(node: Node) -> bool:
