@@ -107,9 +107,17 @@ def broken(text: str, width: int) -> Iterator[str]:
         repeated, rest = inner[:generator], inner[generator + 1 :]
         lines = [*broken(repeated, min(width - 4, len(repeated) - 1)), *broken(rest, width - 4)]
     else:
-        lines = [line for part in parts for line in broken(part + ",", width - 4)]
+        comma = "" if _groups(text, start, end) else ","
+        lines = [line for part in parts for line in broken(part + comma, width - 4)]
     yield from ("    " + line for line in lines)
     yield tail
+
+
+def _groups(text: str, start: int, end: int) -> bool:
+    """Whether brackets hold a term together, as in `(a + b) // 2`: a comma would make a tuple of it."""
+    called = start > 0 and (text[start - 1].isalnum() or text[start - 1] in "_)]")
+    inner = text[start + 1 : end].rstrip()
+    return text[start] == "(" and not called and not inner.endswith(",") and len(split(inner)) == 1
 
 
 def _generator(text: str) -> int:

@@ -20,7 +20,10 @@ import dlspec
 
 FOLDER = Path(__file__).parent / "torchvision"
 MODELS = sorted(path.stem for path in FOLDER.glob("*.json"))
-RUN = ["alexnet", "resnet18", "resnet34", "resnet50", "vgg11"]
+RUN = [
+    "alexnet", "densenet121", "googlenet", "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small", "resnet18",
+    "resnet34", "resnet50", "vgg11", "vit_b_32",
+]  # fmt: skip
 """What is small enough to be run in a test; the others differ from these in depth only."""
 FIELDS = {
     "resnet18": (435, 32, 217), "resnet34": (899, 32, 449), "resnet50": (427, 32, 213), "resnet101": (971, 32, 485),
