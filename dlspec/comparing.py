@@ -135,7 +135,7 @@ def what_if(
     errors = [found for found in problems if found.severity == "error"]
     if new is None or errors:
         raise SpecError(errors or problems)
-    return Difference(old, new)
+    return Difference(old, new, {*inner, *([""] if own else [])})
 
 
 def _must_take_arguments(graph: Graph, path: str) -> None:

@@ -7,7 +7,7 @@ that the time is linear in the nodes but for what changed.
 
 from __future__ import annotations
 
-from dlspec.analyses.likeness import Likeness
+from dlspec.analyses.likeness import Likeness, label
 from dlspec.graph import Application, Node
 from dlspec.record import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Step = Node | Application
 
-CELLS = 40_000
+CELLS = 10_000
 """Pairs of children that are weighed at once; longer lists are cut where they agree, or halved."""
 FOUND_AGAIN = 0.6
 """Share of the layers of a part that must be found elsewhere for it to count as a wrapping of them."""
@@ -113,7 +113,8 @@ class Alignment:
 
     def _heaviest(self, old: Sequence[Step], new: Sequence[Step]) -> list[tuple[Step, Step]]:
         """The pairs in common order with the greatest likeness in all."""
-        weight = [[self.likeness.weight(one, other) for other in new] for one in old]
+        known = {label(step) for step in old} & {label(step) for step in new}
+        weight = [[self.likeness.weight(one, other, known) for other in new] for one in old]
         best = [[0] * (len(new) + 1) for _ in range(len(old) + 1)]
         for i in range(len(old) - 1, -1, -1):
             for j in range(len(new) - 1, -1, -1):

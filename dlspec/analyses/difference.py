@@ -12,6 +12,7 @@ from dlspec.graph import Application, Node
 from dlspec.record import TYPE_CHECKING, Record
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import Any
 
     from dlspec.analyses.carried import Carried
@@ -46,15 +47,15 @@ class Pair(Record):
 
 
 class Difference:
-    """How one network differs from another."""
+    """How one network differs from another; `asked` are the paths at which it was changed, where that is known."""
 
     __slots__ = ("alignment", "carried", "consequences", "edits", "new", "old")
 
-    def __init__(self, old: Graph, new: Graph) -> None:
+    def __init__(self, old: Graph, new: Graph, asked: Collection[str] | None = None) -> None:
         self.old: Summary = summarize(old)
         self.new: Summary = summarize(new)
         self.alignment = Alignment(old, new)
-        self.edits: list[Edit] = edits(self.alignment)
+        self.edits: list[Edit] = edits(self.alignment, asked)
         self.consequences: list[Consequence] = consequences(self.alignment, self.old, self.new, self.edits)
         self.carried: Carried | None = carried(self.alignment)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dlspec.analyses.difference_words import (
+    GLUE,
     consequence_line,
     edit_line,
     requires_lines,
@@ -36,7 +37,7 @@ def text(difference: Difference, *, width: int = 100, colour: bool = False) -> s
     lines += _titled("consequences where nothing was edited", _consequences(difference, width, ink), ink)
     lines += _titled("totals", _totals(difference), ink)
     lines += _titled("weights of the old network", _weights(difference, width), ink)
-    return "\n".join(line.rstrip() for line in lines).strip("\n")
+    return "\n".join(line.rstrip() for line in lines).strip("\n").replace(GLUE, " ")
 
 
 def _titled(title: str, lines: list[str], ink: Ink) -> list[str]:

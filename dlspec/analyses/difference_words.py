@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from dlspec.analyses.likeness import Step
 
 SIGNS = {"added": "+", "wrapped": "+", "removed": "-", "unwrapped": "-"}
+GLUE = "\u00a0"
+"""A blank at which no line is broken."""
 NAMED = 3
 """Names that a line lists before it says how many more there are."""
 BYTES = ("weight_bytes", "activation_bytes", "peak_bytes")
@@ -89,7 +91,7 @@ def change_words(change: Change) -> str:
     name = f"{change.name} " if change.name else ""
     if not change.old:
         return f"{name}{change.new} added"
-    return f"{name}{change.old} → {change.new}" if change.new else f"{name}{change.old} removed"
+    return f"{name}{change.old}{GLUE}→{GLUE}{change.new}" if change.new else f"{name}{change.old} removed"
 
 
 def _again(edit: Edit) -> str:
@@ -107,10 +109,10 @@ def _again(edit: Edit) -> str:
 
 def consequence_line(one: Consequence) -> tuple[str, str]:
     """The facet, and in how many layers which value became which: `46 layers: height H/16 → H/32`."""
-    said = dict.fromkeys(f"{old} → {new}" for _, old, new in one.layers)
+    said = dict.fromkeys(f"{old}{GLUE}→{GLUE}{new}" for _, old, new in one.layers)
     values = next(iter(said)) if len(said) == 1 else f"{_ends(one.first)} … {_ends(one.last)}"
     if one.total is not None and len(said) > 1:
-        values = f"{count_words(one.total[0])} → {count_words(one.total[1])} in all"
+        values = f"{count_words(one.total[0])}{GLUE}→{GLUE}{count_words(one.total[1])} in all"
     paths = [path for path, _, _ in one.layers]
     count = f"{len(paths)} layers" if len(paths) > 1 else "1 layer"
     where = listed(paths) if len(paths) < 3 else f"{paths[0]} … {paths[-1]}"
@@ -120,7 +122,7 @@ def consequence_line(one: Consequence) -> tuple[str, str]:
 
 
 def _ends(layer: tuple[str, str, str]) -> str:
-    return f"{layer[1]} → {layer[2]}"
+    return f"{layer[1]}{GLUE}→{GLUE}{layer[2]}"
 
 
 def requires_lines(difference: Difference) -> list[tuple[str, str]]:

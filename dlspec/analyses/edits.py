@@ -13,7 +13,7 @@ from dlspec.record import TYPE_CHECKING, Record
 from dlspec.sizes import Size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from typing import Any
 
     from dlspec.analyses.alignment import Alignment
@@ -59,17 +59,28 @@ class Edit(Record):
         return 1 + len(self.again)
 
 
-def edits(alignment: Alignment) -> list[Edit]:
+def edits(alignment: Alignment, asked: Collection[str] | None = None) -> list[Edit]:
     """Everything that differs between paired parts, and the parts without a partner, in the order of the new network.
 
-    Where no call was written anew (a constant of the file was, say), everything that differs counts as written.
+    Written are those at the paths `asked`, if it is known where somebody changed what; else those whose call was
+    written anew, and where none was (a constant of the file was, say), those that no block around them hands on.
     """
     found = [*_of_pairs(alignment), *_of_lone(alignment)]
-    if not any(edit.is_written for edit in found):
+    if asked is not None:
         for edit in found:
-            edit.is_written = True
+            edit.is_written = edit.new is not None and edit.new.path in asked
+    elif not any(edit.is_written for edit in found):
+        differing = {edit.new for edit in found}
+        for edit in found:
+            edit.is_written = not any(part in differing for part in _around(alignment, edit.new))
     order = _order(alignment)
     return _together(sorted(found, key=lambda edit: order[edit.new if edit.new is not None else edit.old]))
+
+
+def _around(alignment: Alignment, part: Step | None) -> Iterator[Step]:
+    while part is not None and part in alignment.parents:
+        part = alignment.parents[part]
+        yield part
 
 
 # Paired parts
@@ -82,7 +93,7 @@ def _of_pairs(alignment: Alignment) -> Iterator[Edit]:
     for old, new in alignment.pairs():
         kinds, changes = [], []
         is_new = _written_anew(old, new)
-        if title(old) != title(new):
+        if title(old) != title(new) and (isinstance(new, Node) or new in alignment.replaced):
             kinds.append("replaced")
         elif isinstance(old, Node) and isinstance(new, Node):
             changes = _node_changes(old, new)

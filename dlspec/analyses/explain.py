@@ -15,6 +15,7 @@ from dlspec.analyses.derivations import (
     unread_lines,
 )
 from dlspec.analyses.summary import summarize
+from dlspec.analyses.symbols import block_table, sections
 from dlspec.analyses.table import part_table, wrapped
 from dlspec.analyses.words import multiples, operator_words, shape_words
 from dlspec.diagnostics.record import Diagnostic, SpecError, problem
@@ -33,14 +34,16 @@ TITLE = 17
 """Columns of the titles at the left."""
 
 
-def explain(graph: Graph, path: str = "", *, width: int = 100, colour: bool = False) -> str:
+def explain(graph: Graph, path: str = "", *, width: int = 100, colour: bool = False, symbolic: bool = False) -> str:
     """The derivation of a layer, or a table of the parts of a block; of the network where there is no path.
 
-    Raises SpecError where nothing has that path.
+    With `symbolic`, what comes in has letters for sizes. Raises SpecError where nothing has that path.
     """
     summary, part = summarize(graph), part_at(graph, path)
     if isinstance(part, Node):
-        return _layer(summary, part, width, Ink(colour))
+        return _layer(summary, part, width, Ink(colour), symbolic=symbolic)
+    if symbolic:
+        return block_table(graph, part, width=width, colour=colour)
     return part_table(summary, part, width=width, colour=colour)
 
 
@@ -90,7 +93,7 @@ def _paths(application: Application) -> list[str]:
 # One layer
 
 
-def _layer(summary: Summary, node: Node, width: int, ink: Ink) -> str:
+def _layer(summary: Summary, node: Node, width: int, ink: Ink, *, symbolic: bool = False) -> str:
     parts = multiples(summary.graph)
     place = f"{node.span.source.name}:{node.span.line}:{node.span.column}"
     words = f"   {operator_words(node.op)}"
@@ -99,7 +102,8 @@ def _layer(summary: Summary, node: Node, width: int, ink: Ink) -> str:
     if what and node.inputs:
         lines += [ink("dim", f"  {line}") for line in wrapped(what, width - 2)]
     lines += [f"  {_ends(node, parts)}", ""]
-    for title, texts in _sections(summary, node, parts, width - TITLE - 1):
+    said = sections(node) if symbolic else _sections(summary, node, parts, width - TITLE - 1)
+    for title, texts in said:
         lines += _section(title, texts, width, ink)
     return "\n".join(line.rstrip() for line in lines)
 

@@ -8,6 +8,7 @@ from dlspec.graph import Application, Node
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import Any
 
     Step = Node | Application
@@ -70,20 +71,25 @@ class Likeness:
         total = sum(left.values()) + sum(right.values())
         return 2 * sum((left & right).values()) / total if total else 1.0
 
-    def weight(self, one: Step, other: Step) -> int:
-        """How much speaks for the two being one; 0 where nothing does."""
+    def weight(self, one: Step, other: Step, known: Collection[str] = ()) -> int:
+        """How much speaks for the two being one; 0 where nothing does.
+
+        `known` are labels that both sides have: who bears one is taken for its namesake, or for what equals it.
+        """
         if isinstance(one, Node) != isinstance(other, Node):
             return 0
         named = bool(label(one)) and label(one) == label(other)
         if self.content(one) == self.content(other):
             return 100 + (20 if label(one) == label(other) else 0)
+        if not named and any(label(step) and label(step) in known for step in (one, other)):
+            return 0
         if isinstance(one, Node) and isinstance(other, Node):
             return _node_weight(one, other, named)
         if isinstance(one, Application) and isinstance(other, Application):
-            share = self.share(one, other)
+            share, here = self.share(one, other), 30 * (one.name == other.name)
             if named or title(one) == title(other) or share >= IN_COMMON:
-                return 20 + 30 * named + 20 * (title(one) == title(other)) + int(30 * share)
-            return 5 if one.name == other.name else 0
+                return 20 + here + 20 * (title(one) == title(other)) + int(30 * share)
+            return here
         return 0
 
     def may_share(self, one: Application, other: Application) -> bool:

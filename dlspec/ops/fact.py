@@ -72,6 +72,9 @@ class At(dict):  # type: ignore[type-arg]  # axis name to size, `*B` to a tuple 
 
     __slots__ = ("conditions", "inputs")
 
+    weights_may_be_open = False
+    """Whether the sizes of weights may be left open: where an operator is only explained, and never run."""
+
     def __init__(self, inputs: Sequence[Fact]) -> None:
         super().__init__()
         self.inputs = inputs

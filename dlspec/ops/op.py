@@ -323,7 +323,7 @@ class Op:
         for name, shape in self.weights(at):
             self._check_precision(at)
             for size in shape:
-                if size.__class__ is not int:
+                if size.__class__ is not int and not at.weights_may_be_open:
                     raise Mistake(
                         "E0212", f"the {name} of `{self.name}` has a size that only the input knows: {size}",
                         shown(at.inputs[0]), input=0,
