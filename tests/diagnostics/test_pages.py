@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from dlspec.diagnostics.codes import CODES, UNREADABLE
-from dlspec.diagnostics.explain import PAGES, code_of, near_codes, page, terminal
+from dlspec.diagnostics.explain import PAGES, code_of, near_codes, page
 from dlspec.diagnostics.record import Diagnostic
 
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -115,10 +115,3 @@ def test_an_unknown_code_has_no_page_and_brings_up_the_near_ones() -> None:
     assert page("../explain") is None
     assert near_codes("shape-differs")[0] == "shapes-differ"
     assert "E0302" in near_codes("E302")
-
-
-def test_a_page_in_colour_says_the_same() -> None:
-    assert terminal(page("E0302") or "") == page("E0302")
-    coloured = terminal(page("E0302") or "", colour=True)
-    assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == page("E0302")
-    assert coloured.startswith("\x1b[1m# E0302: shapes-differ\x1b[0m")
