@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "ops": "list the operators, or show the page of one",
     "schema": "print the JSON Schema of specs and operators",
     "train": "run a training plan",
+    "search": "run the search of a plan",
     "evaluate": "score what a run trained",
     "predict": "apply what a run trained",
     "export": "write what a run trained for use without dlspec",
@@ -36,7 +37,7 @@ COMMANDS: dict[str, str] = {
 ARGUMENTS = ("--set", "--input", "--what-if")
 """The sources of diagnostics that are no files but words of the command line."""
 
-_TRAINING = ("train", "evaluate", "predict", "export")
+_TRAINING = ("train", "search", "evaluate", "predict", "export")
 _RECURSION = 20_000
 """Python frames for specs nested as deep as the language allows."""
 

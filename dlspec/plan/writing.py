@@ -54,7 +54,9 @@ def expression(member: Facts) -> str:
 
 
 def _argument(member: Facts, field: str, value: Any) -> str:
-    """Names stand bare; a text (a path, a column, a pattern) is quoted."""
+    """Names and applications stand bare; a text (a path, a column, a pattern) is quoted."""
+    if annotation(type(member), field).startswith("Application"):
+        return str(value)
     if value is None or "Text" not in annotation(type(member), field):
         return text_of(value)
     return f"[{', '.join(quoted(item) for item in value)}]" if isinstance(value, tuple) else quoted(value)

@@ -16,5 +16,9 @@ class UnreadableError(RunError):
     """A file or folder that was named is not there, or not what it should be; the command line ends with 2."""
 
 
+class Pruned(RunError):
+    """A trial of a search was stopped: others did better at the same epoch."""
+
+
 class Interrupted(RunError):
     """The run was stopped by Ctrl-C or SIGTERM, after its state was saved."""

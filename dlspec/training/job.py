@@ -17,6 +17,7 @@ from dlspec.training.objective import Objective
 from dlspec.training.splits import Splits
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from dlspec.training.progress import Progress
@@ -77,6 +78,8 @@ class Job(Record):
     recorder: Recorder
     checkpoints: Checkpoints
     progress: Progress
+    watch: Callable[[State, dict[str, float]], None] | None = None
+    """Told the scores of every evaluation; may raise to end the run."""
 
 
 class State(Record):

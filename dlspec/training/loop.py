@@ -184,6 +184,8 @@ class Run:
             self.rate.watch(scores)
             self.choose(scores)
             job.progress.epoch(state, self.total, scores)
+            if job.watch is not None:
+                job.watch(state, scores)
 
     def judged(self) -> Setting:
         """The setting with the weights that count: their running mean, where the plan keeps one."""

@@ -86,6 +86,32 @@ def gradients(rows: Sequence[dict[str, Any]], file: Path, *, most: int = 6) -> N
     _save(figure, file)
 
 
+def searched(rows: Sequence[tuple[dict[str, str], float, bool]], scales: dict[str, str], by: str, file: Path) -> None:
+    """The score of every trial over each setting, a panel each; the best one red. `scales` are `log`, `list` ..."""
+    figure, panels = _panels(len(scales), width=3.6, height=3.2, columns=min(len(scales), 3))
+    for axes, (key, scale) in zip(panels, scales.items(), strict=True):
+        texts = list(dict.fromkeys(values[key] for values, _, _ in rows))
+        places = {text: place for place, text in enumerate(sorted(texts, key=_by_number))}
+        for values, score, is_best in rows:
+            at = places[values[key]] if scale == "list" else float(values[key])
+            colour, size, alpha = (RED, 36, 0.9) if is_best else (BLUE, 20, 0.55)
+            axes.scatter([at], [score], s=size, color=colour, alpha=alpha, linewidths=0, zorder=2 + is_best)
+        if scale == "list":
+            axes.set_xticks(list(places.values()), list(places), rotation=30 if max(map(len, places)) > 8 else 0)
+        elif scale == "log":
+            axes.set_xscale("log")
+        axes.set_title(key, loc="left", color=INK)
+        axes.set_ylabel(by)
+    _save(figure, file)
+
+
+def _by_number(text: str) -> tuple[float, str]:
+    try:
+        return float(text), text
+    except ValueError:
+        return float("inf"), text
+
+
 def confusion_matrix(confusion: Sequence[Sequence[int]], names: Sequence[str], file: Path, *, split: str) -> None:
     """True classes down, predicted ones across; the diagonal blue, mistakes red, by share of the row."""
     counts = np.asarray(confusion)

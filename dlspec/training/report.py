@@ -90,6 +90,7 @@ def report(
     facts: dict[str, Any],
     *,
     pictures: bool = True,
+    read_test: bool = True,
 ) -> Report:
     """Judge the chosen weights, read the test split, write `report.json` and the pictures.
 
@@ -99,7 +100,7 @@ def report(
     setting.module.load_state_dict(chosen.weights)
     val = judge(setting, setting.prepared(setting.splits.val)) if len(setting.splits.val) else None
     held_out = setting.splits.test
-    samples = held_out.read() if len(held_out) else None
+    samples = held_out.read() if read_test and len(held_out) else None
     test = judge(setting, setting.prepared(samples)) if samples is not None else None
     data: dict[str, Any] = {
         "schema_version": 1,

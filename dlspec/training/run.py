@@ -34,7 +34,7 @@ from dlspec.training.trained import evaluate
 from dlspec.training.whole_file import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from dlspec.lowering.traceback import LineMap
@@ -67,13 +67,16 @@ def train(
     quiet: bool = False,
     pictures: bool = True,
     places: LineMap | None = None,
+    watch: Callable[[State, dict[str, float]], None] | None = None,
+    read_test: bool = True,
 ) -> Report:
     """Run the plan and write the run folder; gives the report, whose `files` names what was written.
 
     `warnings` are what the checks said of the spec, for the report. Without a `module` it is built
     from `files["model.py"]`, its first weights drawn with the plan's seed. Raises RunError for what
     the user can change, Interrupted after Ctrl-C once all is saved. With `places` a failure inside
-    the network is told of the spec's line.
+    the network is told of the spec's line. `watch` is told the scores of every evaluation, and may
+    raise; without `read_test` the test split is left for later.
     """
     checkpoints = Checkpoints(out / "checkpoints", plan.keep.last)
     found, notes = _prepare_folder(out, checkpoints, resume=resume)
@@ -85,17 +88,17 @@ def train(
         write_whole(out / name, text)
     setting = set_up(module, plan, out, first=found is None, places=places)
     with threads.chosen(setting):
-        state = _fitted(setting, checkpoints, found, out, quiet=quiet, places=places)
+        state = _fitted(setting, checkpoints, found, out, quiet=quiet, places=places, watch=watch)
         count = parameters or sum(parameter.numel() for parameter in setting.module.parameters())
         facts: dict[str, Any] = {"parameters": count, "resumed": found is not None, "warnings": list(warnings)}
-        made = report(setting, checkpoints, state, out, facts, pictures=pictures)
+        made = report(setting, checkpoints, state, out, facts, pictures=pictures, read_test=read_test)
     made.notes = [*notes, *setting.notes, *made.notes]
     return made
 
 
 def _fitted(
     setting: Setting, checkpoints: Checkpoints, found: Checkpoint | None, out: Path, *, quiet: bool,
-    places: LineMap | None,
+    places: LineMap | None, watch: Callable[[State, dict[str, float]], None] | None,
 ) -> State:  # fmt: skip
     """Where the loop ended, which began at a checkpoint where one was found."""
     plan = setting.plan
@@ -104,7 +107,9 @@ def _fitted(
     started = State(**found.state["run"]) if found is not None else State()
     recorder = Recorder(out, tensorboard=plan.log.tensorboard, from_step=started.step)
     try:
-        return fit(job(setting, checkpoints, recorder, progress(quiet=quiet)), found)
+        work = job(setting, checkpoints, recorder, progress(quiet=quiet))
+        work.watch = watch
+        return fit(work, found)
     except RunError:
         raise
     except Exception as error:
