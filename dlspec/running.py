@@ -64,10 +64,12 @@ def checked_plan(
     section = _with_settings(spec, plan.section, settings)
     made, problems = resolve_plan(spec, tree.Plan(plan.span, plan.name, plan.name_span, section))
     problems = [*spec.problems, *problems]
+    if made is not None:
+        problems += network_lints(made[1])
     errors = [p for p in problems if p.severity == "error"]
     if made is None or errors:
         raise SpecError(errors or problems)
-    return plan.name, made[0], made[1], sort(unique([*problems, *network_lints(made[1])]))
+    return plan.name, made[0], made[1], sort(unique(problems))
 
 
 def _chosen(spec: Spec, name: str | None) -> tree.Plan:

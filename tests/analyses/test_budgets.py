@@ -8,7 +8,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from dlspec.checking import Spec, check_spec
-from dlspec.diagnostics.record import Diagnostic
+from dlspec.diagnostics.record import Diagnostic, SpecError
+from dlspec.running import checked_plan
 from dlspec.source import Source
 from dlspec.syntax.build import number
 
@@ -111,6 +112,18 @@ network:
 def test_the_limits_of_a_file_hold_for_its_networks() -> None:
     text = "limits { parameters = 10 }\nnetwork n {\n  input x: float32[N, 4]\n  output y = x -> fc: linear(4)\n}\n"
     assert [one.code for one in check_spec(Spec(Source("spec.dls", text), None))] == ["E0221"]
+
+
+def test_a_network_beyond_its_limits_is_not_trained() -> None:
+    text = """network n {
+  input image: float32[N, 1, 8, 8]
+  limits { parameters = 100 }
+  output logits = image -> flatten -> fc: linear(10)
+}
+plan p { data { source = digits }, loss = cross_entropy, optimizer = sgd(lr=0.1), epochs = 5 }
+"""
+    with pytest.raises(SpecError, match="E0221: `n` has 650 parameters"):
+        checked_plan(Spec(Source("spec.dls", text), None), None, {}, {})
 
 
 def test_a_plan_counts_its_batch_and_the_sizes_of_its_samples() -> None:

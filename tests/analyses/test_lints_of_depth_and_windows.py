@@ -243,7 +243,9 @@ def test_a_norm_of_one_value_is_found_where_torch_refuses_it() -> None:
 
 # All together
 
-ZOO = ["lenet", "alexnet", "vgg", "resnet", "mlp", "perceptron", "linear_classifier", "linear_regression"]
+SPECS = Path(__file__).parents[2] / "specs"
+
+ZOO = sorted(path.name.partition(".")[0] for path in SPECS.iterdir() if path.suffix in (".dls", ".yaml"))
 HERE = Path(__file__).parent.parent / "architectures"
 ARCHITECTURES = sorted(path.name for path in HERE.iterdir() if path.suffix in (".dls", ".yaml"))
 
