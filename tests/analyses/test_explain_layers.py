@@ -194,3 +194,52 @@ def columns(header: str, line: str, first: int) -> list[tuple[int, str]]:
     """Each position of the axis with what is drawn under it."""
     starts = [match.start() for match in re.finditer(r"[^\s…]+", header)][1:]
     return [(first + index, line[start] if start < len(line) else " ") for index, start in enumerate(starts)]
+
+
+# With letters for sizes
+
+
+@pytest.mark.parametrize(
+    ("stages", "path", "line"),
+    [
+        ("c: conv2d(64, 7, stride=2, padding=3)", "c", "N C H W → N 64 ⌈H/2⌉ ⌈W/2⌉"),
+        ("c: conv2d(64, 7, stride=2, padding=3)", "c", "64·C·7·7 (weight) + 64 (bias) = 3,136·C + 64"),
+        ("c: conv2d(64, 7, stride=2, padding=3)", "c", "3,136·N·C·⌈H/2⌉·⌈W/2⌉"),
+        ("c: conv2d(64, 7, stride=2, padding=3)", "c", "RF becomes RF + (7 − 1)·jump; jump becomes 2·jump"),
+        ("c: conv2d(4, 3)", "c", "H − 2 ≥ 1"),
+        ("u: conv_transpose2d(8, 4, stride=2, padding=1)", "u", "N C H W → N 8 2·H 2·W"),
+        ("flatten -> fc: linear(10)", "flatten", "N C H W → N C·H·W"),
+        ("flatten -> fc: linear(10)", "fc", "10·C (weight) + 10 (bias) = 10·C + 10"),
+        ("n: batch_norm2d", "n", "C (weight) + C (bias) = 2·C"),
+    ],
+)
+def test_with_letters_the_rule_itself_is_said(stages: str, path: str, line: str) -> None:
+    graph = graph_of(f"network n {{\n  input image: float32[N, 3, 32, 32]\n  output y = image -> {stages}\n}}\n")
+    assert line in " ".join(explain(graph, path, symbolic=True).split())
+
+
+def test_a_block_with_letters_tells_its_sizes_from_what_comes_in() -> None:
+    graph = graph_of(RESNET, "resnet18", image=(1, 3, 224, 224))
+    rows = [" ".join(line.split()) for line in explain(graph, "layer2.0", symbolic=True).splitlines()]
+    assert rows[0] == "layer2.0 N C H W"
+    assert "conv1 conv2d(128, 3, stride=2, padding=1, bias=false) N 128 ⌈H/2⌉ ⌈W/2⌉ 1,152·C" in rows
+
+
+@pytest.mark.parametrize("network", ["resnet18", "resnet50"])
+def test_letters_filled_in_are_the_numbers_of_the_layer(network: str) -> None:
+    from dlspec.analyses.symbols import lettered
+    from dlspec.sizes import evaluated
+
+    for node in graph_of(RESNET, network, image=(2, 3, 96, 64)).nodes:
+        made = lettered(node) if node.inputs else None
+        if made is None:
+            continue
+        values = {
+            name: own
+            for fact, tensor in zip(made.inputs, node.inputs)
+            for size, own in zip(fact.shape, tensor.shape)
+            if not isinstance(size, int)
+            for name in size.symbols
+        }
+        sizes = tuple(evaluated(size, values) for size in made.outputs[0].shape)
+        assert sizes == node.outputs[0].shape, node.path
