@@ -20,6 +20,8 @@ DEEP = 30
 
 def vanishing_gradients(uses: Uses) -> Iterator[Diagnostic]:
     """W0420: the longest run of activations that level off, with no norm and no shortcut between."""
+    if not any(node.op.levels_off for node in uses.graph.nodes):
+        return
     runs = _runs(uses, lambda node: node.op.levels_off > 0, ends=lambda node: node.op.family == "normalization")
     faint = [run for run in runs.values() if run.slope <= FAINT]
     if faint:
@@ -28,6 +30,8 @@ def vanishing_gradients(uses: Uses) -> Iterator[Diagnostic]:
 
 def deep_plain_stack(uses: Uses) -> Iterator[Diagnostic]:
     """W0421: an output to which even the shortest way passes very many layers."""
+    if sum(map(is_linear_map, uses.graph.nodes)) <= DEEP:
+        return
     runs = _runs(uses, is_linear_map, ends=lambda _: False)
     found = [runs[node] for tensor in uses.graph.outputs.values() if (node := tensor.node) in runs]
     deepest = max(found, key=len, default=None)

@@ -24,18 +24,20 @@ if TYPE_CHECKING:
 def fields_beyond_input(uses: Uses) -> Iterator[Diagnostic]:
     """W0423: most parameters lie in convolutions of which every unit saw all of the input already."""
     graph = uses.graph
-    images = [name for name, tensor in graph.inputs.items() if all(isinstance(n, int) for n in tensor.shape[2:])]
-    widening = [node for node in graph.nodes if uses.is_own(node) and any(w.span > 1 for w in node.op.windows())]
-    if len(images) != 1 or len(graph.inputs) != 1 or len(graph.inputs[images[0]].shape) < 3 or not widening:
+    if len(graph.inputs) != 1:
         return
-    if any(len(set(node.inputs)) > 1 for node in graph.nodes):
+    ((name, image),) = graph.inputs.items()
+    if len(image.shape) < 3 or not all(isinstance(size, int) for size in image.shape[2:]):
+        return
+    widening = [node for node in graph.nodes if uses.is_own(node) and any(w.span > 1 for w in node.op.windows())]
+    if not widening or any(len(set(node.inputs)) > 1 for node in graph.nodes):
         return
     fields = receptive_fields(graph)
-    late = [node for node in widening if _sees_all(node, images[0], fields)]
+    late = [node for node in widening if _sees_all(node, name, fields)]
     total = sum(map(parameters, graph.modules.values()))
     held = sum(parameters(node.module) for node in late if node.module is not None)
     if 2 * held > total:
-        yield _beyond(late, fields, images[0], held, total)
+        yield _beyond(late, fields, name, held, total)
 
 
 def _sees_all(node: Node, name: str, fields: ReceptiveFields) -> bool:
