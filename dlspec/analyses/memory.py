@@ -13,6 +13,7 @@ from dlspec.sizes import Size, evaluated, product, symbols_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Any
 
     from dlspec.graph import Graph, Tensor
     from dlspec.ops.fact import Fact
@@ -256,9 +257,26 @@ class _Ends:
                 if outside.parent is None:
                     break
                 made, outside = outside, outside.parent
-        if self._place[reads] > self._place[made] + 1:
+        if self._place[reads] > self._place[made] + 1 or (reads is node and _is_read_by_name(tensor, node)):
             return self._last[inside] or node
         return node if isinstance(reads, Node) else self._last[reads] or node
+
+
+def _is_read_by_name(tensor: Tensor, node: Node) -> bool:
+    """Whether one of several values that are joined stands there under a name, which holds it."""
+    operands = _operands(node.call)
+    if len(operands) != len(node.inputs) or len(operands) < 2:
+        return False
+    return any(given is tensor and text.isidentifier() for text, given in zip(operands, node.inputs))
+
+
+def _operands(call: Any) -> list[str]:
+    """What is joined, as written: by a sign, as arguments, or as items of a list."""
+    if hasattr(call, "left"):
+        return [call.left.span.text, call.right.span.text]
+    given = [argument.value for argument in getattr(call, "args", ())]
+    listed = getattr(given[0], "items", None) if given else None
+    return [operand.span.text for operand in (listed if isinstance(listed, tuple) else given)]
 
 
 # The largest of sizes that may be open

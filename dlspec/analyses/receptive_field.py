@@ -245,12 +245,16 @@ def _hull(one: Sight, other: Sight, shape: tuple[Dim, ...]) -> Sight:
 
 
 def _positions(tensor: Tensor, views: dict[Node, View]) -> tuple[int, ...]:
-    """The axes of an input that are positions: those along which a window moves, and by custom the third on."""
+    """The axes of an input that are positions: those along which a window moves, and by custom the third on.
+
+    A concatenation puts units side by side and moves no window: what it does to the second axis are channels.
+    """
     rank = len(tensor.shape)
     distinct = {id(view): view for view in views.values()}.values()
     moved = {
         axis for view in distinct for axis, sight in enumerate(view)
         if axis and isinstance(sight, Reach) and (sight.span > 1 or sight.numerator != sight.denominator)
+        and not (axis == 1 and rank > 2 and sight.is_misaligned)
     }  # fmt: skip
     if rank >= 4:
         moved.update(range(2, rank))

@@ -106,11 +106,12 @@ class MultiheadAttention(Op):
         Without dropout a fused kernel keeps one sum per query and head; with it the weights are kept, thrice.
         """
         batch, (features, key, value), (queries, keys, all_keys) = at["N"], self.widths(at), self.lengths(at)
-        alone, copied = len(at.inputs) == 1, all_keys != keys
+        count = 1 if all(fact is at.inputs[0] for fact in at.inputs) else len(at.inputs)
+        alone, copied = count == 1, all_keys != keys
         given = Fact("float32", (batch, queries, features))
         gathered = Fact("float32", (batch, all_keys, features))
         yield given
-        for width in [key, value][: len(at.inputs) - 1]:
+        for width in [key, value][: count - 1]:
             yield Fact("float32", (keys * batch, width))
         yield given  # what the heads gave
         # Queries, keys and values of one tensor are projected at once and lie together, so one keeps the others.
@@ -120,7 +121,7 @@ class MultiheadAttention(Op):
             yield given
         if not alone or copied:
             yield gathered
-            if not self.dropout or (len(at.inputs) == 2 and key == value == features and not copied):
+            if not self.dropout or (count == 2 and key == value == features and not copied):
                 yield gathered
         if not self.dropout:
             yield Fact("float32", (batch, self.num_heads, queries))

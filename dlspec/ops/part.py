@@ -33,9 +33,14 @@ class _Part(Op, abstract=True):
         return checked_axis(self, fact, self.dim, "dim")
 
     def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
-        """A part of an axis begins where it is cut, which a window says as negative padding."""
+        """A part of an axis begins where it is cut, which a window says as negative padding.
+
+        Of several parts each begins elsewhere: of the axis that they share the whole is said to be seen.
+        """
         rank = len(at.inputs[0].shape)
         cut = self.dim % rank
+        if len(outputs) > 1:
+            return tuple((None, "whole") if axis == cut else (axis, Window()) for axis in range(rank))
         return tuple((axis, self.cut(at, cut) if axis == cut else Window()) for axis in range(rank))
 
     def cut(self, at: At, axis: int) -> Window:

@@ -9,6 +9,7 @@ from dlspec.record import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from dlspec.ops.fact import Shape
     from dlspec.ops.kinds import Fraction
 
 
@@ -20,18 +21,28 @@ class _Dropout(Op, abstract=True):
     p: Fraction = 0.5
     """The probability of a zero."""
 
+    @property
+    def shares(self) -> str:  # type: ignore[override]  # depends on the probability here
+        """With probability 0 PyTorch gives back the tensor itself."""
+        return "" if self.p else "same"
+
+    def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:
+        """Which numbers, or channels, were kept."""
+        if self.p:
+            yield Fact("float32", self.mask(at, outputs[0].shape))
+
+    def mask(self, at: At, shape: Shape) -> Shape:
+        """The shape of what is drawn."""
+        return shape
+
 
 class Dropout(_Dropout):
     """Put each number to zero with probability p and scale the others up, in training only."""
 
     torch = "nn.Dropout(p=)"
     function = "F.dropout({x}, p=, training=self.training)"
-    samples = ("float32[2, 3, 4] -> dropout", "float32[2, 3, 4] -> dropout(0.2)")
+    samples = ("float32[2, 3, 4] -> dropout", "float32[2, 3, 4] -> dropout(0.2)", "float32[2, 3, 4] -> dropout(0)")
     mistakes = (("float32[2, 3] -> dropout(1.5)", "E0202"),)
-
-    def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:
-        """Which numbers were kept."""
-        yield Fact("float32", outputs[0].shape)
 
 
 class Dropout1d(_Dropout):
@@ -43,9 +54,8 @@ class Dropout1d(_Dropout):
     samples = ("float32[2, 3, 4] -> dropout1d",)
     mistakes = (("float32[2, 3, 4, 5] -> dropout1d", "E0301"),)
 
-    def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:
-        """Which channels were kept."""
-        yield Fact("float32", (at["N"], at["C"], 1))
+    def mask(self, at: At, shape: Shape) -> Shape:
+        return (at["N"], at["C"], 1)
 
 
 class Dropout2d(_Dropout):
@@ -58,9 +68,8 @@ class Dropout2d(_Dropout):
     mistakes = (("float32[2, 3, 4, 5] -> dropout2d(-0.1)", "E0202"),)
     beyond_torch = (("float32[3, 4, 5] -> dropout2d", "E0301"),)
 
-    def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:
-        """Which channels were kept."""
-        yield Fact("float32", (at["N"], at["C"], 1, 1))
+    def mask(self, at: At, shape: Shape) -> Shape:
+        return (at["N"], at["C"], 1, 1)
 
 
 class Dropout3d(_Dropout):
@@ -73,9 +82,8 @@ class Dropout3d(_Dropout):
     mistakes = (("float32[2, 3, 4, 5, 6] -> dropout3d(2)", "E0202"),)
     beyond_torch = (("float32[3, 4, 5, 6] -> dropout3d", "E0301"),)
 
-    def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:
-        """Which channels were kept."""
-        yield Fact("float32", (at["N"], at["C"], 1, 1, 1))
+    def mask(self, at: At, shape: Shape) -> Shape:
+        return (at["N"], at["C"], 1, 1, 1)
 
 
 class AlphaDropout(_Dropout):
@@ -84,7 +92,3 @@ class AlphaDropout(_Dropout):
     torch = "nn.AlphaDropout(p=)"
     function = "F.alpha_dropout({x}, p=, training=self.training)"
     samples = ("float32[2, 3, 4] -> alpha_dropout(0.1)",)
-
-    def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:
-        """Which numbers were kept."""
-        yield Fact("float32", outputs[0].shape)

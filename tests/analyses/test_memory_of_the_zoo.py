@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 import torch
+from test_memory import kept_bytes, peak_bytes
 from torch import nn
 
 import dlspec
-from test_memory import kept_bytes, peak_bytes
 
 NETWORKS = [
     ("lenet", (4, 1, 28, 28)), ("alexnet", (2, 3, 96, 96)), ("vgg11", (1, 3, 64, 64)), ("vgg16_bn", (2, 3, 64, 64)),
-    ("resnet18", (2, 3, 96, 96)), ("resnet50", (2, 3, 96, 96)), ("unet", (1, None, 64, 64)), ("vit_b_16", (1, 3, 224, 224)),
+    ("resnet18", (2, 3, 96, 96)), ("resnet50", (2, 3, 96, 96)), ("unet", (1, None, 64, 64)), ("vit_b_16", (2, 3, 224, 224)),
 ]  # fmt: skip
 
 
