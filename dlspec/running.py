@@ -39,12 +39,24 @@ def run_plan(
     files, places = run_files(spec, resolved, graph, allow_code=allow_code)
     if begin is not None:
         begin(folder, warnings)
+    from dlspec.training.folds import train_folds
     from dlspec.training.run import train
 
-    return train(
-        None, resolved, folder, files=files, places=places, resume=resume, parameters=parameter_count(graph),
-        warnings=[_noted(warning) for warning in warnings], quiet=quiet,
-    )  # fmt: skip
+    def run(into: Path, *, read_test: bool = True) -> Any:
+        return train(
+            None, resolved, into, files=files, places=places, resume=resume, parameters=parameter_count(graph),
+            warnings=[_noted(warning) for warning in warnings], quiet=quiet, read_test=read_test,
+        )  # fmt: skip
+
+    def run_fold(number: int, into: Path) -> Any:
+        resolved.data.split.fold = number
+        files["spec.dlspec.yaml"] = resolved_spec(spec, resolved)
+        return run(into, read_test=False)
+
+    split = resolved.data.split
+    if split.folds is None or split.fold is not None:
+        return run(folder)
+    return train_folds(split.folds, folder, run_fold)
 
 
 def _noted(warning: Diagnostic) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from dlspec.diagnostics.record import Diagnostic, Edit, Fix, problem
 from dlspec.plan.fitting import check_classes, check_input, check_outputs, check_reads, check_targets
-from dlspec.plan.keys import ResolvedPlan, Split, called, known_source
+from dlspec.plan.keys import ResolvedPlan, Split, called, known_source, shares_of_folds
 from dlspec.plan.metrics import metrics
 from dlspec.plan.network_checks import check_batch, check_field
 from dlspec.plan.network_facts import NetworkFacts
@@ -41,6 +41,7 @@ def check_split(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Di
     if plan.known("data") is None:
         return
     split = plan.data.split
+    yield from _check_folds(split)
     shares = {role: getattr(split, role) for role in ROLES}
     total = sum(shares.values())
     said = " + ".join(text_of(share) for share in shares.values())
@@ -52,6 +53,24 @@ def check_split(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Di
         yield problem("E0606", f"the split {verb}", split.span or plan.title_span, said, notes=notes)
     elif shares["train"] == 0:
         yield problem("E0606", "the split leaves nothing to train on", split.at("train"), "is 0")
+
+
+def _check_folds(split: Split) -> Iterator[Diagnostic]:
+    written = split.spans or {}
+    if split.folds is None:
+        if split.fold is not None:
+            message = "`fold` chooses one of the folds, and there are none"
+            fix = Fix("say how many there are: `folds = 5`", safety="placeholder")
+            yield problem("E0608", message, written["fold"], "needs `folds`", fixes=[fix])
+        return
+    for role, share in shares_of_folds(split).items():
+        if role in written and abs(getattr(split, role) - share) > 1e-6:
+            message = f"`folds` and `{role}` both say how samples are shared"
+            also = [(written["folds"], f"each of the {split.folds} folds is `val` once")]
+            yield problem("E0614", message, written[role], "a share", also=also, fixes=[Fix(f"leave `{role}` out")])
+    if split.fold is not None and split.fold >= split.folds:
+        message = f"there is no fold {split.fold}"
+        yield problem("E0202", message, written.get("fold"), f"the folds are 0 to {split.folds - 1}")
 
 
 def check_scores(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Diagnostic]:

@@ -10,6 +10,7 @@ from dlspec.plan.kinds import (
     Count,
     Factor,
     Flag,
+    Fold,
     NonNegative,
     Number,
     Offers,
@@ -42,8 +43,19 @@ class Split(Facts):
     """Share that checkpoints and settings are chosen by."""
     test: Share = 0.15
     """Share that is read once, for the report."""
+    folds: Fold | None = None
+    """Parts that all samples but `test` fall into; each is `val` once, for a network trained on the others."""
+    fold: Whole | None = None
+    """The one part that is `val`, where only that network is to be trained."""
     seed: Whole = 0
     """Which of the possible splits it is."""
+
+
+def shares_of_folds(split: Split) -> dict[str, float]:
+    """What `train` and `val` are where there are folds."""
+    rest = 1 - split.test
+    val = round(rest / (split.folds or 1), 12)
+    return {"train": round(rest - val, 12), "val": val}
 
 
 class Standardize(Facts):

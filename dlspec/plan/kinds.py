@@ -9,6 +9,7 @@ from __future__ import annotations
 from dlspec.record import Record
 
 Count = int
+Fold = int
 Whole = int
 Number = float
 Positive = float
@@ -82,6 +83,7 @@ class Kind(Record):
 
 KINDS: dict[str, Kind] = {
     "Count": Kind("a whole number from 1", (int,), low=1),
+    "Fold": Kind("a whole number from 2", (int,), low=2),
     "Whole": Kind("a whole number from 0", (int,), low=0),
     "Number": Kind("a number", (int, float)),
     "Positive": Kind("a number above 0", (int, float), above=0),

@@ -50,6 +50,8 @@ def _resolve(plan: keys.ResolvedPlan, network: NetworkFacts | None) -> None:
             term.loss.output = next(iter(network.outputs))
         if term.loss.target is None and known_source(plan) is not None:
             term.loss.target = plan.data.source.target_name
+    if plan.known("data") is not None and plan.data.split.folds is not None:
+        plan.data.split = _shares_of_folds(plan.data.split)
     if plan.loss:
         _resolve_scores(plan)
 
@@ -68,6 +70,13 @@ def _resolve_scores(plan: keys.ResolvedPlan) -> None:
         plan.early_stopping.by = plan.keep.best_by
     if plan.search is not None and plan.search.by is None:
         plan.search.by = plan.keep.best_by
+
+
+def _shares_of_folds(split: keys.Split) -> keys.Split:
+    """The split with the shares that its folds come to, where they are not written."""
+    values = {field: getattr(split, field) for field in split._fields}
+    shares = {role: share for role, share in keys.shares_of_folds(split).items() if role not in (split.spans or {})}
+    return keys.Split(**values | shares)
 
 
 def _with(keep: keys.Keep, *, best_by: str) -> keys.Keep:

@@ -109,6 +109,8 @@ def _quoted_scalar(text: str) -> str:
 
 def _is_list_or_number(text: str) -> bool:
     """Whether YAML's own reading of `[1, 2]` or `-0.5` is the value itself."""
+    if text == "[]":
+        return True
     numbers = text[1:-1].split(",") if text.startswith("[") and text.endswith("]") else [text]
     return all(number.strip().replace(".", "").lstrip("-").isdigit() for number in numbers)
 

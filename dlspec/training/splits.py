@@ -47,11 +47,15 @@ def split(dataset: Dataset, plan: ResolvedPlan) -> Splits:
 def split_rows(count: int, labels: Tensor | None, shares: Split) -> dict[str, Tensor]:
     """Rows by role: what is not trained on is split off first, then shared between `val` and `test`.
 
+    With folds `test` is split off alone, and the rest falls into folds, one of which is `val`.
+
     Both cuts are scikit-learn's `train_test_split` with the split's seed, so that a seed means
     here what it means there.
     """
     from sklearn.model_selection import train_test_split
 
+    if shares.folds is not None:
+        return _folded_rows(count, labels, shares)
     everything = torch.arange(count).numpy()
     held = round(shares.val + shares.test, 12)
     if held == 0:
@@ -72,3 +76,21 @@ def split_rows(count: int, labels: Tensor | None, shares: Split) -> dict[str, Te
             f"{count} samples cannot be split so: {reason}", "give more samples or `stratify = false`"
         ) from None
     return {role: torch.from_numpy(rows) for role, rows in (("train", train), ("val", val), ("test", test))}
+
+
+def _folded_rows(count: int, labels: Tensor | None, shares: Split) -> dict[str, Tensor]:
+    """scikit-learn's `(Stratified)KFold` with the split's seed, on what `train_test_split` leaves beside `test`."""
+    from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
+
+    rest, test = torch.arange(count).numpy(), torch.arange(0).numpy()
+    strata = None if labels is None else labels.numpy()
+    kind = KFold if strata is None else StratifiedKFold
+    try:
+        if shares.test > 0:
+            rest, test = train_test_split(rest, test_size=shares.test, stratify=strata, random_state=shares.seed)
+        folds = kind(shares.folds, shuffle=True, random_state=shares.seed)
+        train, val = list(folds.split(rest, None if strata is None else strata[rest]))[shares.fold or 0]
+    except ValueError as error:
+        reason = str(error).split(".")[0]
+        raise RunError(f"{count} samples do not fall into {shares.folds} folds: {reason}", "take fewer folds") from None
+    return {role: torch.from_numpy(rows) for role, rows in (("train", rest[train]), ("val", rest[val]), ("test", test))}
