@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "docs"))
 
 project = "dlspec"
 author = "the dlspec authors"
@@ -16,10 +19,22 @@ extensions = ["myst_parser"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 4
 exclude_patterns = ["_build"]
-# The language has no Pygments lexer; its examples are shown as they are.
 highlight_language = "none"
-suppress_warnings = ["misc.highlighting_failure"]
 
 html_theme = "furo"
 html_title = "dlspec"
 html_copy_source = False
+html_static_path = ["static"]
+html_css_files = ["wide.css"]
+html_theme_options = {
+    name: {"code-font-size": "78%", "font-stack--monospace": "DejaVu Sans Mono, Menlo, Consolas, monospace"}
+    for name in ("light_css_variables", "dark_css_variables")
+}
+
+
+def setup(app: Any) -> None:
+    """Teach Sphinx the colours of the language and of its diagnostics."""
+    import lexers
+
+    app.add_lexer("dls", lexers.Spec)
+    app.add_lexer("console", lexers.Session)

@@ -54,8 +54,10 @@ def index() -> str:
 
 
 def code_page(code: str, folder: Path) -> str:
-    """The page of a code with the output of its failing example, which is run in `folder`."""
+    """The page of a code with the output of its failing example, which is run below `folder`."""
     text = page(code) or ""
+    spec_folder = folder / "digits"
+    spec_folder.mkdir()
     failed = False
 
     def block(found: re.Match[str]) -> str:
@@ -63,7 +65,7 @@ def code_page(code: str, folder: Path) -> str:
         language, options, content = found.groups()
         chosen = dict(option.split("=", 1) for option in shlex.split(options))
         name = chosen.get("file", "spec.dls" if language == "dls" else "spec.dlspec.yaml")
-        _write(folder / name, content, chosen.get("encoding", "utf-8"))
+        _write(spec_folder / name, content, chosen.get("encoding", "utf-8"))
         shown = f"```{language}\n{content}```"
         if "file" in chosen:
             return f"\n`{name}`:\n\n{shown}"
@@ -72,7 +74,7 @@ def code_page(code: str, folder: Path) -> str:
         failed = True
         command, *rest = shlex.split(chosen.get("command", "check"))
         words = [command, name, *rest]
-        return f"{shown}\n\n```console\n$ dlspec {shlex.join(words)}\n{_printed(words, folder)}```"
+        return f"{shown}\n\n```console\n$ dlspec {shlex.join(words)}\n{_printed(words, spec_folder)}```"
 
     return FENCE.sub(block, text)
 
@@ -117,5 +119,5 @@ def _printed(words: list[str], folder: Path) -> str:
         gc.enable()  # a command turns it off for the short time that it lives
         os.chdir(before)
         os.environ.pop("COLUMNS") if columns is None else os.environ.update(COLUMNS=columns)
-    text = out.getvalue().replace(str(folder), HOME).strip("\n")
+    text = out.getvalue().replace(str(folder.parent), HOME).strip("\n")
     return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
