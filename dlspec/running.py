@@ -131,14 +131,18 @@ def _with_settings(spec: Spec, section: tree.Section, settings: Mapping[str, tre
 
 
 def run_files(spec: Spec, plan: ResolvedPlan, graph: Graph, *, allow_code: bool) -> tuple[dict[str, str], LineMap]:
-    """The files that a run folder begins with, which are the resolved spec, the module, the figure; and the
-    places of the spec that the module was written for.
+    """The files that a run folder begins with, which are the resolved spec, the module, the layers, the figure;
+    and the places of the spec that the module was written for.
     """
+    import json
+
+    from dlspec.analyses.summary import summarize
     from dlspec.compiling import lowered
     from dlspec.drawing import svg_or_none
 
     module = lowered(graph, allow_code=allow_code)
-    files = {"spec.dlspec.yaml": resolved_spec(spec, plan), "model.py": module.source}
+    summary = json.dumps(summarize(graph).to_json(), indent=1) + "\n"
+    files = {"spec.dlspec.yaml": resolved_spec(spec, plan), "model.py": module.source, "summary.json": summary}
     figure = svg_or_none(graph)
     if figure is not None:
         files["figure.svg"] = figure

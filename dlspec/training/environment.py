@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
@@ -24,13 +25,18 @@ PACKAGES = ("dlspec", "torch", "numpy", "scikit-learn", "safetensors")
 def describe(plan: ResolvedPlan, device: torch.device) -> dict[str, Any]:
     """The content of `environment.json`."""
     return {
+        "started": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "python": platform.python_version(),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "platform": platform.platform(),
+        "cpu": _cpu(),
         "processor": torch.backends.cpu.get_cpu_capability(),
         "cores": os.cpu_count(),
+        "memory_bytes": _memory(),
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "device_memory_bytes": torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else None,
+        "cuda": torch.version.cuda,
         "seeds": {"run": plan.seed, "split": plan.data.split.seed},
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "git": _git(Path(plan.folder or ".")),
@@ -56,14 +62,32 @@ def _version(package: str) -> str | None:
         return None
 
 
+def _cpu() -> str | None:
+    """The processor's own name, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or None
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), None)
+
+
+def _memory() -> int | None:
+    """Bytes of the machine's memory."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
 def _git(folder: Path) -> dict[str, Any] | None:
-    """The commit that the spec lies in and whether anything differs from it; None outside a repository."""
+    """The branch and commit that the spec lies in, and whether anything differs; None outside a repository."""
     try:
         commit = _said("git", "-C", str(folder), "rev-parse", "HEAD")
+        branch = _said("git", "-C", str(folder), "branch", "--show-current")
         changed = bool(_said("git", "-C", str(folder), "status", "--porcelain", "--untracked-files=no"))
     except (OSError, subprocess.SubprocessError):
         return None
-    return {"commit": commit, "changed": changed}
+    return {"commit": commit, "branch": branch, "changed": changed}
 
 
 def _said(*command: str) -> str:

@@ -18,6 +18,8 @@ from dlspec.training.closed_form import Comparison
 if TYPE_CHECKING:
     from typing import Any
 
+    from dlspec.training.mistakes import Mistake
+
 BLUE, RED, AMBER, GREY, INK = "#2563A8", "#B42318", "#B7791F", "#94A3B8", "#0F172A"
 SPLIT_COLOURS = {"train": BLUE, "val": AMBER}
 LONG_RUN = 500
@@ -195,6 +197,32 @@ def predictions(
         said = f"{predicted[place]}{share}" + (f"\nis {true[place]}" if wrong else "")
         mosaic.show(place, *_pixels(image, said), colour=RED if wrong else INK, framed=wrong)
     mosaic.save(file)
+
+
+def mistakes(images: Tensor, found: Sequence[Mistake], file: Path) -> None:
+    """The samples with the highest loss, worst first: what they were taken for, and in red what they are."""
+    mosaic = Mosaic(len(images), min(len(images), 8), side=1.15, above=0.58)
+    for place, (image, one) in enumerate(zip(images, found, strict=True)):
+        share = f" {one.probability:.0%}" if one.probability is not None else ""
+        truth = f"is {one.true}, " if one.wrong else ""
+        said = f"{one.predicted}{share}\n{truth}loss {one.loss:.2f}\nrow {one.row:,}"
+        mosaic.show(place, *_pixels(image, said), colour=RED if one.wrong else INK, framed=one.wrong)
+    mosaic.save(file)
+
+
+def thumbnail(image: Tensor, most: int = 96) -> bytes:
+    """An image (C, H, W) in 0..1 as a small PNG file; ink dark on white where it has one channel."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    pixels, _ = _pixels(image, "")
+    picture = Image.fromarray(np.round(pixels * 255).astype(np.uint8))
+    if max(picture.size) > most:
+        picture.thumbnail((most, most))
+    file = BytesIO()
+    picture.save(file, "PNG", optimize=True)
+    return file.getvalue()
 
 
 class Mosaic:

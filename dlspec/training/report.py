@@ -15,6 +15,8 @@ from dlspec.training.data import Samples
 from dlspec.training.errors import RunError
 from dlspec.training.evaluation import Judgement, judge
 from dlspec.training.job import Setting, State
+from dlspec.training.mistakes import worst, write_mistakes
+from dlspec.training.page import write_page
 from dlspec.training.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -22,17 +24,21 @@ if TYPE_CHECKING:
 
 
 CONTENTS = {
+    "report.html": "all of this on one page, for a browser",
     "spec.dlspec.yaml": "the spec with every default and override; it trains again",
     "model.py": "the generated PyTorch module",
     "figure.svg": "the network drawn",
+    "summary.json": "its layers: shapes, parameters, arithmetic",
     "report.json": "the scores, and how they came about",
     "metrics.jsonl": "every epoch's loss and metrics",
-    "environment.json": "versions, hardware, seeds",
+    "environment.json": "versions, hardware, seeds, the state of git",
+    "mistakes.json": "the validation samples with the highest loss",
     "augmentation.png": "training samples as they were changed",
     "coefficients.png": "the trained coefficients beside the exact ones",
     "confusion_matrix.png": "which class was taken for which",
     "curves.png": "loss and metrics over the epochs",
     "gradients.png": "the length of every layer's gradient",
+    "mistakes.png": "the validation samples with the highest loss, as pictures",
     "predictions.png": "test samples and what they were taken for",
     "templates.png": "the weights as pictures",
     "checkpoints/": "the best weights, and the last to resume from",
@@ -106,6 +112,7 @@ def report(
         "schema_version": 1,
         "plan": setting.plan.title,
         "network": setting.plan.network,
+        "source": setting.plan.data.source.name,
         "test": test.values if test else {},
         "val": val.values if val else {},
         "train_seconds": round(state.seconds, 3),
@@ -205,3 +212,16 @@ def _draw(
     with torch.no_grad():
         gallery.draw_templates(setting, out / "templates.png")
         gallery.draw_augmentation(setting, out / "augmentation.png")
+        thumbnails = _mistakes(setting, val, out) if val is not None else []
+    write_page(out, thumbnails)
+
+
+def _mistakes(setting: Setting, val: Judgement, out: Path) -> list[tuple[bytes, bool]]:
+    """Write what the run is worst at; small pictures of it, where samples are images."""
+    from dlspec.training import pictures
+
+    found, samples = worst(setting, setting.splits.val, val)
+    write_mistakes(found, samples, out, has_images=setting.dataset.has_images)
+    if not setting.dataset.has_images:
+        return []
+    return [(pictures.thumbnail(image), len(image) != 3) for image in samples.inputs]

@@ -66,7 +66,8 @@ def test_a_run_folder_holds_what_it_promises(softmax: Path) -> None:
         "report.json",
         "environment.json",
     }
-    assert promised | {"checkpoints", "curves.png", "confusion_matrix.png", "predictions.png", "templates.png"} == names
+    promised |= {"checkpoints", "curves.png", "confusion_matrix.png", "predictions.png", "templates.png"}
+    assert promised | {"mistakes.json", "mistakes.png", "report.html"} == names
     report = report_of(softmax)
     assert report.keys() >= KEYS
     assert (report["parameters"], report["resumed"], report["test_reads"]) == (650, False, 1)
@@ -273,6 +274,7 @@ def test_pictures_are_the_same_bytes_for_the_same_run(tmp_path: Path) -> None:
         "augmentation.png",
         "confusion_matrix.png",
         "curves.png",
+        "mistakes.png",
         "predictions.png",
         "templates.png",
     ]
