@@ -20,6 +20,7 @@ from dlspec.plan.search import Candidates, Interval
 from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training.errors import Interrupted, Pruned, RunError
 from dlspec.training.metrics import better
+from dlspec.training.page import write_page
 from dlspec.training.trained import evaluate
 from dlspec.training.whole_file import write_whole
 
@@ -195,7 +196,7 @@ def _wants_more(study: Study, about: Search) -> bool:
 def _counts(frozen: Any) -> bool:
     """Whether a trial was trained, or is: one that was refused or whose process died leaves its place to another."""
     told = frozen.user_attrs.get("told")
-    return frozen.state in (_states().COMPLETE, _states().PRUNED, _states().RUNNING) or told == "failed"
+    return frozen.state in (_states().COMPLETE, _states().RUNNING) or told in ("pruned", "failed")
 
 
 def _chosen(trial: Trial, key: str, offered: Candidates) -> str:
@@ -245,6 +246,7 @@ def _run(study: Study, trial: Trial, training: Training, about: Search, folder: 
 
 
 def _tell(study: Study, trial: Trial, state: str, reason: str, score: float | None = None) -> None:
+    """What came of a trial. One that was refused counts as stopped, for TPE to keep away from its like."""
     trial.set_user_attr("told", state)
     trial.set_user_attr("reason", reason)
     if score is not None:
@@ -252,7 +254,7 @@ def _tell(study: Study, trial: Trial, state: str, reason: str, score: float | No
     if state == "complete":
         study.tell(trial, score)
     else:
-        study.tell(trial, state=_states().PRUNED if state == "pruned" else _states().FAIL)
+        study.tell(trial, state=_states().FAIL if state == "failed" else _states().PRUNED)
     _show(outcome(study.get_trials(deepcopy=False)[trial.number]), sys.stderr)
 
 
@@ -321,6 +323,7 @@ def _draw(found: Searched, space: Mapping[str, Candidates], folder: Path, run: P
     scales = {key: offered.kind if isinstance(offered, Interval) else "list" for key, offered in space.items()}
     searched(rows, scales, found.by, folder / "search.png")
     curves(read_rows(run / "metrics.jsonl"), run / "curves.png")
+    write_page(run)
 
 
 def _metric(score: str) -> str:
