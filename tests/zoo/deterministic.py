@@ -18,7 +18,7 @@ def fill(key: str, shape: tuple[int, ...]) -> Tensor:
     if key.endswith("running_var"):
         drawn = 1.0 + 0.25 * np.abs(drawn)
     elif len(shape) >= 2:
-        drawn = drawn * np.sqrt(2.0 / max(1, int(np.prod(shape[1:]))))
+        drawn *= np.sqrt(2.0 / max(1, int(np.prod(shape[1:]))))
     elif key.endswith("weight"):
         drawn = 1.0 + 0.1 * drawn
     else:
@@ -27,12 +27,15 @@ def fill(key: str, shape: tuple[int, ...]) -> Tensor:
 
 
 def fill_module(module: nn.Module) -> None:
-    """Give every floating tensor of a module its deterministic value; counters stay as they are."""
+    """Give every floating tensor of a module its deterministic value; counters begin at nothing.
+
+    The module may lie on the `meta` device, where it was made without drawing weights that nobody asks for.
+    """
     state = {
-        key: fill(key, tuple(value.shape)) if value.is_floating_point() else value
+        key: fill(key, tuple(value.shape)) if value.is_floating_point() else torch.zeros(value.shape, dtype=value.dtype)
         for key, value in module.state_dict().items()
     }
-    module.load_state_dict(state)
+    module.load_state_dict(state, assign=True)
 
 
 def picture(shape: tuple[int, ...], seed: int = 12345) -> Tensor:
