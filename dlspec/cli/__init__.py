@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "schema": "print the JSON Schema of specs and operators",
     "train": "run a training plan",
     "search": "run the search of a plan",
+    "runs": "list the runs of a folder, or compare two",
     "evaluate": "score what a run trained",
     "predict": "apply what a run trained",
     "export": "write what a run trained for use without dlspec",

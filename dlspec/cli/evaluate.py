@@ -19,7 +19,7 @@ def arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     from pathlib import Path
 
-    from dlspec.cli.runs import reporting, training
+    from dlspec.cli.running import reporting, training
 
     evaluate = training("run").evaluate
     return reporting(lambda: evaluate(Path(options.folder), test=options.test))

@@ -22,7 +22,7 @@ def arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     from pathlib import Path
 
-    from dlspec.cli.runs import reporting, training
+    from dlspec.cli.running import reporting, training
     from dlspec.exporting import export_run
 
     training("run")

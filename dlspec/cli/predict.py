@@ -18,7 +18,7 @@ def arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     from pathlib import Path
 
-    from dlspec.cli.runs import reporting, training
+    from dlspec.cli.running import reporting, training
 
     predict = training("run").predict
     inputs = [Path(name) for name in options.inputs]

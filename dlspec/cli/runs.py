@@ -1,4 +1,9 @@
-"""What the commands that run share: torch where it is there, mistakes of a run in words."""
+"""List the runs of a folder, or compare two.
+
+dlspec runs                        every run below runs/, the latest first
+dlspec runs experiments            every run below another folder
+dlspec runs runs/lenet runs/wide   what two runs differ in: plan, curves, scores, what they were made with
+"""
 
 from __future__ import annotations
 
@@ -7,49 +12,47 @@ import sys
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+    from argparse import ArgumentParser, Namespace
+
+    from dlspec.history import Comparison, PastRun
 
 
-def training(part: str) -> Any:
-    """A module of the training room; ends with 2 and what to install where torch is missing."""
-    from importlib import import_module
-
-    try:
-        return import_module(f"dlspec.training.{part}")
-    except ModuleNotFoundError as error:
-        raise _missing(error) from None
+def arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "folders", metavar="FOLDER", nargs="*", default=["runs"], help="a folder of runs, or two runs (runs)"
+    )
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print it (text)")
 
 
-def _missing(error: ModuleNotFoundError) -> BaseException:
-    """What to install, where it is not a module of our own that is missing; the exit code is 2."""
-    if (error.name or "").startswith("dlspec"):
-        return error
-    print(f"error: training needs `{error.name}`, which is not installed", file=sys.stderr)
-    print("help: `pip install 'dlspec[train]'` installs what runs need", file=sys.stderr)
-    return SystemExit(2)
+def run(options: Namespace) -> int:
+    from pathlib import Path
+
+    from dlspec.cli.running import reporting
+    from dlspec.history import compare_runs, find_runs, is_run
+
+    folders = [Path(name) for name in options.folders]
+
+    def job() -> str:
+        if len(folders) == 2 and all(is_run(folder) for folder in folders):
+            return _compared(compare_runs(*folders), options.format)
+        return _listed(find_runs(folders), options.format)
+
+    return reporting(job)
 
 
-def reporting(job: Callable[[], Any]) -> int:
-    """Do the job and print what it reports; 0, or 1 for what a user can change, 2 for what cannot be read.
+def _listed(runs: list[PastRun], form: str) -> str:
+    from dlspec.cli import past_runs
+    from dlspec.cli.printing import colour, width
 
-    After an interruption, 130.
-    """
-    training("errors")
-    from dlspec.training.errors import Interrupted, RunError, UnreadableError
+    if form == "json":
+        return past_runs.list_as_json(runs)
+    return past_runs.list_as_text(runs, width=width(), colour=colour(sys.stdout))
 
-    try:
-        result = job()
-    except ModuleNotFoundError as error:
-        raise _missing(error) from None
-    except Interrupted as stopped:
-        print(stopped, file=sys.stderr)
-        return 130
-    except RunError as error:
-        print(f"error: {error.message}", file=sys.stderr)
-        if error.hint:
-            print(f"help: {error.hint}", file=sys.stderr)
-        return 2 if isinstance(error, UnreadableError) else 1
-    if result is not None:
-        print(result)
-    return 0
+
+def _compared(found: Comparison, form: str) -> str:
+    from dlspec.cli import past_runs
+    from dlspec.cli.printing import colour, width
+
+    if form == "json":
+        return past_runs.comparison_as_json(found)
+    return past_runs.comparison_as_text(found, width=width(), colour=colour(sys.stdout))

@@ -32,7 +32,7 @@ def run(options: Namespace) -> int:
 
     from dlspec.checking import open_spec
     from dlspec.cli import split_settings
-    from dlspec.cli.runs import reporting
+    from dlspec.cli.running import reporting
     from dlspec.running import run_plan
 
     spec = open_spec(options.file)

@@ -118,7 +118,7 @@ def evaluate(folder: Path, *, test: bool = False, device: str | None = None) -> 
         raise RunError(f"the split of this run holds no `{role}`", other)
     samples = shares.test.read() if test else shares.val
     values = judge(setting, setting.prepared(samples)).values
-    return Evaluation(role, values, _counted(folder) if test else None)
+    return Evaluation(role, values, _counted(folder, values) if test else None)
 
 
 def _classes(run: Trained) -> int:
@@ -127,9 +127,10 @@ def _classes(run: Trained) -> int:
     return 2 if run.plan.task == "two_classes" else len(run.classes)
 
 
-def _counted(folder: Path) -> int:
-    """One more reading of the test split in the report; gives how many there were."""
+def _counted(folder: Path, values: dict[str, float]) -> int:
+    """One more reading of the test split in the report, its scores if they are the first; gives how many there were."""
     data = read_report(folder).data
+    data["test"] = data["test"] or values
     data["test_reads"] += 1
     write_whole(folder / "report.json", json.dumps(data, indent=2) + "\n")
     return int(data["test_reads"])

@@ -1,0 +1,55 @@
+"""What the commands that run share: torch where it is there, mistakes of a run in words."""
+
+from __future__ import annotations
+
+import sys
+
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+def training(part: str) -> Any:
+    """A module of the training room; ends with 2 and what to install where torch is missing."""
+    from importlib import import_module
+
+    try:
+        return import_module(f"dlspec.training.{part}")
+    except ModuleNotFoundError as error:
+        raise _missing(error) from None
+
+
+def _missing(error: ModuleNotFoundError) -> BaseException:
+    """What to install, where it is not a module of our own that is missing; the exit code is 2."""
+    if (error.name or "").startswith("dlspec"):
+        return error
+    print(f"error: training needs `{error.name}`, which is not installed", file=sys.stderr)
+    print("help: `pip install 'dlspec[train]'` installs what runs need", file=sys.stderr)
+    return SystemExit(2)
+
+
+def reporting(job: Callable[[], Any]) -> int:
+    """Do the job and print what it reports; 0, or 1 for what a user can change, 2 for what cannot be read.
+
+    After an interruption, 130.
+    """
+    training("errors")
+    from dlspec.training.errors import Interrupted, RunError, UnreadableError
+
+    try:
+        result = job()
+    except ModuleNotFoundError as error:
+        raise _missing(error) from None
+    except Interrupted as stopped:
+        print(stopped, file=sys.stderr)
+        return 130
+    except RunError as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"help: {error.hint}", file=sys.stderr)
+        return 2 if isinstance(error, UnreadableError) else 1
+    if result is not None:
+        print(result)
+    return 0
