@@ -58,7 +58,10 @@ def difference(found: Comparison) -> dict[str, tuple[Any, Any]]:
     return {one.name: (one.old, one.new) for one in found.plan}
 
 
-def test_runs_are_listed_the_latest_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_runs_are_listed_the_latest_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
     for name, day in (("a", 3), ("b", 9), ("c", 5)):
         write_run(tmp_path / name, day=day, accuracy=0.9 + day / 100)
     assert main(["runs", str(tmp_path)]) == 0
