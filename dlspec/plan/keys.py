@@ -131,6 +131,10 @@ class Log(Facts):
 
     tensorboard: Flag = False
     """Whether curves are written for TensorBoard too."""
+    wandb: Text | None = None
+    """A project of Weights & Biases that curves go to; needs `wandb`, and no account with `WANDB_MODE=offline`."""
+    mlflow: Text | None = None
+    """An experiment of MLflow that curves go to; needs `mlflow`, and writes where `MLFLOW_TRACKING_URI` says."""
     gradients: Flag = False
     """Whether the length of each layer's gradient is written at every evaluation, and drawn: what vanishes is seen."""
 

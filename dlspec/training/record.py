@@ -9,40 +9,37 @@ from pathlib import Path
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from dlspec.training.job import State
+    from dlspec.training.trackers import Tracker
 
     Row = dict[str, Any]
 
 
 class Recorder:
-    """Appends rows as they come, to the file and, where the plan says so, to TensorBoard."""
+    """Appends rows as they come, to the file and to the trackers of the plan."""
 
-    def __init__(self, folder: Path, *, tensorboard: bool = False, from_step: int = 0) -> None:
+    def __init__(self, folder: Path, *, trackers: Sequence[Tracker] = (), from_step: int = 0) -> None:
         self.path = folder / "metrics.jsonl"
         _cut(self.path, from_step)
         self.file = self.path.open("a", encoding="utf-8")
-        self.writer: Any = None
-        if tensorboard:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self.writer = SummaryWriter(str(folder / "tensorboard"), purge_step=from_step + 1 if from_step else None)
+        self.trackers = trackers
 
     def write(self, state: State, split: str, values: dict[str, float], **beside: Any) -> None:
         """One row: `{"epoch": 3, "step": 120, "split": "val", "loss": 0.31, "accuracy": 0.98}`."""
         row = {"epoch": state.epoch, "step": state.step, "split": split, **values, **beside}
         self.file.write(json.dumps(row) + "\n")
         self.file.flush()
-        for name, value in values.items() if self.writer is not None else ():
-            self.writer.add_scalar(f"{name}/{split}", value, state.step)
-        if self.writer is not None and "learning_rate" in beside:
-            self.writer.add_scalar("learning_rate", beside["learning_rate"], state.step)
+        for one in self.trackers:
+            if values:
+                one.write(state.step, split, values)
+            if "learning_rate" in beside:
+                one.write(state.step, "", {"learning_rate": beside["learning_rate"]})
 
     def close(self) -> None:
         self.file.close()
-        if self.writer is not None:
-            self.writer.close()
 
 
 def read_rows(path: Path) -> list[Row]:

@@ -43,6 +43,8 @@ CONTENTS = {
     "templates.png": "the weights as pictures",
     "checkpoints/": "the best weights, and the last to resume from",
     "tensorboard/": "curves for TensorBoard",
+    "trackers.json": "what the run is called elsewhere",
+    "wandb/": "what Weights & Biases keeps here",
 }
 """What a run folder may hold, in the order of reading it."""
 

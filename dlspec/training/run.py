@@ -15,7 +15,7 @@ from torch import nn
 from dlspec.plan.keys import ResolvedPlan
 from dlspec.plan.writing import from_data, to_data
 from dlspec.record import TYPE_CHECKING
-from dlspec.training import environment, module_file, splits, threads
+from dlspec.training import environment, module_file, splits, threads, trackers
 from dlspec.training.checkpoints import Checkpoint, Checkpoints
 from dlspec.training.data import check_classes, load
 from dlspec.training.errors import RunError
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from dlspec.lowering.traceback import LineMap
+    from dlspec.training.trackers import Tracker
 
 __all__ = ["evaluate", "load_run", "predict", "train"]
 
@@ -87,25 +88,29 @@ def train(
     for name, text in files.items():
         write_whole(out / name, text)
     setting = set_up(module, plan, out, first=found is None, places=places)
-    with threads.chosen(setting):
-        state = _fitted(setting, checkpoints, found, out, quiet=quiet, places=places, watch=watch)
+    step = found.state["run"]["step"] if found is not None else 0
+    with threads.chosen(setting), trackers.opened(plan, out, step) as listeners:
+        state = _fitted(setting, checkpoints, found, out, listeners, quiet=quiet, places=places, watch=watch)
         count = parameters or sum(parameter.numel() for parameter in setting.module.parameters())
         facts: dict[str, Any] = {"parameters": count, "resumed": found is not None, "warnings": list(warnings)}
         made = report(setting, checkpoints, state, out, facts, pictures=pictures, read_test=read_test)
+        scores = {f"{role}.{name}": value for role in ("val", "test") for name, value in made.data[role].items()}
+        for tracker in listeners:
+            tracker.summarize(scores)
     made.notes = [*notes, *setting.notes, *made.notes]
     return made
 
 
 def _fitted(
-    setting: Setting, checkpoints: Checkpoints, found: Checkpoint | None, out: Path, *, quiet: bool,
-    places: LineMap | None, watch: Callable[[State, dict[str, float]], None] | None,
+    setting: Setting, checkpoints: Checkpoints, found: Checkpoint | None, out: Path, listeners: Sequence[Tracker], *,
+    quiet: bool, places: LineMap | None, watch: Callable[[State, dict[str, float]], None] | None,
 ) -> State:  # fmt: skip
     """Where the loop ended, which began at a checkpoint where one was found."""
     plan = setting.plan
     described = environment.describe(plan, setting.device)
     write_whole(out / "environment.json", json.dumps(described, indent=2) + "\n")
     started = State(**found.state["run"]) if found is not None else State()
-    recorder = Recorder(out, tensorboard=plan.log.tensorboard, from_step=started.step)
+    recorder = Recorder(out, trackers=listeners, from_step=started.step)
     try:
         work = job(setting, checkpoints, recorder, progress(quiet=quiet))
         work.watch = watch
