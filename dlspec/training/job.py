@@ -80,6 +80,8 @@ class Job(Record):
     progress: Progress
     watch: Callable[[State, dict[str, float]], None] | None = None
     """Told the scores of every evaluation; may raise to end the run."""
+    careful: bool = False
+    """Whether each gradient is looked at for numbers that are not finite: slow, to find where they begin."""
 
 
 class State(Record):

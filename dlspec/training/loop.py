@@ -22,7 +22,8 @@ from dlspec.plan.keys import ResolvedPlan
 from dlspec.training import draws
 from dlspec.training.augment import Augmenter
 from dlspec.training.checkpoints import Checkpoint
-from dlspec.training.errors import Interrupted, RunError
+from dlspec.training.divergence import Batch, Diverged, finite
+from dlspec.training.errors import Interrupted
 from dlspec.training.evaluation import judge
 from dlspec.training.interruption import stop_requests
 from dlspec.training.job import Job, Setting, State, about_run, random_state, restore_random_state
@@ -31,7 +32,7 @@ from dlspec.training.optimization import Rate, build_optimizer
 from dlspec.training.starting import in_training
 
 FLUSH = 64
-"""Steps whose losses and outputs are kept before they are summed up and looked at for NaN."""
+"""Steps whose losses and outputs are kept before they are summed up; on an accelerator looked at for NaN, too."""
 
 
 def batch_length(plan: ResolvedPlan, count: int) -> int:
@@ -49,7 +50,7 @@ def batch_ends(count: int, length: int) -> list[int]:
 def fit(job: Job, resumed: Checkpoint | None = None) -> State:
     """Train to the end of the plan, from the start or a checkpoint; the module is left as of the last step.
 
-    Raises Interrupted after saving on Ctrl-C or SIGTERM, RunError where the loss is no number.
+    Raises Interrupted after saving on Ctrl-C or SIGTERM, Diverged where the loss is no finite number.
     """
     setting, count = job.setting, len(job.train)
     plan, module = setting.plan, setting.module
@@ -81,6 +82,7 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
                     inputs = setting.fitted.prepared(augmenter(inputs, rows, state.epoch))
 
                 rate.set(optimizer, state.step)
+                run.batch = Batch(inputs, targets, rows)
                 optimizer.step(partial(run.gradients, inputs, targets))
                 if run.mean is not None:
                     run.mean.update_parameters(module)
@@ -116,6 +118,8 @@ class Run:
         self.mean = running_mean(self.plan, self.setting.module)
         self.best_weights: dict[str, Tensor] | None = None
         self.saved_at = time.monotonic()
+        self.batch: Batch | None = None
+        self.looks = job.careful or self.setting.device.type == "cpu"  # elsewhere a look waits for the device
 
     def gradients(self, inputs: Tensor, targets: Tensor) -> float:
         """Forward and backward of one batch; an optimizer may ask for it several times a step."""
@@ -124,10 +128,23 @@ class Run:
             loss, self.scores = self.accumulated(inputs, targets)
         else:
             loss, self.scores = self.backward(inputs, targets)
+        if self.looks and not math.isfinite(value := loss.item()):
+            raise Diverged(self.plan, self.state.step + 1, value, self.sound_batch())
+        if self.job.careful and not finite(grads := self.grads()):
+            value = next(float(grad[~grad.isfinite()][0]) for grad in grads if not finite([grad]))
+            raise Diverged(self.plan, self.state.step + 1, value, self.batch, what="gradient")
         if self.plan.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.setting.module.parameters(), self.plan.clip_norm)
         self.loss = loss
         return loss  # type: ignore[return-value]  # torch's own type asks for a float and means a tensor
+
+    def grads(self) -> list[Tensor]:
+        return [one.grad for one in self.setting.module.parameters() if one.grad is not None]
+
+    def sound_batch(self) -> Batch | None:
+        """The batch, if what went wrong began with it: in a careful run, or where the weights are still sound."""
+        began = self.job.careful or finite(list(self.setting.module.state_dict().values()))
+        return self.batch if began else None
 
     def backward(self, inputs: Tensor, targets: Tensor, share: float = 1.0) -> tuple[Tensor, Tensor]:
         """Add the gradient of a batch, or of a share of one; its loss and scores."""
@@ -153,7 +170,7 @@ class Run:
         values = torch.stack(losses).double().cpu()
         if not values.isfinite().all():
             bad = int((~values.isfinite()).nonzero()[0])
-            raise _diverged(self.plan, self.state.step - len(losses) + bad + 1, float(values[bad]))
+            raise Diverged(self.plan, self.state.step - len(losses) + bad + 1, float(values[bad]), None)
         for value, batch in zip(values.tolist(), targets, strict=True):
             self.state.loss_sum += value * len(batch)
             self.state.seen += len(batch)
@@ -271,13 +288,3 @@ def gradient_norms(module: nn.Module) -> dict[str, float]:
     """The length of the gradient of every weight with two axes or more, by path, as the last step left it."""
     named = [(name, parameter.grad) for name, parameter in module.named_parameters() if parameter.dim() > 1]
     return {name.removesuffix(".weight"): float(grad.norm()) for name, grad in named if grad is not None}
-
-
-def _diverged(plan: ResolvedPlan, step: int, value: float) -> RunError:
-    what = "infinite" if math.isinf(value) else "not a number"
-    hint = f"lower the learning rate of `{plan.optimizer.name}`"
-    if plan.clip_norm is None:
-        hint += " or set `clip_norm`"
-    if plan.task == "numbers" and not plan.data.standardize.target:
-        hint += ", or set `standardize { inputs = true  target = true }`"
-    return RunError(f"the loss is {what} at step {step:,}", hint)

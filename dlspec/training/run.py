@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from torch import nn
@@ -15,7 +16,7 @@ from torch import nn
 from dlspec.plan.keys import ResolvedPlan
 from dlspec.plan.writing import from_data, to_data
 from dlspec.record import TYPE_CHECKING
-from dlspec.training import environment, module_file, splits, threads, trackers
+from dlspec.training import divergence, environment, module_file, splits, threads, trackers
 from dlspec.training.checkpoints import Checkpoint, Checkpoints
 from dlspec.training.data import check_classes, load
 from dlspec.training.errors import RunError
@@ -115,6 +116,8 @@ def _fitted(
         work = job(setting, checkpoints, recorder, progress(quiet=quiet))
         work.watch = watch
         return fit(work, found)
+    except divergence.Diverged as stopped:
+        raise _explained(stopped, setting, checkpoints, out) from None
     except RunError:
         raise
     except Exception as error:
@@ -124,6 +127,26 @@ def _fitted(
         raise told from error
     finally:
         recorder.close()
+
+
+def _explained(stopped: divergence.Diverged, setting: Setting, checkpoints: Checkpoints, out: Path) -> RunError:
+    """Where numbers stopped being finite. If weights were hit before the loss was, the run is repeated up to there
+    from the last checkpoint, or from the start, with a look at every gradient.
+    """
+    if stopped.batch is None and (out / "model.py").exists():
+        with TemporaryDirectory() as scratch:
+            found, _ = checkpoints.latest()
+            setting = set_up(None, setting.plan, out, first=found is None)
+            recorder = Recorder(Path(scratch))
+            work = job(setting, Checkpoints(Path(scratch, "checkpoints"), 1), recorder, progress(quiet=True))
+            work.careful = True
+            try:
+                fit(work, found)
+            except divergence.Diverged as again:
+                stopped = again
+            finally:
+                recorder.close()
+    return divergence.told(stopped, setting, objective(setting.plan), out)
 
 
 def _out_of_memory(error: Exception, plan: ResolvedPlan) -> RunError | None:
@@ -173,11 +196,12 @@ def _tried(setting: Setting, out: Path, places: LineMap | None) -> int:
             raise
         shape = " ".join(str(size) for size in inputs.shape[1:])
         reason = f"{told.message}: {told.hint}" if told is not None else str(error).splitlines()[0]
-        raise RunError(f"the network does not take samples of {shape}", reason) from error
+        raise RunError(f"the network does not take samples of {shape}", reason, code="E0705") from error
     if plan.task == "numbers":
         wanted = setting.splits.train.targets.shape[1]
         if scores.shape[1:] != (wanted,):
-            raise RunError(f"the network gives {scores.shape[1]} numbers a sample, and the data has {wanted}")
+            told = f"the network gives {scores.shape[1]} numbers a sample, and the data has {wanted}"
+            raise RunError(told, code="E0705")
         return 0
     classes = 2 if plan.task == "two_classes" else scores.shape[1]
     check_classes(setting.dataset, classes)
@@ -218,7 +242,7 @@ def _refuse_other_plan(before: ResolvedPlan, plan: ResolvedPlan, out: Path) -> N
     listed = "; ".join(f"`{key}` was {was}, is {now}" for key, was, now in differing)
     allowed = ", ".join(f"`{key}`" for key in (*MAY_CHANGE[:6], *length))
     hint = f"a resumed run may change {allowed}; for others start anew with another `--out`"
-    raise RunError(f"the run in `{out}` follows another plan: {listed}", hint)
+    raise RunError(f"the run in `{out}` follows another plan: {listed}", hint, code="E0703")
 
 
 def _differences(old: Any, new: Any, skipped: tuple[str, ...] = (), path: str = "") -> Any:
