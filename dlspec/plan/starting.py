@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from os.path import join
+from os.path import exists, isdir, join
 
 from dlspec.diagnostics.record import Diagnostic, Edit, Fix, problem
 from dlspec.plan.groups import Group
@@ -11,7 +11,7 @@ from dlspec.plan.keys import ResolvedPlan
 from dlspec.plan.network_facts import NetworkFacts
 from dlspec.plan.paths import covers, near_paths
 from dlspec.plan.safetensors_header import shapes
-from dlspec.plan.weights import Load, match, repair, said
+from dlspec.plan.weights import Load, file_of, match, repair, said
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,13 +25,17 @@ def check_weights(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[
     for load in plan.weights or ():
         if not isinstance(load, Load):
             continue
-        path, span = join(plan.folder, load.path), load.at("path")
-        if not load.path.endswith(SUFFIXES):
-            notes = [f"weights are read from {', '.join(SUFFIXES)}"]
+        path, span = file_of(join(plan.folder, load.path)), load.at("path")
+        if isdir(path):
+            notes = [f"a run keeps its weights in `checkpoints/`; looked in `{path}`"]
+            yield problem("E0621", f"the folder `{load.path}` holds no run", span, "has no weights", notes=notes)
+            continue
+        if not path.endswith(SUFFIXES) and exists(path):
+            notes = [f"weights are read from {', '.join(SUFFIXES)}, or from the folder of a run"]
             yield problem("E0621", f"`{load.path}` is no file of weights", span, "by its suffix", notes=notes)
             continue
         try:
-            if load.path.endswith(".safetensors"):
+            if path.endswith(".safetensors"):
                 yield from _fits(load, shapes(path), network)
             else:
                 open(path, "rb").close()

@@ -30,7 +30,7 @@ class Load(Weights):
     """Tensors of a safetensors or `.pth` file, by name."""
 
     path: Text
-    """The file, from the folder of the spec."""
+    """The file, from the folder of the spec; or the folder of a run, of which the best weights are taken."""
     into: Text = ""
     """The part of the network that receives them; the whole where left out."""
     part: Text = ""
@@ -56,6 +56,17 @@ class Match(Record):
     @property
     def is_whole(self) -> bool:
         return not (self.missing or self.left or self.misshapen)
+
+
+def file_of(path: str) -> str:
+    """The file of weights that a path means: in the folder of a run the best that it kept, or else its last."""
+    from os import listdir
+    from os.path import isdir, isfile, join
+
+    inside = join(path, "checkpoints")
+    kept = sorted(listdir(inside), reverse=True) if isdir(inside) else []
+    files = [join(inside, name, "weights.safetensors") for kind in ("best-", "step-") for name in kept if kind in name]
+    return next(filter(isfile, files), path)
 
 
 def match(network: Shapes, file: Shapes, load: Load) -> Match:

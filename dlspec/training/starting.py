@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from dlspec.plan.keys import ResolvedPlan
 from dlspec.plan.paths import covered
-from dlspec.plan.weights import Load, Match, match, repair, said
+from dlspec.plan.weights import Load, Match, file_of, match, repair, said
 from dlspec.record import TYPE_CHECKING
 from dlspec.training.errors import RunError
 
@@ -29,7 +29,7 @@ def load_weights(module: nn.Module, plan: ResolvedPlan) -> list[str]:
     notes, state = [], module.state_dict()
     for load in plan.weights:
         assert isinstance(load, Load)
-        file = read_tensors(Path(join(plan.folder, load.path)))
+        file = read_tensors(Path(file_of(join(plan.folder, load.path))))
         here, there = _shapes(state), _shapes(file)
         found = match(here, there, load)
         if not found.is_whole or not found.pairs:

@@ -45,6 +45,20 @@ def test_all_tensors_of_a_file_are_loaded_by_name(name: str, tmp_path: Path) -> 
     assert equal(module.state_dict(), weights)
 
 
+def test_the_folder_of_a_run_stands_for_the_best_weights_that_it_kept(tmp_path: Path) -> None:
+    module = network()
+    for name in ("step-00000003", "best-00000002", "step-00000009"):
+        (tmp_path / "run" / "checkpoints" / name).mkdir(parents=True)
+    best = saved(tmp_path, module, "run/checkpoints/best-00000002/weights.safetensors")
+    last = saved(tmp_path, module, "run/checkpoints/step-00000009/weights.safetensors")
+    plan = plan_of(weights=f'"{tmp_path / "run"}"')
+    load_weights(module, plan)
+    assert equal(module.state_dict(), best)
+    (tmp_path / "run/checkpoints/best-00000002/weights.safetensors").unlink()
+    load_weights(module, plan)
+    assert equal(module.state_dict(), last)
+
+
 def test_a_part_of_a_file_goes_into_a_part_of_the_network_and_the_rest_stays(tmp_path: Path) -> None:
     whole = nn.ModuleDict({"backbone": network(), "head": nn.Linear(3, 2)})
     weights = saved(tmp_path, network(), prefix="encoder.")
