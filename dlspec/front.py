@@ -113,14 +113,13 @@ class Network:
         return f"<network {graph.name}: {' → '.join(tensors)}>"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        from dlspec.drawing import svg_or_none
+        from dlspec.drawing import figure_svg
 
         try:
             bundle = {"text/plain": summarize(self).to_text()}
         except SpecError as error:
             return {"text/plain": str(Report(error.diagnostics))}
-        picture = svg_or_none(self.graph)
-        return bundle | ({"image/svg+xml": picture} if picture else {})
+        return bundle | {"image/svg+xml": figure_svg(self.graph)}
 
 
 def load(
@@ -164,15 +163,20 @@ def summarize(spec: str | Path | Network) -> Summary:
     return summary(_network(spec).graph)
 
 
-def draw(spec: str | Path | Network, out: str | Path, *, depth: int | None = None, full: bool = False) -> None:
-    """Draw a network into a file; its suffix chooses: svg, png, pdf, dot, mmd (Mermaid).
+def draw(
+    spec: str | Path | Network, out: str | Path, *, layout: str | None = None, depth: int | None = None,
+    full: bool = False, theme: str = "auto",
+) -> None:  # fmt: skip
+    """Draw a network into a file; its suffix chooses: svg, png, pdf, tex (TikZ), dot, mmd (Mermaid).
 
-    `depth` opens blocks only so deep; `full` draws every repeat and every node. Raises SpecError where the spec has
-    errors, for another suffix, for a place that cannot be written, and for svg, png and pdf without graphviz.
+    `layout` is `figure` (the default: the architecture as slabs) or `graph` (every step as a card, by graphviz), whose
+    blocks `depth` opens only so deep and of which `full` draws every repeat and every node. `theme` is auto, light or
+    dark. Raises SpecError where the spec has errors, for another suffix, for a place that cannot be written, and where
+    what a format needs is not installed.
     """
     from dlspec.drawing import draw as drawn
 
-    drawn(_network(spec).graph, str(out), depth=depth, full=full)
+    drawn(_network(spec).graph, str(out), layout=layout, depth=depth, full=full, theme=theme)
 
 
 def compile(spec: str | Path | Network, out: str | Path | None = None, *, allow_code: bool = False) -> str:

@@ -138,14 +138,12 @@ def run_files(spec: Spec, plan: ResolvedPlan, graph: Graph, *, allow_code: bool)
 
     from dlspec.analyses.summary import summarize
     from dlspec.compiling import lowered
-    from dlspec.drawing import svg_or_none
+    from dlspec.drawing import figure_svg
 
     module = lowered(graph, allow_code=allow_code)
     summary = json.dumps(summarize(graph).to_json(), indent=1) + "\n"
     files = {"spec.dlspec.yaml": resolved_spec(spec, plan), "model.py": module.source, "summary.json": summary}
-    figure = svg_or_none(graph)
-    if figure is not None:
-        files["figure.svg"] = figure
+    files["figure.svg"] = figure_svg(graph)
     return files, module.places
 
 

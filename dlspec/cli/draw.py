@@ -1,4 +1,4 @@
-"""Draw a network; the suffix of the output chooses: svg, png, pdf, dot, mmd (Mermaid)."""
+"""Draw a network; the suffix of the output chooses: svg, png, pdf, tex (TikZ), dot, mmd (Mermaid)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,15 @@ def arguments(parser: ArgumentParser) -> None:
     common(parser)
     input_argument(parser)
     parser.add_argument(
-        "-o", "--out", metavar="OUT", required=True, help="out.svg, out.png, out.pdf, out.dot or out.mmd"
+        "-o", "--out", metavar="OUT", required=True, help="out.svg, out.png, out.pdf, out.tex, out.dot or out.mmd"
     )
-    parser.add_argument("--depth", type=_depth, metavar="N", help="open blocks only this deep")
-    parser.add_argument("--full", action="store_true", help="draw every repeat and every node")
+    parser.add_argument(
+        "--layout", choices=["figure", "graph"],
+        help="figure: the architecture as slabs (the default); graph: every step as a card, by graphviz",
+    )  # fmt: skip
+    parser.add_argument("--depth", type=_depth, metavar="N", help="a graph, its blocks opened only this deep")
+    parser.add_argument("--full", action="store_true", help="a graph with every repeat and every node")
+    parser.add_argument("--theme", choices=["auto", "light", "dark"], default="auto", help="auto: as the reader's page")
 
 
 def _depth(text: str) -> int:
@@ -35,5 +40,8 @@ def run(options: Namespace) -> int:
     from dlspec.cli import chosen_graph
     from dlspec.drawing import draw
 
-    draw(chosen_graph(options), options.out, depth=options.depth, full=options.full)
+    draw(
+        chosen_graph(options), options.out,
+        layout=options.layout, depth=options.depth, full=options.full, theme=options.theme,
+    )  # fmt: skip
     return 0

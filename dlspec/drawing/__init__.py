@@ -1,25 +1,40 @@
-"""Pictures of a network: a graph of cards by graphviz, and Mermaid for Markdown."""
+"""Pictures of a network: the figure of its architecture, a graph of cards by graphviz, and Mermaid for Markdown."""
 
 from __future__ import annotations
 
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dlspec.drawing.canvas import Canvas
     from dlspec.graph import Graph
 
-__all__ = ["dot_source", "draw", "mermaid", "svg_or_none"]
+__all__ = ["dot_source", "draw", "figure_svg", "mermaid"]
 
-SUFFIXES = ("svg", "png", "pdf", "dot", "mmd")
+FIGURES = ("svg", "png", "pdf", "tex")
+GRAPHS = ("svg", "png", "pdf", "dot", "mmd")
+SUFFIXES = (*FIGURES, "dot", "mmd")
+LAYOUTS = ("figure", "graph")
 
 
-def draw(graph: Graph, out: str, *, depth: int | None = None, full: bool = False) -> None:
-    """Draw a network into a file; its suffix chooses `.svg`, `.png`, `.pdf`, `.dot` or `.mmd` (Mermaid).
+def draw(
+    graph: Graph, out: str, *, layout: str | None = None, depth: int | None = None, full: bool = False,
+    theme: str = "auto",
+) -> None:  # fmt: skip
+    """Draw a network into a file; its suffix chooses `.svg`, `.png`, `.pdf`, `.tex` (TikZ), `.dot` or `.mmd` (Mermaid).
 
-    Repeats are folded and blocks are boxes; `depth` opens blocks only so deep, `full` draws every repeat and every
-    node. Raises SpecError for another suffix, for a place that cannot be written, and where graphviz is missing.
+    `layout` is `figure`, the stages of the architecture as slabs, or `graph`, every step as a card, laid out by
+    graphviz. In a graph repeats are folded and blocks are boxes; `depth` opens blocks only so deep, `full` draws every
+    repeat and every node; both ask for a graph, as `.dot` and `.mmd` do. `theme` is light, dark, or auto: an SVG
+    that is as the reader's page is. Raises SpecError for another suffix, for a place that cannot be written, and
+    where the program or library that a format needs is missing.
     """
     form = _form(out)
-    if form == "mmd":
+    if layout is None:
+        layout = "graph" if form not in FIGURES or depth is not None or full else "figure"
+    _check_layout(form, layout)
+    if layout == "figure":
+        picture = _figure(graph, form, theme)
+    elif form == "mmd":
         picture = mermaid(graph, depth=depth, full=full).encode()
     elif form == "dot":
         picture = dot_source(graph, depth=depth, full=full).encode()
@@ -28,6 +43,47 @@ def draw(graph: Graph, out: str, *, depth: int | None = None, full: bool = False
 
         picture = rendered(dot_source(graph, depth=depth, full=full), form)
     _write(out, picture)
+
+
+def figure_svg(graph: Graph, theme: str = "auto") -> str:
+    """The figure of the architecture as SVG."""
+    from dlspec.drawing.svg import svg_text
+
+    return svg_text(_canvas(graph), theme)
+
+
+def _figure(graph: Graph, form: str, theme: str) -> bytes:
+    canvas = _canvas(graph)
+    if form == "png":
+        from dlspec.drawing.raster import png_bytes
+
+        return png_bytes(canvas, theme)
+    if form == "pdf":
+        from dlspec.drawing.document import pdf_bytes
+
+        return pdf_bytes(canvas, theme)
+    if form == "tex":
+        from dlspec.drawing.tikz import tikz_text
+
+        return tikz_text(canvas, theme).encode()
+    from dlspec.drawing.svg import svg_text
+
+    return svg_text(canvas, theme).encode()
+
+
+def _canvas(graph: Graph) -> Canvas:
+    from dlspec.drawing.figure import figure
+
+    return figure(graph)
+
+
+def _check_layout(form: str, layout: str) -> None:
+    forms = FIGURES if layout == "figure" else GRAPHS
+    if form not in forms:
+        from dlspec.drawing.refusals import NOT_DRAWN, refused
+
+        known = ", ".join(f"`.{s}`" for s in forms)
+        raise refused(NOT_DRAWN, f"the layout `{layout}` is not written as `.{form}`", [f"it is written as {known}"])
 
 
 def dot_source(graph: Graph, *, depth: int | None = None, full: bool = False) -> str:
@@ -46,25 +102,14 @@ def mermaid(graph: Graph, *, depth: int | None = None, full: bool = False) -> st
     return mermaid_text(scene(graph, depth=depth, full=full, room=ROOM))
 
 
-def svg_or_none(graph: Graph) -> str | None:
-    """The picture as SVG for a notebook; None without graphviz."""
-    from dlspec.diagnostics.record import SpecError
-    from dlspec.drawing.graphviz import rendered
-
-    try:
-        return rendered(dot_source(graph), "svg").decode()
-    except SpecError:
-        return None
-
-
 def _form(out: str) -> str:
     name = out.replace("\\", "/").rpartition("/")[2]
     form = name.rpartition(".")[2].lower() if "." in name else ""
     if form not in SUFFIXES:
-        from dlspec.diagnostics.record import SpecError, problem
+        from dlspec.drawing.refusals import NOT_DRAWN, refused
 
         what = f"pictures are not written as `.{form}`" if form else f"`{out}` has no suffix to tell what to draw"
-        raise SpecError([problem("E0501", what, notes=[f"there is {', '.join(f'`.{s}`' for s in SUFFIXES)}"])])
+        raise refused(NOT_DRAWN, what, [f"there is {', '.join(f'`.{s}`' for s in SUFFIXES)}"])
     return form
 
 
@@ -80,8 +125,8 @@ def _write(out: str, picture: bytes) -> None:
     except OSError as error:
         from contextlib import suppress
 
-        from dlspec.diagnostics.record import SpecError, problem
+        from dlspec.drawing.refusals import NOT_WRITTEN, refused
 
         with suppress(OSError):
             os.unlink(unfinished)
-        raise SpecError([problem("E0502", f"`{out}` cannot be written: {error.strerror or error}")]) from None
+        raise refused(NOT_WRITTEN, f"`{out}` cannot be written: {error.strerror or error}") from None

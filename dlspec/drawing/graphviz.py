@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dlspec.diagnostics.record import Diagnostic, Fix, SpecError, problem
+from dlspec.drawing.refusals import NOT_DRAWN, refused
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dlspec.diagnostics.record import SpecError
 
 _TIMEOUT = 300
 """Seconds; the largest picture that is drawn takes a few."""
@@ -18,14 +22,14 @@ def rendered(dot: str, form: str) -> bytes:
     try:
         done = subprocess.run(command, input=dot.encode(), capture_output=True, timeout=_TIMEOUT, check=False)
     except subprocess.TimeoutExpired:
-        raise SpecError([_too_slow()]) from None
+        raise _too_slow() from None
     except OSError as error:
-        raise SpecError([_unfit(f"`dot` cannot be run: {error.strerror or error}")]) from None
+        raise _unfit(f"`dot` cannot be run: {error.strerror or error}") from None
     said = done.stderr.decode(errors="replace").strip()
     if "not recognized. Use one of" in said:
-        raise SpecError([_unfit(f"this graphviz cannot write {form.upper()}")])
+        raise _unfit(f"this graphviz cannot write {form.upper()}")
     if "no layout engine support" in said:
-        raise SpecError([_unfit("this graphviz is not set up: `dot -c` was not run after it was installed")])
+        raise _unfit("this graphviz is not set up: `dot -c` was not run after it was installed")
     if done.returncode != 0:
         # The text is ours, so what graphviz cannot read in it is our mistake.
         raise RuntimeError(f"dot ended with {done.returncode}: {said}")
@@ -37,19 +41,17 @@ def _program(form: str) -> str:
 
     found = which("dot")
     if found is None:
-        raise SpecError([_unfit(f"{form.upper()} is drawn by graphviz, whose program `dot` is not found")])
+        raise _unfit(f"a graph as {form.upper()} is laid out by graphviz, whose program `dot` is not found")
     return found
 
 
-def _unfit(message: str) -> Diagnostic:
+def _unfit(message: str) -> SpecError:
     """What is wrong with the graphviz at hand, and what can be done without it."""
-    still = "without it a network is drawn as `.mmd` (Mermaid, which GitHub and GitLab show) or `.dot`"
+    still = "without it there are the figure (`--layout figure`), `.mmd` (Mermaid, which GitHub shows) and `.dot`"
     way = "install it: `apt install graphviz`, `brew install graphviz` or `winget install graphviz`"
-    return problem("E0501", message, notes=[still], fixes=[Fix(way, safety="placeholder")])
+    return refused(NOT_DRAWN, message, [still], way)
 
 
-def _too_slow() -> Diagnostic:
-    return problem(
-        "E0501", f"`dot` was not done within {_TIMEOUT} seconds",
-        fixes=[Fix("draw less: leave out `--full`, or open fewer blocks with `--depth 1`", safety="placeholder")],
-    )  # fmt: skip
+def _too_slow() -> SpecError:
+    way = "draw less: leave out `--full`, or open fewer blocks with `--depth 1`"
+    return refused(NOT_DRAWN, f"`dot` was not done within {_TIMEOUT} seconds", repair=way)

@@ -13,6 +13,14 @@ _ASCII = (
     333, 556, 556, 500, 556, 556, 278, 556, 556, 222, 222, 500, 222, 833, 556, 556,  # ` to o
     556, 556, 333, 500, 278, 556, 500, 722, 500, 500, 500, 334, 260, 334, 584,  # p to ~
 )  # fmt: skip
+_BOLD = (
+    278, 333, 474, 556, 556, 889, 722, 238, 333, 333, 389, 584, 278, 333, 278, 278,
+    556, 556, 556, 556, 556, 556, 556, 556, 556, 556, 333, 333, 584, 584, 584, 611,
+    975, 722, 722, 722, 722, 667, 611, 778, 722, 278, 556, 722, 611, 833, 722, 778,
+    667, 778, 722, 667, 611, 722, 667, 944, 667, 667, 611, 333, 278, 333, 584, 556,
+    333, 556, 611, 556, 611, 556, 333, 611, 611, 278, 278, 556, 278, 889, 611, 611,
+    611, 611, 389, 556, 333, 611, 556, 778, 556, 556, 500, 389, 280, 389, 584,
+)  # fmt: skip
 _OTHER = {
     "×": 584,
     "·": 278,
@@ -26,16 +34,15 @@ _OTHER = {
     "\u00a0": 278,
 }
 _WIDEST = 1000
-_BOLD = 1.09
-"""How much wider the bold face is, at most, for names."""
 
 
 def width(text: str, size: float, bold: bool = False) -> float:
     """The length of a text in points; letters beyond the table count as a full em."""
+    table = _BOLD if bold else _ASCII
     thousandths = sum(
-        _ASCII[ord(letter) - 32] if " " <= letter <= "~" else _OTHER.get(letter, _WIDEST) for letter in text
+        table[ord(letter) - 32] if " " <= letter <= "~" else _OTHER.get(letter, _WIDEST) for letter in text
     )
-    return thousandths * size / 1000 * (_BOLD if bold else 1)
+    return thousandths * size / 1000
 
 
 def shortened(text: str, size: float, room: float, bold: bool = False) -> str:

@@ -1,0 +1,46 @@
+"""The figure of an architecture, laid out from its graph alone: stages as slabs, their costs, blocks they repeat."""
+
+from __future__ import annotations
+
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dlspec.drawing.canvas import Canvas
+    from dlspec.graph import Graph
+
+
+def figure(graph: Graph) -> Canvas:
+    """The figure of a network; open sizes are shown at those that `typical_sizes` gives."""
+    from dlspec.analyses.cost import cost
+    from dlspec.analyses.receptive_field import receptive_fields
+    from dlspec.analyses.typical import typical_sizes
+    from dlspec.drawing.canvas import Canvas
+    from dlspec.drawing.figure.inset import inset
+    from dlspec.drawing.figure.levels import levels
+    from dlspec.drawing.figure.stages import stages
+    from dlspec.drawing.figure.strip import MARGIN, strip
+    from dlspec.drawing.figure.template import templates
+    from dlspec.drawing.figure.units import has_units, units
+    from dlspec.drawing.figure.words import Words
+    from dlspec.drawing.metrics import width
+
+    sizes = typical_sizes(graph)
+    words = Words(graph, sizes, cost(graph), receptive_fields(graph))
+    made = stages(graph, sizes)
+    canvas = Canvas(graph.name)
+    canvas.about = words.heading()
+    canvas.text(MARGIN, 40, graph.name, 21, bold=True)
+    canvas.text(MARGIN, 60, words.heading(), 11.5, "grey")
+    drawn = units if has_units(made) else strip if made.is_chain else levels
+    end = drawn(canvas, made, words, 84)
+    rules = []
+    for template in templates(made, graph)[:3]:
+        rules.append(end + 8)
+        end = inset(canvas, template, end + 12)
+    canvas.width = max(
+        canvas.width, MARGIN * 2 + width(words.heading(), 11.5), MARGIN * 2 + width(graph.name, 21, True)
+    )
+    for y in rules:
+        canvas.line([(MARGIN, y), (canvas.width - MARGIN, y)], "rule", 1)
+    canvas.height = end + MARGIN - 8
+    return canvas

@@ -1,0 +1,223 @@
+"""The template of a block as boxes and arrows, beside the list of its uses."""
+
+from __future__ import annotations
+
+from dlspec.drawing.figure.route import DOWN, RIGHT, UP, Port, Router
+from dlspec.drawing.figure.template import Card, given
+from dlspec.drawing.metrics import width
+from dlspec.drawing.words import operator_name, symbol, tag, title
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dlspec.drawing.canvas import Canvas, Point
+    from dlspec.drawing.figure.template import Template
+
+MARGIN = 28
+GAP = 26
+"""Points between cards, for arrows."""
+HIGH = 36
+LANE = 54
+JOIN = 10
+WIDEST = 1000
+"""Points that a figure may be wide because of a table."""
+NAMES = 130
+"""Points left of the template, for its name."""
+MOST_USES = 8
+
+
+class _Spot:
+    """A card with its place; `x` is its centre."""
+
+    __slots__ = ("card", "half", "lines", "rise", "x", "y")
+
+    def __init__(self, card: Card, lines: tuple[str, str]) -> None:
+        self.card = card
+        self.lines = lines
+        self.half = max(width(lines[0], 10.5, True), width(lines[1], 9)) / 2 + 10
+        if card.is_join:
+            self.half = JOIN if len(lines[0]) < 3 else width(lines[0], 9.5, True) / 2 + 7
+        self.rise = JOIN if card.is_join else HIGH / 2
+        self.x = 0.0
+        self.y = 0.0
+
+
+def inset(canvas: Canvas, template: Template, top: float) -> float:
+    """Draw a template under `top`; returns where it ends. The canvas becomes as wide as it asks."""
+    canvas.text(MARGIN, top + 20, _signature(template), 12.5, bold=True)
+    named = f"one block, {template.count} uses" if template.count > 1 else "one block"
+    canvas.text(MARGIN, top + 36, named, 10, "grey")
+    left = MARGIN + max(NAMES, width(_signature(template), 12.5, True) + 20)
+    spots = [_Spot(card, _lines(card, template)) for card in template.cards]
+    lanes = max(card.lane for card in template.cards) + 1
+    around = any(spot.card.sources and spot.card.column > 1 for spot in spots)
+    middle = top + 26 + HIGH / 2
+    right = _set_out(spots, left + 44, middle)
+    floor = middle + (lanes - 1) * LANE + HIGH / 2
+    _arrows(canvas, spots, left + 12, right, middle, floor)
+    canvas.text(left, middle + 4, "x", 12, bold=True)
+    canvas.text(right + GAP + 6, middle + 4, "y", 12, bold=True)
+    for spot in spots:
+        _draw(canvas, spot)
+    end = floor + (20 if around else 6)
+    if template.extra_in:
+        end = _remark(canvas, template, left, end + 12)
+    canvas.width = max(canvas.width, right + GAP + 30)
+    return _uses(canvas, template, right + GAP + 56, left, top + 20, end) + 8
+
+
+def _signature(template: Template) -> str:
+    names = given(template)
+    return f"{template.name}({', '.join(names)})" if names else template.name
+
+
+def _lines(card: Card, template: Template) -> tuple[str, str]:
+    """What stands on a card: `Conv 3×3, width /stride` and `BN · ReLU`."""
+    if card.is_join:
+        return symbol(card.host), ""
+    plain = card.host.op.family in ("normalization", "attention", "activation")
+    words = operator_name(card.host) if plain else title(card.host)
+    for name in ("out_channels", "out_features"):
+        if name in card.host.op.fields:
+            said = _written(card, name, template)
+            words += f", {said or getattr(card.host.op, name)}"
+    step = _written(card, "stride", template)
+    if step:
+        words = " ".join(part for part in words.split(" ") if not part.startswith("/")) + f" /{step}"
+    return words, " · ".join(tag(node) for node in card.nodes[1:] if getattr(node.op, "p", 1) != 0)
+
+
+def _written(card: Card, name: str, template: Template) -> str:
+    """How the block itself writes an argument, where that is short and no number."""
+    node = card.host
+    call = node.call
+    args = getattr(call, "args", ())
+    places = [arg.value for arg in args if arg.name is None]
+    named = {arg.name: arg.value for arg in args if arg.name is not None}
+    index = list(node.op.fields).index(name) if name in node.op.fields else len(places)
+    value = named.get(name, places[index] if index < len(places) else None)
+    span = getattr(value, "span", None)
+    if span is None or not _is_its_own(card, template):
+        return ""
+    text = " ".join(span.text.split())
+    return text.replace(" * ", "·") if len(text) <= 14 and not text.replace(".", "").isdigit() else ""
+
+
+def _is_its_own(card: Card, template: Template) -> bool:
+    """Whether the block itself has the call, not a block that it uses: names mean what they mean there."""
+    inner = card.host.application
+    while inner is not template.application and inner.kind in ("group", "list") and inner.parent is not None:
+        inner = inner.parent
+    return inner is template.application
+
+
+def _set_out(spots: list[_Spot], left: float, middle: float) -> float:
+    x = left
+    for column in range(1, max(spot.card.column for spot in spots) + 1):
+        inside = [spot for spot in spots if spot.card.column == column]
+        half = max(spot.half for spot in inside)
+        for spot in inside:
+            spot.x, spot.y = x + half, middle + spot.card.lane * LANE
+        x += 2 * half + GAP
+    return x - GAP
+
+
+def _arrows(canvas: Canvas, spots: list[_Spot], start: float, right: float, middle: float, floor: float) -> None:
+    home = {spot.card: spot for spot in spots}
+    obstacles = [(spot.x - spot.half - 3, spot.y - spot.rise - 3, spot.x + spot.half + 3, spot.y + spot.rise + 3)
+                 for spot in spots]  # fmt: skip
+    xs = [x for spot in spots for x in (spot.x, spot.x - spot.half - 5, spot.x + spot.half + 5)]
+    columns = {
+        spot.card.column: min(s.x - s.half for s in spots if s.card.column == spot.card.column) for spot in spots
+    }
+    xs += [edge - GAP * part for edge in columns.values() for part in (0.62, 0.82)]
+    ys = [y for spot in spots for y in (spot.y, spot.y - spot.rise - 5, spot.y + spot.rise + 5)]
+    ys += [spot.y + LANE / 2 for spot in spots]
+    router = Router(obstacles, [*xs, start, right + 6], [*ys, floor + 12])
+    wanted: list[tuple[_Spot | None, _Spot]] = [
+        (other, spot) for spot in spots for other in [home[card] for card in spot.card.before]
+    ]
+    wanted += [(None, spot) for spot in spots if spot.card.sources]
+    wanted.sort(key=lambda pair: pair[1].x - (pair[0].x if pair[0] else start))
+    drawn: list[tuple[list[Point], str]] = []
+    for source, target in wanted:
+        leaves = [Port((start, middle), RIGHT)] if source is None else _out(source)
+        points = router.way(leaves, _into(target, source), source or "x")
+        if points is not None:
+            is_skip = target.card.is_join and (source is None or source.card.column < target.card.column - 1)
+            drawn.append((points, "skip" if is_skip else "line"))
+    for points, colour in reversed(drawn):
+        canvas.arrow(points, colour, False, 7)
+    last = spots[-1]
+    end = [(last.x + last.half + 4, last.y), (right + 8, last.y), (right + 8, middle), (right + GAP, middle)]
+    canvas.arrow(end if last.y != middle else [end[0], end[-1]])
+
+
+def _out(spot: _Spot) -> list[Port]:
+    return [Port((spot.x + spot.half + 5, spot.y), RIGHT)]
+
+
+def _into(spot: _Spot, source: _Spot | None) -> list[Port]:
+    ports = [Port((spot.x - spot.half - 5, spot.y), RIGHT)]
+    if spot.card.is_join:
+        ports.append(Port((spot.x, spot.y + spot.rise + 5), UP))
+        ports.append(Port((spot.x, spot.y - spot.rise - 5), DOWN, 30))
+    return ports
+
+
+def _draw(canvas: Canvas, spot: _Spot) -> None:
+    card = spot.card
+    family = card.host.op.family
+    if card.is_join:
+        sign = spot.lines[0]
+        canvas.box(spot.x - spot.half, spot.y - JOIN, 2 * spot.half, 2 * JOIN, "join.tint", "join.edge", radius=JOIN)
+        canvas.text(
+            spot.x, spot.y + (4.2 if len(sign) < 3 else 3.3), sign, 12 if len(sign) < 3 else 9.5, "ink", "middle", True
+        )
+        return
+    left, top = spot.x - spot.half, spot.y - HIGH / 2
+    canvas.box(left, top, 2 * spot.half, HIGH, f"{family}.tint", f"{family}.edge", radius=5)
+    if spot.card.is_extra:
+        canvas.box(left + 2.5, top + 2.5, 2 * spot.half - 5, HIGH - 5, f"{family}.tint", f"{family}.edge", radius=3.5)
+    first, second = spot.lines
+    canvas.text(spot.x, spot.y + (-2 if second else 4), first, 10.5, "ink", "middle", bold=True)
+    if second:
+        canvas.text(spot.x, spot.y + 11, second, 9, "grey", "middle")
+
+
+def _remark(canvas: Canvas, template: Template, x: float, y: float) -> float:
+    places = template.extra_in
+    shown = ", ".join(places[:4]) + (f" and {len(places) - 4} more" if len(places) > 4 else "")
+    canvas.box(x, y - 8, 14, 9, "card", "grey", radius=2)
+    canvas.box(x + 2, y - 6, 10, 5, "card", "grey", radius=1)
+    canvas.text(x + 20, y, f"only in {shown}", 9.5, "grey")
+    return y + 4
+
+
+def _uses(canvas: Canvas, template: Template, beside: float, below: float, top: float, end: float) -> float:
+    """A table of the stages with the values that differ: right of the template, or under it where that is too far."""
+    names = given(template)
+    if len(template.uses) < 2 or not names:
+        return end
+    rows = template.uses[:MOST_USES]
+    wide = [max(width(name, 10), *(width(values[name], 10) for _, _, values in rows)) + 16 for name in names]
+    first = max(width(f"{label} ×{times}", 10.5, True) for label, times, _ in rows) + 22
+    under = beside + first + sum(wide) > max(canvas.width, WIDEST)
+    x, y = (below, end + 14) if under else (beside, top)
+    place = x + first
+    for name, much in zip(names, wide):
+        canvas.text(place, y, name, 10, "grey")
+        place += much
+    for label, times, values in rows:
+        y += 16
+        canvas.text(x, y, label, 10.5, bold=True)
+        if times > 1:
+            canvas.text(x + width(f"{label} ", 10.5, True), y, f"×{times}", 10.5, "repeat", bold=True)
+        place = x + first
+        for name, much in zip(names, wide):
+            canvas.text(place, y, values[name], 10)
+            place += much
+    if len(template.uses) > MOST_USES:
+        y += 15
+        canvas.text(x, y, f"and {len(template.uses) - MOST_USES} more", 10, "grey")
+    canvas.width = max(canvas.width, x + first + sum(wide) - 16 + MARGIN)
+    return max(end, y)

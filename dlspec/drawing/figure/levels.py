@@ -1,0 +1,284 @@
+"""A network that branches in scale: x is the order of computing, y the stride, and edges run between."""
+
+from __future__ import annotations
+
+from math import log2
+
+from dlspec.analyses.typical import number
+from dlspec.drawing.figure.route import DOWN, LEFT, RIGHT, UP, Port, Router
+from dlspec.drawing.figure.slab import Scale
+from dlspec.drawing.metrics import width
+from dlspec.drawing.words import symbol, title
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dlspec.drawing.canvas import Canvas
+    from dlspec.drawing.figure.slab import Stack
+    from dlspec.drawing.figure.stages import Item, Link, Stages
+    from dlspec.drawing.figure.words import Words
+
+MARGIN = 28
+LEVELS = 40
+"""Points left of the picture, for the strides."""
+TALLEST = 110.0
+LABEL = 60
+"""Points that the label of a stage is high."""
+BETWEEN = (40, 30)
+"""Points between columns and between rows, for edges."""
+BAR = 52
+"""Points of a bar that is full."""
+JOIN = 9
+"""The radius of a join that stands alone."""
+
+
+class Place:
+    """A stage with its column, its band, and where that comes to lie."""
+
+    __slots__ = ("band", "column", "item", "middle", "stack", "wide", "x")
+
+    def __init__(self, item: Item, stack: Stack, wide: float) -> None:
+        self.item = item
+        self.stack = stack
+        self.wide = wide
+        self.column = 0
+        self.band = (0, 0)
+        self.x = 0.0
+        """Its centre."""
+        self.middle = 0.0
+
+    @property
+    def half(self) -> float:
+        return JOIN if self.item.is_join else self.stack.width / 2
+
+    @property
+    def rise(self) -> float:
+        return JOIN if self.item.is_join else self.stack.height / 2
+
+    @property
+    def below(self) -> float:
+        """Where its label ends."""
+        return self.middle + self.rise + (2 if self.item.is_join else LABEL)
+
+
+def levels(canvas: Canvas, made: Stages, words: Words, top: float) -> float:
+    """Draw the stages by order and stride under `top`; returns where the drawing ends. Sets the canvas' width."""
+    scale = Scale(made.items, words.sizes, TALLEST)
+    places = {item: Place(item, scale.stack(item), _wide(item, scale, words)) for item in made.items}
+    _assign_columns(made, places)
+    strides = _assign_bands(made, places, words)
+    bottom = _set_out(places, top)
+    right = max(place.x + place.wide / 2 for place in places.values())
+    canvas.width = right + MARGIN
+    for band, stride in strides.items():
+        middle = next(place.middle for place in places.values() if place.band == band)
+        canvas.text(MARGIN, middle + 4, f"1/{stride}" if stride > 1 else "1", 11, "grey")
+    _draw_links(canvas, made, places, bottom)
+    for place in places.values():
+        _draw(canvas, place, words)
+    return _legend(canvas, made, bottom + 26)
+
+
+def _wide(item: Item, scale: Scale, words: Words) -> float:
+    if item.is_join:
+        return 2 * JOIN
+    texts = (width(words.name(item), 11, True), width(words.shape(item.result), 10), width(words.detail(item), 9.5))
+    return max(*texts, scale.stack(item).width)
+
+
+# Places
+
+
+def _assign_columns(made: Stages, places: dict[Item, Place]) -> None:
+    """The longest way from an input; a source stands right before what reads it."""
+    for item in sorted(made.items, key=lambda item: item.nodes[-1].index):
+        before = [link.source for link in made.links if link.target is item]
+        places[item].column = 1 + max((places[other].column for other in before), default=-1)
+    for item in made.items:
+        after = [places[link.target].column for link in made.links if link.source is item]
+        if not any(link.target is item for link in made.links) and after:
+            places[item].column = min(after) - 1
+
+
+def _assign_bands(made: Stages, places: dict[Item, Place], words: Words) -> dict[tuple[int, int], int]:
+    """Rows by stride; what shares a column and a row gets a band of its own. Returns the strides of the first bands."""
+    sides = {item: _side(item, words) for item in made.items}
+    largest = max((side for side in sides.values() if side), default=1)
+    level: dict[Item, int] = {}
+    for item in sorted(made.items, key=lambda item: item.nodes[-1].index):
+        side = sides[item]
+        before = [level[link.source] for link in made.links if link.target is item and link.source in level]
+        level[item] = round(log2(largest / side)) if side else max(before, default=0)
+    seen: dict[tuple[int, int], int] = {}
+    for item, place in places.items():
+        lane = seen.get((level[item], place.column), 0)
+        seen[level[item], place.column] = lane + 1
+        place.band = (level[item], lane)
+    return {
+        (row, 0): 2**row
+        for row in sorted(set(level.values()))
+        if any(sides[item] for item in made.items if level[item] == row)
+    }
+
+
+def _side(item: Item, words: Words) -> int | None:
+    shape = item.result.shape
+    return number(shape[-1], words.sizes) if len(shape) >= 4 else None
+
+
+def _set_out(places: dict[Item, Place], top: float) -> float:
+    """Give every place its centre; returns where the lowest label ends."""
+    x = float(MARGIN + LEVELS)
+    for column in range(max(place.column for place in places.values()) + 1):
+        inside = [place for place in places.values() if place.column == column]
+        wide = max((place.wide for place in inside), default=0)
+        for place in inside:
+            place.x = x + wide / 2
+        x += wide + BETWEEN[0] if inside else 0
+    y = top
+    for band in sorted({place.band for place in places.values()}):
+        inside = [place for place in places.values() if place.band == band]
+        rise = max(place.rise for place in inside)
+        for place in inside:
+            place.middle = y + rise
+        y = max(place.below for place in inside) + BETWEEN[1]
+    return y - BETWEEN[1]
+
+
+# Links
+
+
+def _draw_links(canvas: Canvas, made: Stages, places: dict[Item, Place], bottom: float) -> None:
+    router = _router(list(places.values()), bottom)
+    order = sorted(made.links, key=lambda link: _distance(places[link.source], places[link.target]))
+    for link in order:
+        source, target = places[link.source], places[link.target]
+        points = router.way(_leaving(source, target), _arriving(target, source, link.role), link.source)
+        if points is not None:
+            colour, dashed = _look(link)
+            canvas.arrow(points, colour, dashed)
+
+
+def _distance(source: Place, target: Place) -> float:
+    return abs(target.x - source.x) + abs(target.middle - source.middle)
+
+
+def _router(places: list[Place], bottom: float) -> Router:
+    obstacles = [
+        (place.x - max(place.half, 0 if place.item.is_join else place.wide / 2) - 3, place.middle - place.rise - 3,
+         place.x + max(place.half, 0 if place.item.is_join else place.wide / 2) + 3, place.below + 2)
+        for place in places
+    ]  # fmt: skip
+    xs = [x for place in places for x in (place.x, place.x - place.half - 5, place.x + place.half + 5)]
+    ys = [y for place in places for y in (place.middle, place.middle - place.rise - 5, place.below + 4)]
+    columns = sorted({place.column for place in places})
+    for column in columns:
+        inside = [place for place in places if place.column == column]
+        edge = min(place.x - place.wide / 2 for place in inside)
+        xs += [edge - BETWEEN[0] * part for part in (0.3, 0.5, 0.7)]
+    for band in {place.band for place in places}:
+        edge = min(place.middle - place.rise for place in places if place.band == band)
+        ys += [edge - BETWEEN[1] * part for part in (0.3, 0.5, 0.7)]
+    return Router(_slim(obstacles, places), [*xs, max(xs) + 20], [*ys, bottom + 12])
+
+
+def _slim(
+    obstacles: list[tuple[float, float, float, float]], places: list[Place]
+) -> list[tuple[float, float, float, float]]:
+    """Beside a stack that is narrower than its label there is room: stack and label are obstacles of their own."""
+    found = []
+    for (left, top, right, bottom), place in zip(obstacles, places):
+        found.append((place.x - place.half - 3, top, place.x + place.half + 3, place.middle + place.rise + 3))
+        if not place.item.is_join:
+            found.append((left, place.middle + place.rise + 3, right, bottom))
+    return found
+
+
+def _leaving(source: Place, target: Place) -> list[Port]:
+    ports = [Port((source.x + source.half + 5, source.middle), RIGHT)]
+    if target.middle > source.middle + 1:
+        ports.append(Port((source.x, source.below + 4), DOWN, 4))
+    if target.middle < source.middle - 1:
+        ports.append(Port((source.x, source.middle - source.rise - 5), UP, 10))
+    return ports
+
+
+def _arriving(target: Place, source: Place, role: str) -> list[Port]:
+    ports = [Port((target.x - target.half - 5, target.middle), RIGHT)]
+    if source.middle > target.middle + 1:
+        ports.append(Port((target.x, target.below + 4), UP, 4))
+    if source.middle < target.middle - 1 or role != "main":
+        ports.append(Port((target.x, target.middle - target.rise - 5), DOWN, 10))
+    if target.column <= source.column:
+        ports.append(Port((target.x + target.half + 5, target.middle), LEFT, 10))
+    return ports
+
+
+def _look(link: Link) -> tuple[str, bool]:
+    if link.role in ("add", "concat"):
+        return "skip", link.role == "concat"
+    if link.through is not None:
+        return f"{'pooling' if link.through.op.family == 'pooling' else 'resize'}.line", False
+    return "line", False
+
+
+# Stages
+
+
+def _draw(canvas: Canvas, place: Place, words: Words) -> None:
+    item = place.item
+    if item.is_join:
+        canvas.circle(place.x, place.middle, JOIN, "join.top", "join.edge")
+        join = next(node for node in item.nodes if len(node.inputs) > 1)
+        sign = symbol(join)
+        size = 12 if len(sign) < 3 else 6.5
+        canvas.text(place.x, place.middle + size / 3, sign[:6], size, "ink", "middle", bold=True)
+        return
+    place.stack.draw(canvas, place.x - place.stack.width / 2, place.middle)
+    y = place.middle + place.rise + 15
+    count = words.count(item)
+    name = words.name(item)
+    canvas.text(place.x, y, name, 11, "ink", "middle", bold=True)
+    detail = words.detail(item) + (f" ×{count}" if count > 1 else "")
+    canvas.text(place.x, y + 13, detail, 9.5, "grey", "middle")
+    canvas.text(place.x, y + 26, words.shape(item.result), 10, "ink", "middle")
+    _bars(canvas, place, words, y + 33)
+
+
+def _bars(canvas: Canvas, place: Place, words: Words, y: float) -> None:
+    """What a stage has of all parameters and of all multiply-adds, as two thin bars."""
+    costs = words.costs(place.item)
+    if not costs.parameters and not costs.macs:
+        return
+    totals = (words.cost.parameters, words.number(words.cost.macs) or 0)
+    for row, (count, total, facet) in enumerate(zip((costs.parameters, costs.macs), totals, ("parameters", "macs"))):
+        canvas.box(place.x - BAR / 2, y + 6 * row, BAR, 4, "track", radius=2)
+        if count and total:
+            canvas.box(place.x - BAR / 2, y + 6 * row, max(BAR * count / total, 2), 4, facet, radius=1)
+
+
+def _legend(canvas: Canvas, made: Stages, y: float) -> float:
+    """What the lines mean, each kind once."""
+    entries: dict[str, tuple[str, bool]] = {}
+    for link in made.links:
+        entries.setdefault(_said(link), _look(link))
+    entries.pop("", None)
+    x = float(MARGIN)
+    for facet in ("parameters", "MACs"):
+        canvas.box(x, y - 6, 22, 4, facet.lower(), radius=1)
+        canvas.text(x + 28, y, f"share of {facet}", 10, "grey")
+        x += 28 + width(f"share of {facet}", 10) + 22
+    for text, (colour, dashed) in entries.items():
+        wide = 34 + width(text, 10) + 26
+        if x > MARGIN and x + wide > canvas.width:
+            x, y = MARGIN, y + 18
+        canvas.arrow([(x, y - 3.5), (x + 27, y - 3.5)], colour, dashed, 0)
+        canvas.text(x + 34, y, text, 10, "grey")
+        x += wide
+    canvas.width = max(canvas.width, x)
+    return y
+
+
+def _said(link: Link) -> str:
+    if link.through is not None:
+        return title(link.through).replace("Pool", " pool").replace("ConvTranspose", "transposed conv").lower()
+    return {"add": "add", "concat": "concatenate"}.get(link.role, "")

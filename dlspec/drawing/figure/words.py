@@ -1,0 +1,137 @@
+"""What stands under a stage: its name, what it is, its shape, and its costs."""
+
+from __future__ import annotations
+
+from dlspec.analyses.typical import number
+from dlspec.drawing.words import count_text, names_text, title
+from dlspec.record import TYPE_CHECKING, Record
+
+if TYPE_CHECKING:
+    from dlspec.analyses.cost import Cost
+    from dlspec.analyses.receptive_field import ReceptiveFields
+    from dlspec.drawing.figure.stages import Item
+    from dlspec.graph import Graph, Tensor
+    from dlspec.sizes import Dim
+
+
+class Costs(Record):
+    """What a stage costs, at the sizes of the figure."""
+
+    parameters: int
+    macs: int
+    field: str
+    """`35`, `7×3`, `whole`; empty for what has none."""
+    exceeds: bool
+    """Whether the field is larger than the input."""
+
+
+class Words:
+    """Writes the texts of one figure."""
+
+    def __init__(self, graph: Graph, sizes: dict[str, int], cost: Cost, fields: ReceptiveFields) -> None:
+        self.graph = graph
+        self.sizes = sizes
+        self.cost = cost
+        self.fields = fields
+
+    def shape(self, tensor: Tensor) -> str:
+        """`64×56×56`, without the batch."""
+        return "×".join(str(number(size, self.sizes) or size) for size in tensor.shape[1:]) or "1"
+
+    def number(self, size: Dim) -> int | None:
+        """What a size comes to in this figure."""
+        return number(size, self.sizes)
+
+    def name(self, item: Item) -> str:
+        """Its label, or what it does where nobody named it."""
+        last = item.label.rpartition(".")[2].partition("–")[0]
+        host = item.nodes[0] if not item.slices else item.slices[0].node
+        if item.application is None and last.rstrip("0123456789_") == host.op.name.rstrip("0123456789_"):
+            return _kind(item)
+        return item.label
+
+    def count(self, item: Item) -> int:
+        """How many slabs that are no pooling it has."""
+        if item.application is not None and item.application.kind == "block" and not _repeated_name(item):
+            return len([one for one in item.slices if one.application is not None])
+        return sum(one.family != "pooling" for one in item.slices)
+
+    def detail(self, item: Item) -> str:
+        """`conv 7×7 /2`, `bottleneck`, `linear`; of several layers what is the same in all."""
+        if item.nodes[0].op.family == "input" and len(item.slices) == 1:
+            return str(item.result.dtype) if item.result.dtype != "float32" else "input"
+        if item.application is not None:
+            if item.application.kind in ("block", "network", "foreign"):
+                repeated = _repeated_name(item)
+                return repeated or str(getattr(item.application.definition, "name", ""))
+            return _repeated_name(item) or _common(item)
+        return _common(item)
+
+    def costs(self, item: Item) -> Costs:
+        """Parameters, multiply-adds and receptive field of the last unit."""
+        parameters = sum(self.cost.nodes[node].parameters for node in item.nodes)
+        macs = sum(number(self.cost.nodes[node].macs, self.sizes) or 0 for node in item.nodes)
+        field = self.fields.of(item.result.node)
+        if field is None or (item.nodes[0].op.family == "input"):
+            return Costs(parameters, macs, "", False)
+        said = field.to_json()
+        if isinstance(said, str):
+            return Costs(parameters, macs, said, False)
+        spans = [number(size, self.sizes) if not isinstance(size, int) else size for size in field.size]
+        text = "×".join(str(span) if span is not None else "?" for span in spans)
+        limits = [number(size, self.sizes) for size in field.sizes]
+        exceeds = any(span and limit and span > limit for span, limit in zip(spans, limits))
+        return Costs(parameters, macs, ("≤ " if field.is_bound else "") + text, exceeds)
+
+    def heading(self) -> str:
+        """`25.6M parameters · 4.09G MACs · input 3×224×224`."""
+        words = [f"{count_text(self.cost.parameters, 3)} parameters"] if self.cost.parameters else []
+        macs = number(self.cost.macs, self.sizes)
+        if macs:
+            words.append(f"{count_text(macs, 3)} MACs")
+        inputs = {name: self.shape(tensor) for name, tensor in self.graph.inputs.items()}
+        if len(inputs) == 1:
+            words.append(f"input {next(iter(inputs.values()))}")
+        else:
+            words += [f"{name} {text}" for name, text in inputs.items()]
+        return " · ".join(words)
+
+
+def _kind(item: Item) -> str:
+    host = item.slices[0].node if item.slices else item.nodes[0]
+    if host.op.family == "pooling":
+        wanted = getattr(host.op, "output_size", None)
+        kind = "max pool" if "max" in host.op.name else "avg pool"
+        return f"global {kind}" if isinstance(wanted, tuple) and set(wanted) == {1} else kind
+    return title(host).partition(" ")[0].lower()
+
+
+def _repeated_name(item: Item) -> str:
+    """The name of the block whose uses are its slabs."""
+    uses = [one.application for one in item.slices if one.application is not None]
+    if len(uses) < 2 or len({id(use.definition) for use in uses}) > 1:
+        return ""
+    return str(uses[0].definition.name)
+
+
+def _common(item: Item) -> str:
+    heavy = [one.node for one in item.slices if one.family != "pooling"] or [one.node for one in item.slices]
+    if not heavy:
+        return ""
+    titles = list(dict.fromkeys(_short(title(node)) for node in heavy))
+    if len(titles) == 1:
+        return titles[0]
+    kinds = list(dict.fromkeys(text.partition(" ")[0] for text in titles))
+    return names_text(kinds) if len(kinds) > 2 else ", ".join(kinds if len(kinds) < len(titles) else titles)
+
+
+def _short(text: str) -> str:
+    first, _, rest = text.partition(" ")
+    known = {
+        "MaxPool": "max",
+        "AvgPool": "average",
+        "GlobalAvgPool": "",
+        "GlobalMaxPool": "",
+        "AdaptiveAvgPool": "average",
+    }
+    return f"{known.get(first, first.lower())} {rest}".strip()

@@ -1,0 +1,204 @@
+"""The figure: what its stages are, that nothing in it overlaps, and that every format shows the same."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from itertools import combinations, pairwise
+from pathlib import Path
+
+import pytest
+
+import dlspec
+from dlspec.analyses.typical import typical_sizes
+from dlspec.drawing.canvas import Canvas, Line, Polygon, Text
+from dlspec.drawing.document import pdf_bytes
+from dlspec.drawing.figure import figure
+from dlspec.drawing.figure.stages import stages
+from dlspec.drawing.metrics import width
+from dlspec.drawing.raster import ZOOM, png_bytes
+from dlspec.drawing.svg import svg_text
+from dlspec.drawing.tikz import tikz_text
+from dlspec.graph import Graph
+from tests.drawing.pictures import UNET, VIT, body, graph_of
+
+ROOT = Path(__file__).parents[2]
+ZOO = [
+    "linear_regression", "linear_classifier", "perceptron", "mlp", "lenet", "lenet5", "alexnet", "alexnet_2012", "vgg16_bn",
+    "resnet18", "resnet152", "plain34", "googlenet", "densenet121", "mobilenet_v2", "mobilenet_v3_large", "unet", "vit_b_16",
+]  # fmt: skip
+OTHERS = ["tests/architectures/detector.dls", "tests/architectures/siamese.dls"]
+
+
+def network(name: str) -> Graph:
+    return dlspec.load(str(ROOT / name) if name.endswith(".dls") else name).graph
+
+
+def labels(graph: Graph) -> list[str]:
+    return [item.label for item in stages(graph, typical_sizes(graph)).items]
+
+
+def slabs(graph: Graph) -> dict[str, int]:
+    return {item.label: len(item.slices) for item in stages(graph, typical_sizes(graph)).items}
+
+
+# Stages
+
+
+def test_a_repeated_block_is_a_slab_for_each_use() -> None:
+    found = slabs(network("resnet50"))
+    assert {name: found[name] for name in ("layer1", "layer2", "layer3", "layer4")} == {
+        "layer1": 3, "layer2": 4, "layer3": 6, "layer4": 3
+    }  # fmt: skip
+
+
+def test_layers_at_one_size_that_nobody_named_are_one_stage() -> None:
+    found = slabs(network("vgg16"))
+    assert [*found] == [
+        "image", "features.0–2", "features.4–7", "features.9–14", "features.16–21", "features.23–28", "features.30",
+        "classifier",
+    ]  # fmt: skip
+    assert [*found.values()] == [1, 2, 3, 4, 4, 4, 1, 3]  # a pooling begins what follows it
+
+
+def test_a_label_of_the_author_keeps_layers_apart() -> None:
+    assert labels(body("y = x -> first: linear(8) -> relu -> second: linear(8)")) == ["x", "first", "second"]
+
+
+def test_the_levels_of_a_u_net_are_stages_and_its_poolings_edges() -> None:
+    graph = graph_of(UNET)
+    made = stages(graph, typical_sizes(graph))
+    found = {(link.source.label, link.target.label): link for link in made.links}
+    assert found["enc1", "enc2"].through is not None
+    assert found["enc1", "enc2"].through.op.name == "max_pool2d"
+    assert found["enc2", "up2.conv"].role == "concat"
+    assert found["enc3", "up2.reduce"].through.op.name == "interpolate"
+
+
+def test_every_node_is_in_one_stage_and_costs_add_up() -> None:
+    for name in ("resnet18", "unet", "vit_b_16", "googlenet", *OTHERS):
+        graph = network(name)
+        inside = [node for item in stages(graph, typical_sizes(graph)).items for node in item.nodes]
+        assert sorted(node.index for node in inside) == [node.index for node in graph.nodes]
+
+
+# Layout
+
+
+def texts(canvas: Canvas) -> list[Text]:
+    return [shape for shape in canvas.shapes if isinstance(shape, Text) and shape.text]
+
+
+def rectangle(text: Text) -> tuple[float, float, float, float]:
+    left = text.x - {"start": 0.0, "middle": 0.5, "end": 1.0}[text.anchor] * text.width
+    return left, text.y - 0.72 * text.size, left + text.width, text.y + 0.2 * text.size
+
+
+def overlaps(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+@pytest.mark.parametrize("name", [*ZOO, *OTHERS])
+def test_no_text_lies_on_another_or_outside(name: str) -> None:
+    canvas = figure(network(name))
+    places = [(text.text, rectangle(text)) for text in texts(canvas)]
+    assert [(a, b) for (a, one), (b, other) in combinations(places, 2) if overlaps(one, other)] == []
+    outside = [text for text, (left, top, right, bottom) in places
+               if left < 0 or top < 0 or right > canvas.width or bottom > canvas.height]  # fmt: skip
+    assert outside == []
+
+
+def segments(canvas: Canvas) -> Iterator[tuple[tuple[float, float], tuple[float, float]]]:
+    for shape in canvas.shapes:
+        if isinstance(shape, Line) and shape.colour not in ("rule", "web"):
+            yield from pairwise(shape.points)
+
+
+@pytest.mark.parametrize("name", [*ZOO, *OTHERS])
+def test_no_arrow_crosses_a_slab_or_a_text(name: str) -> None:
+    canvas = figure(network(name))
+    fronts = [shape.points for shape in canvas.shapes if isinstance(shape, Polygon) and shape.fill.endswith(".face")]
+    boxes = [(min(x for x, _ in points), min(y for _, y in points), max(x for x, _ in points), max(y for _, y in points))
+             for points in fronts]  # fmt: skip
+    boxes += [rectangle(text) for text in texts(canvas)]
+    for (x0, y0), (x1, y1) in segments(canvas):
+        line = (min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
+        assert [box for box in boxes if overlaps(line, box)] == []
+
+
+@pytest.mark.parametrize("name", ["googlenet", "densenet121", "resnet152"])
+def test_a_figure_stays_as_narrow_as_a_page_can_show(name: str) -> None:
+    assert figure(network(name)).width <= 1300
+
+
+def test_a_figure_of_fixed_sizes_is_the_same_every_time() -> None:
+    assert svg_text(figure(network("lenet"))) == svg_text(figure(network("lenet")))
+
+
+def test_open_sizes_are_shown_at_a_size_that_the_network_takes() -> None:
+    text = svg_text(figure(graph_of("network n {\n  input x: float32[N, 3, H, W] where H % 100 == 0\n"
+                                    "  output y = x -> conv: conv2d(4, 3, padding=1)\n}")))  # fmt: skip
+    assert "input 3×300×224" in text
+
+
+def test_attention_over_a_sequence_has_a_figure() -> None:
+    assert {"conv_proj", "image"} <= {*labels(graph_of(VIT))}
+
+
+# Formats
+
+
+def test_the_widths_of_letters_are_those_of_the_font_that_is_embedded() -> None:
+    from reportlab.pdfbase.ttfonts import TTFont
+
+    from dlspec.drawing.fonts import BOLD, REGULAR
+
+    for path, bold in ((REGULAR, False), (BOLD, True)):
+        font = TTFont("measured", str(path))
+        for text in ("layer1 ×3", "64×112×112", "conv 7×7 /2", "25.6M parameters · 4.09G MACs"):
+            assert width(text, 10, bold) == pytest.approx(font.stringWidth(text, 10), rel=0.01)
+
+
+def test_a_png_has_the_size_of_the_canvas_and_is_not_empty() -> None:
+    from io import BytesIO
+
+    from PIL import Image
+
+    canvas = figure(network("lenet"))
+    picture = Image.open(BytesIO(png_bytes(canvas)))
+    assert picture.size == (pytest.approx(canvas.width * ZOOM, abs=2), pytest.approx(canvas.height * ZOOM, abs=2))
+    assert len(picture.convert("RGB").getcolors(1 << 24)) > 50
+
+
+def test_a_pdf_embeds_its_fonts_and_has_the_words_of_the_figure() -> None:
+    picture = pdf_bytes(figure(network("lenet")))
+    assert len(re.findall(rb"/FontFile2 ", picture)) >= 2
+    assert picture == pdf_bytes(figure(network("lenet")))
+
+
+def test_light_and_dark_differ_in_colours_alone() -> None:
+    canvas = figure(network("lenet"))
+    light, dark = svg_text(canvas, "light"), svg_text(canvas, "dark")
+    assert light != dark
+    assert re.sub(r"#[0-9A-F]{6}", "", light) == re.sub(r"#[0-9A-F]{6}", "", dark)
+    assert "prefers-color-scheme" in svg_text(canvas, "auto")
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="LaTeX is not installed")
+def test_latex_takes_the_picture(tmp_path: Path) -> None:
+    (tmp_path / "net.tex").write_text(tikz_text(figure(network("unet"))), encoding="utf-8")
+    (tmp_path / "main.tex").write_text(
+        "\\documentclass{article}\\usepackage[T1]{fontenc}\\usepackage{tikz}\\begin{document}\n\\input{net}\n\\end{document}\n"
+    )
+    done = subprocess.run(["pdflatex", "-halt-on-error", "-interaction=batchmode", "main"], cwd=tmp_path, check=False)
+    assert done.returncode == 0
+    assert (tmp_path / "main.pdf").stat().st_size > 5000
+
+
+def test_every_special_sign_of_latex_is_escaped() -> None:
+    canvas = Canvas("t")
+    canvas.text(0, 0, "a_b 50 % {x} #1 & $ \\ ~ ^", 10)
+    body = tikz_text(canvas).split("\\selectfont ")[1]
+    assert "a\\_b 50 \\% \\{x\\} \\#1 \\& \\$ \\textbackslash{} \\textasciitilde{} \\textasciicircum{}" in body
