@@ -17,6 +17,7 @@ from dlspec.drawing import figure_svg
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "docs"))
 import error_pages  # noqa: E402  (they lie beside the pages, outside the package)
+import gallery  # noqa: E402
 import pages  # noqa: E402
 
 BLOCK = re.compile(r"^```(dls|yaml)\n(.*?)^```", re.S | re.M)
@@ -81,3 +82,11 @@ def test_of_training_the_numbers_may_differ_and_the_words_may_not() -> None:
     page = "```console\n$ dlspec train lenet\ntest  accuracy {}\n```\n"
     assert pages.comparable(page.format("0.9630")) == pages.comparable(page.format("0.9741"))
     assert pages.comparable(page.format("0.9630")) != pages.comparable(page.format("unknown"))
+
+
+def test_the_gallery_has_a_figure_of_every_network_that_it_names_as_it_is_drawn_today() -> None:
+    assert (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8") == gallery.page()
+    assert {path.stem for path in gallery.PICTURES.iterdir()} == {*gallery.names()}
+    for name in gallery.names():
+        shown = (gallery.PICTURES / f"{name}.svg").read_text(encoding="utf-8")
+        assert shown == figure_svg(dlspec.load(name).graph), f"{name}: `python docs/gallery.py` draws it anew"

@@ -74,6 +74,8 @@ def _lines(card: Card, template: Template) -> tuple[str, str]:
     """What stands on a card: `Conv 3×3, width /stride` and `BN · ReLU`."""
     if card.is_join:
         return symbol(card.host), ""
+    if card.host.op.family == "parameter":
+        return card.host.name, "learned"
     plain = card.host.op.family in ("normalization", "attention", "activation")
     words = operator_name(card.host) if plain else title(card.host)
     for name in ("out_channels", "out_features"):

@@ -316,7 +316,8 @@ def _merge(made: Stages, may: object) -> None:
 
 
 def _take(made: Stages, item: Item, other: Item, link: Link) -> None:
-    item.label = merged_label(item.label, other.label)
+    begins = item.application is None and all(one.family == "pooling" for one in item.slices) and _is_unnamed(item)
+    item.label = other.label if begins and not _is_unnamed(other) else merged_label(item.label, other.label)
     item.nodes = [*item.nodes, *other.nodes]
     item.slices = [*item.slices, *other.slices]
     item.result = other.result

@@ -150,7 +150,8 @@ def _place(cards: list[Card]) -> None:
     left = set(cards)
     used: list[list[tuple[int, int]]] = []
     while left:
-        head = max(left, key=lambda card: (length[card], -cards.index(card)))
+        # What is learned stands below the way of what is computed from it.
+        head = max(left, key=lambda card: (card.sources or bool(card.before), length[card], -cards.index(card)))
         chain = [head]
         while True:
             on = [card for card in after[chain[-1]] if card in left]

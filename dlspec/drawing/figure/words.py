@@ -45,7 +45,7 @@ class Words:
     def name(self, item: Item) -> str:
         """Its label, or what it does where nobody named it."""
         last = item.label.rpartition(".")[2].partition("–")[0]
-        host = item.nodes[0] if not item.slices else item.slices[0].node
+        host = next((one.node for one in item.slices if one.family != "pooling"), item.nodes[0])
         if item.application is None and last.rstrip("0123456789_") == host.op.name.rstrip("0123456789_"):
             return _kind(item)
         return item.label
@@ -60,12 +60,10 @@ class Words:
         """`conv 7×7 /2`, `bottleneck`, `linear`; of several layers what is the same in all."""
         if item.nodes[0].op.family == "input" and len(item.slices) == 1:
             return str(item.result.dtype) if item.result.dtype != "float32" else "input"
-        if item.application is not None:
-            if item.application.kind in ("block", "network", "foreign"):
-                repeated = _repeated_name(item)
-                return repeated or str(getattr(item.application.definition, "name", ""))
-            return _repeated_name(item) or _common(item)
-        return _common(item)
+        repeated = _repeated_name(item)
+        if not repeated and item.application is not None and item.application.kind in ("block", "network", "foreign"):
+            return str(getattr(item.application.definition, "name", ""))
+        return repeated or _common(item)
 
     def costs(self, item: Item) -> Costs:
         """Parameters, multiply-adds and receptive field of the last unit."""
