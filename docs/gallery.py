@@ -30,7 +30,7 @@ def page() -> str:
         "",
         "The figure of every family of networks in `specs/`, as `dlspec draw NAME -o NAME.svg` draws it: nothing",
         "in them was placed by hand. A slab is as high as its map (areas tell) and as thick as its channels, one for",
-        "each repeat of a block; red marks what sees more than the whole input. `.png`, `.pdf` and `.tex` show the same.",
+        "each repeat of a block; red marks what sees more than the whole input.",
     ]
     for chapter, names in CHAPTERS.items():
         lines += ["", f"## {chapter}"]
