@@ -4,6 +4,7 @@ dlspec diff old.dls new.dls          two files
 dlspec diff resnet34 resnet50        two networks of the zoo
 dlspec diff unet.dls --git main      a file at a git revision against the file as it is
 dlspec diff unet.dls --git v1..v2    a file at two revisions
+dlspec diff old.dls new.dls -o d.svg a picture besides, for a pull request
 
 Ends with 0 where nothing differs, 1 where something does, 2 where a side cannot be read.
 """
@@ -29,6 +30,9 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--git", metavar="REV", help="compare OLD at this revision with the file; A..B: two revisions")
     parser.add_argument("--network", metavar="NAME", help="only this network (all that both have, by default)")
     parser.add_argument("--format", choices=("text", "markdown", "json"), default="text", help="how to print it")
+    parser.add_argument(
+        "-o", "--out", metavar="OUT", help="draw the difference too: out.svg, out.png, out.pdf or out.tex"
+    )
     input_argument(parser)
 
 
@@ -45,11 +49,20 @@ def run(options: Namespace) -> int:
         old, new = _sides(options)
         inputs = dict(parsed_input(text) for text in options.input)
         found = compare(old, new, network=options.network, inputs=inputs)
+        if options.out is not None:
+            from dlspec.drawing import draw_difference
+
+            draw_difference(list(found.differing.values()), options.out, old=_short(found.old), new=_short(found.new))
     except SpecError as error:
         print_diagnostics(error.diagnostics)
         return 2
     _print(found, options.format)
     return 0 if found.is_empty else 1
+
+
+def _short(name: str) -> str:
+    """What a side is called in a picture: a file without its folders."""
+    return name.rpartition("/")[2] or name
 
 
 def _sides(options: Namespace) -> tuple[Spec, Spec]:

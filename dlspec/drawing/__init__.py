@@ -5,10 +5,13 @@ from __future__ import annotations
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dlspec.analyses.difference import Difference
     from dlspec.drawing.canvas import Canvas
     from dlspec.graph import Graph
 
-__all__ = ["dot_source", "draw", "figure_svg", "mermaid"]
+__all__ = ["dot_source", "draw", "draw_difference", "figure_svg", "mermaid"]
 
 FIGURES = ("svg", "png", "pdf", "tex")
 GRAPHS = ("svg", "png", "pdf", "dot", "mmd")
@@ -33,7 +36,7 @@ def draw(
         layout = "graph" if form not in FIGURES or depth is not None or full else "figure"
     _check_layout(form, layout)
     if layout == "figure":
-        picture = _figure(graph, form, theme)
+        picture = _picture(_canvas(graph), form, theme)
     elif form == "mmd":
         picture = mermaid(graph, depth=depth, full=full).encode()
     elif form == "dot":
@@ -52,8 +55,19 @@ def figure_svg(graph: Graph, theme: str = "auto") -> str:
     return svg_text(_canvas(graph), theme)
 
 
-def _figure(graph: Graph, form: str, theme: str) -> bytes:
-    canvas = _canvas(graph)
+def draw_difference(
+    differences: Sequence[Difference], out: str, *, old: str = "old", new: str = "new", theme: str = "auto"
+) -> None:
+    """Draw how networks differ into a file: `.svg`, `.png`, `.pdf` or `.tex`; `old` and `new` name the sides."""
+    from dlspec.drawing.difference import difference_figure
+
+    form = _form(out)
+    _check_layout(form, "figure")
+    _write(out, _picture(difference_figure(differences, old, new), form, theme))
+
+
+def _picture(canvas: Canvas, form: str, theme: str) -> bytes:
+    """A canvas in one of the forms of a figure."""
     if form == "png":
         from dlspec.drawing.raster import png_bytes
 
