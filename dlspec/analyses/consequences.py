@@ -9,7 +9,7 @@ from dlspec.graph import Node
 from dlspec.record import TYPE_CHECKING, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
     from dlspec.analyses.alignment import Alignment
@@ -44,7 +44,7 @@ class Consequence(Record):
         return self.layers[-1]
 
 
-def consequences(alignment: Alignment, old: Summary, new: Summary, edits: Iterable[Edit]) -> list[Consequence]:
+def consequences(alignment: Alignment, old: Summary, new: Summary, edits: Sequence[Edit]) -> list[Consequence]:
     """What differs in layers that are in both networks and were not edited themselves, by facet."""
     edited = _edited(edits)
     pairs = [
@@ -53,7 +53,7 @@ def consequences(alignment: Alignment, old: Summary, new: Summary, edits: Iterab
     ]  # fmt: skip
     untouched = [(one, other) for one, other in pairs if other not in edited and other.inputs]
     wide = [(one, other) for one, other in pairs if other.inputs and "frozen" not in edited.get(other, ())]
-    found = _collected("argument", _arguments(untouched))
+    found = _collected("argument", _arguments(pairs, _said(edits)))
     found += _collected("output size", _sizes(old, new, wide))
     found += _summed("parameters", _parameters(untouched))
     found += _summed("MACs", _macs(old, new, untouched))
@@ -69,6 +69,16 @@ def _edited(edits: Iterable[Edit]) -> dict[Any, tuple[str, ...]]:
                 if part is not None:
                     found[part] = edit.kinds
     return found
+
+
+def _said(edits: Iterable[Edit]) -> set[tuple[Any, str]]:
+    """The arguments that edits tell of already, each with its part."""
+    return {
+        (part, change.name)
+        for edit in edits if edit.is_written
+        for _, part in ((edit.old, edit.new), *edit.again)
+        for change in edit.changes
+    }  # fmt: skip
 
 
 def _collected(facet: str, met: Iterator[tuple[str, Met]]) -> list[Consequence]:
@@ -97,11 +107,11 @@ def _summed(facet: str, met: Iterable[tuple[Node, Dim, Dim]]) -> list[Consequenc
 Pairs = list[tuple[Node, Node]]
 
 
-def _arguments(pairs: Pairs) -> Iterator[tuple[str, Met]]:
+def _arguments(pairs: Pairs, said: set[tuple[Any, str]]) -> Iterator[tuple[str, Met]]:
     for old, new in pairs:
         for name in new.op.fields:
             one, other = getattr(old.op, name), getattr(new.op, name)
-            if plain(one) != plain(other):
+            if (new, name) not in said and plain(one) != plain(other):
                 yield f"{new.op.name} {name}", (new, value_words(one), value_words(other))
 
 

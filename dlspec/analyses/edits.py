@@ -97,6 +97,8 @@ def _of_pairs(alignment: Alignment) -> Iterator[Edit]:
             kinds.append("replaced")
         elif isinstance(old, Node) and isinstance(new, Node):
             changes = _node_changes(old, new)
+            if is_new:
+                changes = [change for change in changes if not _is_handed_on(old, new, change.name)]
         elif isinstance(old, Application) and isinstance(new, Application):
             changes = _application_changes(old, new)
         if changes:
@@ -121,6 +123,23 @@ def _written_anew(old: Step, new: Step) -> bool:
     if isinstance(new, Node) and not new.inputs:
         return True
     return bool(old.call != new.call)
+
+
+def _is_handed_on(old: Node, new: Node, name: str) -> bool:
+    """Whether an argument is written alike in both calls, so that its value was changed elsewhere."""
+    before, after = (_argument(node, name) for node in (old, new))
+    return before is not None and bool(before == after)
+
+
+def _argument(node: Node, name: str) -> Any:
+    """The expression that a call of the tree has for a parameter; None where it has none."""
+    args = getattr(node.call, "args", ())
+    for arg in args:
+        if arg.name == name:
+            return arg.value
+    places = [arg.value for arg in args if arg.name is None]
+    index = list(node.op.fields).index(name) if name in node.op.fields else len(places)
+    return places[index] if index < len(places) else None
 
 
 def _node_changes(old: Node, new: Node) -> list[Change]:

@@ -94,7 +94,7 @@ def test_a_file_is_compared_with_a_revision_and_so_is_what_it_imports(
     code, out, _ = ran(capsys, "diff", "small.dls", "--git", "HEAD")
     assert code == 1
     assert out.splitlines()[0] == "HEAD:small.dls → small.dls"
-    assert "~ stem.conv  conv2d: kernel_size 3 → 5, padding 1 → 2" in out
+    assert "~ stem.conv conv2d: kernel_size 3 → 5, padding 1 → 2; also deep.conv" in " ".join(out.split())
     assert "~ deep       unit: width 16 → 32" in out
     assert "~ optimizer.lr  0.001 → 0.003" in out
 
