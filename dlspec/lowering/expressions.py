@@ -315,8 +315,12 @@ _COMPUTE: dict[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 
 
+_MIRRORED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+"""A comparison read from the other side: what varies is written first."""
+
+
 def operation(operator: str, left: Expression, right: Expression) -> Expression:
-    """Both sides joined; numbers are computed, and what changes nothing is left out."""
+    """Both sides joined; numbers are computed, what changes nothing is left out, and a number is compared last."""
     if isinstance(left, Constant) and isinstance(right, Constant):
         return Constant(Operation(operator, left, right).value(0))
     if operator in ("and", "or"):
@@ -329,6 +333,8 @@ def operation(operator: str, left: Expression, right: Expression) -> Expression:
         return right
     if operator in ("+", "-") and right.__class__ is Constant and same_value(right.given, 0):
         return left
+    if operator in _MIRRORED and isinstance(left, Constant):
+        operator, left, right = _MIRRORED[operator], right, left
     return Operation(operator, left, right)
 
 

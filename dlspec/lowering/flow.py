@@ -169,7 +169,7 @@ class Flow:
         if value.line is None or (consumer.line and consumer.line.unit is not None):
             return False
         if value.line.unit is not None:
-            return value.depth == 1 and consumer.is_infix
+            return value.depth == 1 and (consumer.is_infix or consumer.family == "activation")
         if consumer.family in _HEAVY:
             return value.depth == 1 and value.family == "shape"
         first = consumer.reads[0][0] is value
