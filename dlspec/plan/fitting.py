@@ -190,7 +190,7 @@ def check_classes(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[
         if isinstance(scores, int) and scores not in (1, count):
             yield _classes_differ(plan, network, output, scores, count)
         weight = getattr(loss, "weight", None)
-        if weight is not None and len(weight) != count:
+        if isinstance(weight, tuple) and len(weight) != count:
             message = f"`weight` of `{loss.name}` has a factor for {len(weight)} classes"
             also = [(source.span, f"has {count}")] if source.span else []
             yield problem("E0603", message, loss.at("weight"), f"is {len(weight)} long", also=also)

@@ -206,6 +206,8 @@ class ResolvedPlan(Facts):
     """Longest gradient; a longer one is shortened to it."""
     accumulate: Count = 1
     """Parts that a batch is computed in, one after the other, to save memory; the step is that of the whole batch."""
+    checkpoint: tuple[Text, ...] = ()
+    """Path patterns of parts whose activations are not kept, but computed once more in the backward pass."""
     ema: Factor | None = None
     """Memory of a running mean of the weights, such as 0.999; the mean is what is judged, kept and reported."""
     channels_last: Flag = False

@@ -10,7 +10,7 @@ from dlspec.plan.kinds import Factor, NonNegative, Number, Positive, Power, Word
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import ClassVar
+    from typing import ClassVar, Literal
 
 
 class Loss(Family):
@@ -25,6 +25,9 @@ class Loss(Family):
     """The output of the network that is judged; its only one where left out."""
     target: Word | None = None
     """What the data says it should be; the data's only target where left out."""
+    apart = ("span", "spans", "counts")
+    counts: tuple[int, ...] = ()
+    """How often each class is in the training split, as a run finds it."""
 
 
 class CrossEntropy(Loss):
@@ -35,8 +38,8 @@ class CrossEntropy(Loss):
 
     label_smoothing: Factor = 0.0
     """Share of the probability that is spread over all classes."""
-    weight: tuple[NonNegative, ...] | None = None
-    """A factor for each class; one for all where left out."""
+    weight: Literal["balanced"] | tuple[NonNegative, ...] | None = None
+    """A factor for each class; `balanced` takes what is inverse to how often it is in `train`, with a mean of 1."""
 
 
 class Nll(Loss):
@@ -45,8 +48,8 @@ class Nll(Loss):
     reads = "log_probabilities"
     task = "classes"
 
-    weight: tuple[NonNegative, ...] | None = None
-    """A factor for each class; one for all where left out."""
+    weight: Literal["balanced"] | tuple[NonNegative, ...] | None = None
+    """A factor for each class; `balanced` takes what is inverse to how often it is in `train`, with a mean of 1."""
 
 
 class MultiMargin(Loss):
@@ -67,8 +70,8 @@ class BceWithLogits(Loss):
     reads = "logits"
     task = "two_classes"
 
-    pos_weight: Positive | None = None
-    """Factor for samples of class 1."""
+    pos_weight: Literal["balanced"] | Positive | None = None
+    """Factor for samples of class 1; `balanced` makes them weigh as much together as those of class 0."""
 
 
 class Bce(Loss):

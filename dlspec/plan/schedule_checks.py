@@ -31,14 +31,20 @@ def check_schedule(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator
     if schedule.warmup_epochs >= epochs:
         message = f"the warm-up takes {schedule.warmup_epochs:g} epochs"
         yield _never_comes(message, schedule, "warmup_epochs", "never ends", end)
-    beyond = [epoch for epoch in _turns(schedule) if epoch >= epochs]
+    unit, length = "epoch", epochs
+    if getattr(schedule, "counts", "") == "steps":
+        unit, each = "step", _steps_of_epoch(plan)
+        if plan.steps is None and each is None:
+            return
+        length = plan.steps or epochs * (each or 1)
+    beyond = [turn for turn in _turns(schedule) if turn >= length]
     if beyond:
         field = "milestones" if isinstance(schedule, MultiStep) else "step_size"
-        message = f"the learning rate would fall after epoch {beyond[0]}"
-        yield _never_comes(message, schedule, field, "lies beyond the last epoch", end)
+        message = f"the learning rate would fall after {unit} {beyond[0]:,}"
+        yield _never_comes(message, schedule, field, f"lies beyond the last {unit}", end)
     gone = _gone_after(schedule)
-    if gone is not None and epochs - gone > WASTED * epochs:
-        yield _too_short(schedule, gone, epochs, end)
+    if gone is not None and length - gone > WASTED * length:
+        yield _too_short(schedule, gone, length, end, unit)
 
 
 def _epochs(plan: ResolvedPlan) -> float | None:
@@ -115,10 +121,10 @@ def _never_comes(message: str, schedule: Schedule, field: str, label: str, also:
     return problem("W0702", f"{message}, which never comes", schedule.at(field), label, also=also)
 
 
-def _too_short(schedule: Schedule, gone: int, epochs: float, also: list[tuple[Span, str]]) -> Diagnostic:
+def _too_short(schedule: Schedule, gone: int, length: float, also: list[tuple[Span, str]], unit: str) -> Diagnostic:
     return problem(
-        "W0702", f"the learning rate is gone after epoch {gone}", schedule.at("gamma"),
+        "W0702", f"the learning rate is gone after {unit} {gone:,}", schedule.at("gamma"),
         "is a millionth of the first by then", also=also,
-        notes=[f"the last {epochs - gone:g} of {epochs:g} epochs change next to nothing"],
+        notes=[f"the last {length - gone:g} of {length:g} {unit}s change next to nothing"],
         fixes=[Fix("end the run then, or let the rate fall more slowly")],
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """Schedules of the learning rate: torch's schedulers, with their length taken from the plan.
 
-`step`, `multi_step`, `exponential` and `plateau` count epochs; `cosine`, `one_cycle`, `linear` and
-`polynomial` follow every step of the run. All take a warm-up.
+`step`, `multi_step` and `exponential` count epochs, or steps where `counts=steps`; `plateau` counts epochs;
+`cosine`, `one_cycle`, `linear` and `polynomial` follow every step of the run. All take a warm-up.
 """
 
 from __future__ import annotations
@@ -32,28 +32,34 @@ class Constant(Schedule):
 
 
 class Step(Schedule):
-    """The learning rate falls by a factor every few epochs."""
+    """The learning rate falls by a factor every few epochs or steps."""
 
     step_size: Count = 10
     """Epochs between two falls."""
     gamma: Positive = 0.1
     """The factor."""
+    counts: Literal["epochs", "steps"] = "epochs"
+    """What `step_size` counts."""
 
 
 class MultiStep(Schedule):
-    """The learning rate falls by a factor at chosen epochs."""
+    """The learning rate falls by a factor at chosen epochs or steps."""
 
     milestones: tuple[Count, ...]
     """Epochs after which it falls."""
     gamma: Positive = 0.1
     """The factor."""
+    counts: Literal["epochs", "steps"] = "epochs"
+    """What `milestones` count."""
 
 
 class Exponential(Schedule):
-    """The learning rate falls by a factor every epoch."""
+    """The learning rate falls by a factor every epoch, or every step."""
 
     gamma: Positive
     """The factor."""
+    counts: Literal["epochs", "steps"] = "epochs"
+    """How often it falls."""
 
 
 class Cosine(Schedule):

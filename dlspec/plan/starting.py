@@ -68,6 +68,7 @@ def check_patterns(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator
     patterns: list[tuple[str, Span | None]] = [(pattern, plan.at("freeze")) for pattern in plan.freeze or ()]
     groups = [group for group in plan.groups or () if isinstance(group, Group)]
     patterns += [(group.path, group.at("path")) for group in groups]
+    patterns += [(pattern, plan.at("checkpoint")) for pattern in plan.checkpoint or ()]
     if not patterns or network is None or network.state is None:
         return
     names = list(network.state())

@@ -66,7 +66,25 @@ def _nll(loss: named.Nll, scores: Tensor, targets: Tensor) -> Tensor:
 
 
 def _weight(loss: named.CrossEntropy | named.Nll, scores: Tensor) -> Tensor | None:
-    return None if loss.weight is None else scores.new_tensor(loss.weight)
+    weight = balanced(loss.counts, scores.shape[1]) if loss.weight == "balanced" else loss.weight
+    return None if weight is None else scores.new_tensor(weight)
+
+
+def count_classes(plan: ResolvedPlan, targets: Tensor) -> None:
+    """Tell the losses whose weights are `balanced` how often each class is among the targets of training."""
+    for term in plan.loss:
+        if "balanced" in (getattr(term.loss, "weight", None), getattr(term.loss, "pos_weight", None)):
+            term.loss.counts = tuple(targets.long().flatten().bincount().tolist())
+
+
+def balanced(counts: Sequence[int], classes: int) -> tuple[float, ...]:
+    """n / (k n_c) for each of k classes with n_c of n samples (King and Zeng 2001); 1 for one without any.
+
+    >>> balanced((30, 10), 3)
+    (0.6666666666666666, 2.0, 1.0)
+    """
+    filled, present = [*counts, *[0] * (classes - len(counts))], sum(count > 0 for count in counts)
+    return tuple(sum(counts) / (present * count) if count else 1.0 for count in filled)
 
 
 def _multi_margin(loss: named.MultiMargin, scores: Tensor, targets: Tensor) -> Tensor:
@@ -74,7 +92,11 @@ def _multi_margin(loss: named.MultiMargin, scores: Tensor, targets: Tensor) -> T
 
 
 def _bce_with_logits(loss: named.BceWithLogits, scores: Tensor, targets: Tensor) -> Tensor:
-    weight = None if loss.pos_weight is None else scores.new_tensor(loss.pos_weight)
+    factor = loss.pos_weight
+    if factor == "balanced":
+        zeros, ones = (*loss.counts, 0, 0)[:2]
+        factor = zeros / ones if ones else 1.0
+    weight = None if factor is None else scores.new_tensor(factor)
     return F.binary_cross_entropy_with_logits(scores.flatten(), targets.to(scores.dtype), pos_weight=weight)
 
 

@@ -83,7 +83,8 @@ class Rate:
         return self._shaped(step - self.warmup, step)
 
     def _shaped(self, step: int, whole_step: int) -> float:
-        schedule, progress, epoch = self.schedule, step / self.length, whole_step // self.steps_per_epoch
+        schedule, progress = self.schedule, step / self.length
+        epoch = whole_step if getattr(schedule, "counts", "") == "steps" else whole_step // self.steps_per_epoch
         match schedule:
             case named.Step():
                 return self.base * float(schedule.gamma ** (epoch // schedule.step_size))

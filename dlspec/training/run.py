@@ -28,6 +28,7 @@ from dlspec.training.loop import fit
 from dlspec.training.objective import objective
 from dlspec.training.predicting import load_run, predict
 from dlspec.training.progress import Progress, progress
+from dlspec.training.recompute import recompute
 from dlspec.training.record import Recorder
 from dlspec.training.report import Report, read_report, report
 from dlspec.training.starting import freeze, load_weights
@@ -173,6 +174,7 @@ def set_up(
     setting = Setting(plan, module, dataset, shares, fitted, 0, device)
     setting.notes = load_weights(module, plan) if first else []
     setting.held = freeze(module, plan)
+    recompute(module, plan)
     module.to(device, setting.dtype)
     if plan.channels_last:
         module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own overload lacks it

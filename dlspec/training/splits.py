@@ -9,6 +9,7 @@ from dlspec.plan.keys import ResolvedPlan, Split
 from dlspec.record import Record
 from dlspec.training.data import Dataset, Samples
 from dlspec.training.errors import RunError
+from dlspec.training.objective import count_classes
 
 
 class HeldOut:
@@ -37,10 +38,11 @@ class Splits(Record):
 
 
 def split(dataset: Dataset, plan: ResolvedPlan) -> Splits:
-    """The plan's split; raises RunError where a class has too few samples for its shares."""
+    """The plan's split, by which balanced losses are weighed; raises RunError where a class has too few samples."""
     targets = dataset.samples.targets if plan.data.stratify and plan.task != "numbers" else None
     rows = split_rows(len(dataset.samples), targets, plan.data.split)
     train, val, test = (dataset.samples.at(rows[role]) for role in ("train", "val", "test"))
+    count_classes(plan, train.targets)
     return Splits(train, val, HeldOut(test), rows)
 
 
