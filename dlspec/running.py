@@ -59,6 +59,20 @@ def run_plan(
     return train_folds(split.folds, folder, run_fold)
 
 
+def find_rate(
+    spec: Spec, between: Mapping[str, Any], *, plan: str | None = None, out: Path | None = None,
+    overrides: Mapping[str, tree.Expr] | None = None, settings: Mapping[str, tree.Expr] | None = None,
+    allow_code: bool = False,
+) -> Any:  # fmt: skip
+    """The learning-rate range test of a plan: `between` may hold `low`, `high` and `steps`. Raises as `run_plan`."""
+    chosen, resolved, graph, _ = checked_plan(spec, plan, overrides or {}, settings or {})
+    folder = out if out is not None else default_folder(spec, f"{chosen}-lr-find", resume=False)
+    files, _ = run_files(spec, resolved, graph, allow_code=allow_code)
+    from dlspec.training import rate_range
+
+    return rate_range.find_rate(resolved, folder, files["model.py"], **between)
+
+
 def _noted(warning: Diagnostic) -> dict[str, Any]:
     """A warning as the report keeps it."""
     place = warning.place

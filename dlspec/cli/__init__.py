@@ -28,17 +28,18 @@ COMMANDS: dict[str, str] = {
     "schema": "print the JSON Schema of specs and operators",
     "train": "run a training plan",
     "search": "run the search of a plan",
+    "lr-find": "look which learning rates train",
     "runs": "list the runs of a folder, or compare two",
     "evaluate": "score what a run trained",
     "predict": "apply what a run trained",
     "export": "write what a run trained for use without dlspec",
 }
-"""Each command is a module of this package with `arguments(parser)` and `run(options)`."""
+"""Each is a module of this package, `-` written `_` in its name, with `arguments(parser)` and `run(options)`."""
 
 ARGUMENTS = ("--set", "--input", "--what-if")
 """The sources of diagnostics that are no files but words of the command line."""
 
-_TRAINING = ("train", "search", "evaluate", "predict", "export")
+_TRAINING = ("train", "search", "lr-find", "evaluate", "predict", "export")
 _RECURSION = 20_000
 """Python frames for specs nested as deep as the language allows."""
 
@@ -86,7 +87,7 @@ def _run(name: str, given: list[str]) -> int:
 
     from dlspec.diagnostics.record import SpecError
 
-    module = import_module(f"dlspec.cli.{name}")
+    module = import_module(f"dlspec.cli.{name.replace('-', '_')}")
     parser = _parser(f"dlspec {name}", module.__doc__ or "")
     module.arguments(parser)
     given.remove(name)

@@ -107,6 +107,25 @@ def searched(rows: Sequence[tuple[dict[str, str], float, bool]], scales: dict[st
     _save(figure, file)
 
 
+def rate_range(
+    rates: Sequence[float], losses: Sequence[float], smoothed: Sequence[float], marks: dict[str, float], file: Path
+) -> None:
+    """Loss over the learning rate, plain and smoothed, with a line at each rate of `marks`."""
+    figure, (axes,) = _panels(1, width=6.2, height=3.8)
+    axes.plot(rates, losses, color=BLUE, alpha=0.3, linewidth=1, label="loss")
+    axes.plot(rates, smoothed, color=BLUE, linewidth=1.8, label="smoothed")
+    for colour, (name, rate) in zip((GREY, RED), marks.items(), strict=False):
+        if rates[0] <= rate <= rates[-1]:
+            axes.axvline(rate, color=colour, linewidth=1.2, linestyle=(0, (4, 3)), label=f"{name}: {rate:.1e}")
+    axes.set_xscale("log")
+    low, first = min(smoothed), smoothed[0]
+    axes.set_ylim(low - 0.1 * (first - low) - 1e-9, first + 0.5 * (first - low) + 1e-9)
+    axes.set_xlabel("learning rate")
+    axes.set_title("loss of a batch as the rate grows", loc="left", color=INK)
+    axes.legend(frameon=False, fontsize=8)
+    _save(figure, file)
+
+
 def _by_number(text: str) -> tuple[float, str]:
     try:
         return float(text), text
