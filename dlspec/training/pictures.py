@@ -118,7 +118,7 @@ def rate_range(
         if rates[0] <= rate <= rates[-1]:
             axes.axvline(rate, color=colour, linewidth=1.2, linestyle=(0, (4, 3)), label=f"{name}: {rate:.1e}")
     axes.set_xscale("log")
-    low, first = min(smoothed), smoothed[0]
+    low, first = min(losses), smoothed[0]
     axes.set_ylim(low - 0.1 * (first - low) - 1e-9, first + 0.5 * (first - low) + 1e-9)
     axes.set_xlabel("learning rate")
     axes.set_title("loss of a batch as the rate grows", loc="left", color=INK)

@@ -92,6 +92,8 @@ def find_rate(
     if plan.optimizer.whole_batch:
         raise RunError(f"`{plan.optimizer.name}` has no rate to look for", "it measures its own steps")
     refuse_taken(folder, resume=False)
+    if folder.is_dir() and any(folder.iterdir()):
+        raise RunError(f"the folder `{folder}` is not empty", "name another with `--out`")
     with TemporaryDirectory() as scratch:
         Path(scratch, "model.py").write_text(source, encoding="utf-8")
         setting = set_up(None, plan, Path(scratch))
