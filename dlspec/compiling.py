@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from dlspec.lowering import Lowered
 
 
-def lowered(graph: Graph, *, allow_code: bool = False) -> Lowered:
+def lowered(graph: Graph, *, allow_code: bool = False, for_inference: bool = False) -> Lowered:
     """The PyTorch source of a graph with its line map; user code is refused unless it is allowed."""
     from dlspec.lowering import lower
 
@@ -21,4 +21,4 @@ def lowered(graph: Graph, *, allow_code: bool = False) -> Lowered:
                          notes=["checking and drawing run no code; `--allow-code` lets this"],
                          fixes=[])]
             )  # fmt: skip
-    return lower(graph)
+    return lower(graph, for_inference=for_inference)

@@ -179,14 +179,17 @@ def draw(
     drawn(_network(spec).graph, str(out), layout=layout, depth=depth, full=full, theme=theme)
 
 
-def compile(spec: str | Path | Network, out: str | Path | None = None, *, allow_code: bool = False) -> str:
+def compile(
+    spec: str | Path | Network, out: str | Path | None = None, *, allow_code: bool = False, for_inference: bool = False
+) -> str:
     """The text of a PyTorch module file for a network; written to `out` where that is given.
 
     Its `build()` gives the module, whose `forward` takes the inputs in order and returns the output, or a dict of
-    outputs by name. Raises SpecError where the spec has errors, where it names code of the user without
+    outputs by name. For inference batch norms are folded and dropout is left out; `fold` of the file makes a
+    `state_dict` for it of a trained one. Raises SpecError where the spec has errors, where it names code of the user without
     `allow_code`, and where `out` cannot be written.
     """
-    source = lowered(_network(spec).graph, allow_code=allow_code).source
+    source = lowered(_network(spec).graph, allow_code=allow_code, for_inference=for_inference).source
     if out is not None:
         try:
             Path(out).write_text(source, encoding="utf-8")

@@ -655,6 +655,22 @@ def test_compiling_writes_a_module_that_runs(dlspec: Line) -> None:
     assert dlspec("compile", "clean.dls").out == dlspec.read("clean.py")
 
 
+def test_compiling_for_inference_folds_batch_norms_and_proves_it(dlspec: Line) -> None:
+    dlspec.write(
+        "norm.dls",
+        "network n {\n  input x: float32[N, 3, H, W]\n"
+        "  output y = x -> conv2d(4, 3, bias=false) -> batch_norm2d -> dropout(0.5)\n}\n",
+    )
+    ran = dlspec("compile", "norm.dls", "--for", "inference", "--prove", "-o", "norm.py")
+    assert ran.code == 0
+    assert "outputs differ from those of the network for training by at most" in ran.err
+    written = dlspec.read("norm.py")
+    assert "nn.BatchNorm2d" not in written
+    assert "ropout" not in written
+    assert "def fold(state: dict[str, Tensor]) -> dict[str, Tensor]:" in written
+    assert dlspec("compile", "norm.dls", "--prove").code == 2
+
+
 FOREIGN = """\
 foreign selu = "torch.nn:SELU" takes [N, C] gives [N, C]
 

@@ -17,6 +17,9 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--out", metavar="OUT", help="the file; model.onnx and so on in the run folder by default"
     )
+    parser.add_argument(
+        "--for", dest="purpose", choices=["inference"], help="inference: with batch norms folded and no dropout"
+    )
 
 
 def run(options: Namespace) -> int:
@@ -27,4 +30,5 @@ def run(options: Namespace) -> int:
 
     training("run")
     out = Path(options.out) if options.out else None
-    return reporting(lambda: export_run(Path(options.folder), options.format, out))
+    folder, inference = Path(options.folder), options.purpose == "inference"
+    return reporting(lambda: export_run(folder, options.format, out, for_inference=inference))

@@ -6,6 +6,7 @@ from dlspec.record import TYPE_CHECKING, Record
 
 if TYPE_CHECKING:
     from dlspec.graph import Graph
+    from dlspec.lowering.inference import Inference
     from dlspec.lowering.traceback import LineMap
 
 
@@ -17,12 +18,24 @@ class Lowered(Record):
     class_name: str
 
 
-def lower(graph: Graph) -> Lowered:
-    """The module file of a network."""
+def lower(graph: Graph, *, for_inference: bool = False) -> Lowered:
+    """The module file of a network; for inference with batch norms folded, without gradients and parts of training.
+
+    The file then has a function `fold` beside, from a `state_dict` of the network as trained to one of this.
+    """
+    if for_inference:
+        from dlspec.lowering import inference
+
+        made = inference.for_inference(graph)
+        return _written(made.graph, made)
+    return _written(graph, None)
+
+
+def _written(graph: Graph, inference: Inference | None) -> Lowered:
     from dlspec.lowering.traceback import LineMap
     from dlspec.lowering.write import File
 
-    file = File(graph)
+    file = File(graph, inference)
     written = file.write()
     training = graph.training.modules if graph.training is not None else {}
     spans = {path: module.span for path, module in {**training, **graph.modules}.items()}

@@ -6,6 +6,7 @@ from dlspec.graph import Tensor
 from dlspec.lowering.emitter import Emitter
 from dlspec.lowering.expressions import Constant, Formal, python_literal
 from dlspec.lowering.flow import Flow, Value, own_name
+from dlspec.lowering.fold import ABOUT, write_fold
 from dlspec.lowering.forward import Forward
 from dlspec.lowering.frozen import frozen_parts
 from dlspec.lowering.leaves import write_leaf
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from dlspec.graph import Graph
+    from dlspec.lowering.inference import Inference
     from dlspec.lowering.units import Unit
     from dlspec.source import Span
 
@@ -30,8 +32,10 @@ if TYPE_CHECKING:
 class File:
     """One module file in the making."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, inference: Inference | None = None) -> None:
         self.graph = graph
+        self.inference = inference
+        """Where the graph is one for evaluation alone: what was folded into what."""
         self.surveys = [Survey(graph, False)]
         if graph.training is not None:
             self.surveys.append(Survey(graph.training, True))
@@ -67,6 +71,10 @@ class File:
                 self._unit(bodies, unit)
         bodies.blank(2)
         self._build(bodies)
+        if self.inference is not None:
+            self.texts.imports["import torch"] = None
+            bodies.blank(2)
+            write_fold(bodies, self.inference)
         wrappers = Emitter()
         for wrapper in self.texts.wrappers.values():
             wrappers.blank(2)
@@ -80,7 +88,8 @@ class File:
         return head
 
     def _docstring(self, emit: Emitter) -> None:
-        emit.docstring(preface(self.graph, emit.room - len('"""')))
+        first, *rest = preface(self.graph, emit.room - len('"""'))
+        emit.docstring([first, *([ABOUT] if self.inference is not None else []), *rest])
 
     def _imports(self, emit: Emitter) -> None:
         """In the order that formatters keep: the standard library, torch and others, then dlspec."""
@@ -291,12 +300,14 @@ class File:
         emit.line(f"def build() -> {self.network.name}:")
         emit.indent()
         emit.docstring(["The network with the parameters it was compiled with."])
-        emit.line(f"return {self.network.name}({', '.join(given)})")
+        still = ".eval().requires_grad_(False)" if self.inference is not None else ""
+        emit.line(f"return {self.network.name}({', '.join(given)}){still}")
         emit.dedent()
 
     @property
     def _annotations(self) -> list[str]:
-        return ["Tensor"] if any(not unit.sequence for unit in self.units) or self.texts.wrappers else []
+        takes = any(not unit.sequence for unit in self.units) or self.texts.wrappers or self.inference is not None
+        return ["Tensor"] if takes else []
 
 
 def _returned(outcome: Outcome, texts: list[str]) -> str:

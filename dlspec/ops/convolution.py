@@ -57,6 +57,8 @@ class _Filters(Op, abstract=True):
 
 
 class _Convolution(_Filters, abstract=True):
+    filter_axis = 0
+
     stride: Lengths
     """Positions moved between one output and the next."""
     padding: Paddings
@@ -201,6 +203,8 @@ class Conv3d(_Convolution):
 
 class _Transposed(_Filters, abstract=True):
     """A convolution run backwards: every input position adds a filter's worth of numbers to the result."""
+
+    filter_axis = 1
 
     stride: Lengths
     """Positions between what neighbouring inputs add to."""

@@ -25,6 +25,7 @@ class Linear(Op):
     torch = "nn.Linear(I, out_features, bias=)"
     family = "linear"
     keeps = "x"
+    filter_axis = 0
     samples = (
         "float32[2, 16] -> linear(10)",
         "float32[2, 7, 16] -> linear(10, bias=false)",

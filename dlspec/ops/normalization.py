@@ -46,6 +46,10 @@ class _BatchNorm(_Normalization, abstract=True):
             at.at_least(many, 2, Mistake("E0312", words, shown(at.inputs[0]), input=0))
         return made
 
+    @property
+    def is_scale(self) -> bool:  # type: ignore[override]  # without running statistics it takes those of the batch
+        return self.track_running_stats
+
     def weights(self, at: At) -> Iterator[tuple[str, Shape]]:
         if self.affine:
             yield "weight", (at["C"],)
@@ -111,6 +115,7 @@ class FrozenBatchNorm2d(_Normalization):
     axes = "N C H W -> N C H W"
     torch = "dlspec.nn.FrozenBatchNorm2d(C, eps=)"
     keeps = ""
+    is_scale = True
     samples = ("float32[2, 3, 4, 5] -> frozen_batch_norm2d",)
     mistakes = (("float32[2, 3] -> frozen_batch_norm2d", "E0301"),)
 

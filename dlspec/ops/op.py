@@ -108,6 +108,12 @@ class Op:
     mean for inputs of mean 0 and deviation 1; 0 for others."""
     training_only: ClassVar[bool] = False
     """Whether it does nothing in evaluation, as dropout."""
+    passes_on: ClassVar[bool] = False
+    """Whether it gives back what comes in, in training too."""
+    filter_axis: ClassVar[int | None] = None
+    """Of a layer that weighs its input for every channel of the result: the axis of the weight that counts these."""
+    is_scale: bool = False
+    """Whether in evaluation it is a scale and a shift of every channel by numbers that it holds, as batch norm."""
     gives: ClassVar[str] = ""
     """What the result is to a loss: `probabilities`, `log_probabilities`; empty for plain values."""
     family: ClassVar[str] = "other"

@@ -343,6 +343,7 @@ class To(Arrangement):
 class Identity(Arrangement):
     """Give back what comes in."""
 
+    passes_on = True
     torch = "nn.Identity()"
     function = "{x}"
     shares = "same"

@@ -19,7 +19,9 @@ from dlspec.lowering.open_axes import OpenAxis
 from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training.errors import RunError
 from dlspec.training.fitted import Scale
+from dlspec.training.folded import folded
 from dlspec.training.trained import Trained
+from dlspec.training.whole_file import write_whole
 
 if TYPE_CHECKING:
     from typing import Any
@@ -76,14 +78,21 @@ class InUnits(nn.Module):
         return y
 
 
-def export(folder: Path, form: str, out: Path | None, axes: Mapping[str, Axes]) -> Exported:
+def export(
+    folder: Path, form: str, out: Path | None, axes: Mapping[str, Axes], for_inference: str | None = None
+) -> Exported:
     """Write what a run trained as `safetensors`, `pt2` or `onnx`; open axes stay open.
 
-    `axes` are those of the network's inputs by name. Raises RunError where the file cannot be written, where a
+    `axes` are those of the network's inputs by name, `for_inference` the module file of the folded network where that
+    is wanted. Raises RunError where the file cannot be written, where a
     package is missing, or where the program does not compute what the module does.
     """
     run = Trained(folder, device="cpu")
     out = out or folder / f"model{FORMATS[form]}"
+    if for_inference is not None:
+        run.module = folded(for_inference, run.module.state_dict())
+    if form == "safetensors" and for_inference is not None:
+        write_whole(out.with_suffix(".py"), for_inference)
     if form == "safetensors":
         return _weights(run, out)
     fitted = run.fitted

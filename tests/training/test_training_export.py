@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file
 from torch import nn
 
 import dlspec
 from dlspec.exporting import export_run
 from dlspec.front import load
 from dlspec.lowering.open_axes import OpenAxis, open_axes
+from dlspec.training import module_file
 from dlspec.training.errors import RunError
 from dlspec.training.export import InUnits, export_program
 from dlspec.training.fitted import Scale
@@ -132,6 +134,21 @@ def test_exported_weights_carry_their_scales(run_folder: Path, tmp_path: Path) -
     with safe_open(done.out, "pt") as file:
         assert set(file.keys()) == set(load_run(run_folder).module.state_dict())
         assert set(json.loads(file.metadata()["fitted"])) == {"inputs", "target"}
+
+
+def test_a_run_is_exported_for_inference_with_its_batch_norms_folded(tmp_path: Path) -> None:
+    dlspec.train("digits_cnn", out=tmp_path / "run", set={"epochs": 1})
+    done = export_run(tmp_path / "run", "safetensors", tmp_path / "m.safetensors", for_inference=True)
+    module = module_file.build(tmp_path / "m.py")
+    module.load_state_dict(load_file(done.out), strict=True)
+    run = load_run(tmp_path / "run")
+    image = torch.rand(4, *run.sample)
+    torch.testing.assert_close(module(image), run.module(image), rtol=1e-4, atol=1e-4)
+    program = export_run(tmp_path / "run", "pt2", tmp_path / "m.pt2", for_inference=True)
+    targets = {str(node.target) for node in torch.export.load(program.out).graph.nodes}
+    assert not any("batch_norm" in target or "dropout" in target for target in targets)
+    assert program.difference is not None
+    assert program.difference < 1e-5
 
 
 def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
