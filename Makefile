@@ -75,12 +75,14 @@ format: $(READY)  ## format the code and repair what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY)  ## every benchmark: start-up, deep specs, a warm process, eager speed, accuracy of LeNet
+bench: $(READY)  ## every benchmark: start-up, deep specs, a warm process, eager speed, steps of training, accuracy on digits
 	$(BIN)/python benchmarks/cold_start.py
 	$(BIN)/python benchmarks/deep_spec.py
 	$(BIN)/python benchmarks/warm.py
 	$(BIN)/python benchmarks/eager.py
+	$(BIN)/python benchmarks/steps.py
 	$(BIN)/python benchmarks/lenet_accuracy.py
+	$(BIN)/python benchmarks/lenet_accuracy.py --spec digits_cnn --aim 0.995
 
 peers: $(READY)  ## summary of ResNet-50 against other tools, each in an environment of its own
 	$(BIN)/python benchmarks/peers.py --install

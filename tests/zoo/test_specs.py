@@ -59,6 +59,7 @@ SMALL: dict[str, tuple[dict[str, Any], tuple[int, ...], tuple[int, ...]]] = {
     "unet_2015": ({}, (1, 1, 188, 204), (1, 2, 4, 20)),
     "resnet_digits": ({}, (2, 1, 8, 8), (2, 10)),
     "alexnet_small": ({}, (2, 1, 23, 23), (2, 10)),
+    "digits_cnn": ({}, (2, 1, 8, 8), (2, 10)),
 }
 """Parameters of a network that make it small, a picture for it, and what comes out."""
 
