@@ -186,8 +186,8 @@ def compile(
 
     Its `build()` gives the module, whose `forward` takes the inputs in order and returns the output, or a dict of
     outputs by name. For inference batch norms are folded and dropout is left out; `fold` of the file makes a
-    `state_dict` for it of a trained one. Raises SpecError where the spec has errors, where it names code of the user without
-    `allow_code`, and where `out` cannot be written.
+    `state_dict` for it of a trained one. Raises SpecError where the spec has errors, where it names code of the user
+    without `allow_code`, and where `out` cannot be written.
     """
     source = lowered(_network(spec).graph, allow_code=allow_code, for_inference=for_inference).source
     if out is not None:
