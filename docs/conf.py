@@ -33,8 +33,10 @@ html_theme_options = {
 
 
 def setup(app: Any) -> None:
-    """Teach Sphinx the colours of the language and of its diagnostics."""
+    """Teach Sphinx the colours of the language and of its diagnostics, and write the reference of plans."""
     import lexers
+    import plan_page
 
     app.add_lexer("dls", lexers.Spec)
     app.add_lexer("console", lexers.Session)
+    plan_page.main()
