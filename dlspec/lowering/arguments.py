@@ -7,7 +7,17 @@ stands as it is, if it is the same in all uses, or becomes an argument of its ow
 from __future__ import annotations
 
 from dlspec.lowering.calls import bound_arguments, written_fields, written_shape
-from dlspec.lowering.expressions import Constant, Expression, Formal, Name, Operation, operation, same_value
+from dlspec.lowering.expressions import (
+    Choice,
+    Constant,
+    Expression,
+    Formal,
+    Name,
+    Operation,
+    mentions_training,
+    operation,
+    same_value,
+)
 from dlspec.lowering.leaves import word_value
 from dlspec.lowering.names import value_names
 from dlspec.lowering.units import Line, Phi, Unit
@@ -236,7 +246,10 @@ class Finder:
         if isinstance(operand, Phi):
             (then, first), (orelse, second) = self.size(operand.then, axis), self.size(operand.orelse, axis)
             values = {n: s for n in range(len(self.unit.uses)) if (s := self._size_in(operand, n, axis)) is not None}
-            fits_all = [size for size in (then, orelse) if size is not None and holds(size, values)]
+            sides = [then, orelse]
+            if then is not None and orelse is not None and not mentions_training(operand.test):
+                sides.append(Choice(operand.test, then, orelse).rebuilt((operand.test, then, orelse)))
+            fits_all = [size for size in sides if size is not None and holds(size, values)]
             return (fits_all[0] if fits_all else None), first | second
         place, key = operand
         if place == "in":
@@ -301,6 +314,7 @@ class Finder:
             plainly += [(size, d) for o, p, size, d in known if (o, p) in places and size is not None]
         elif name.startswith("*") or not name:
             plainly += [(size, d) for _, p, size, d in known if p == axis and size is not None]
+            plainly += _equal_parts(line, node, plainly)
         if name.endswith("'"):
             places = _places(node, name[:-1])
             through = [(size, depends) for o, p, size, depends in known if (o, p) in places]
@@ -399,6 +413,16 @@ def _output_axis(node: Node, port: int, axis: int) -> str:
         if place == axis or (isinstance(place, tuple) and axis in place):
             return name
     return ""
+
+
+def _equal_parts(
+    line: Line, node: Node, sizes: list[tuple[Expression, frozenset[Formal]]]
+) -> list[tuple[Expression, frozenset[Formal]]]:
+    """Sizes of what an axis is cut into; their number is a number here, whatever it was made of."""
+    if not node.op.several:
+        return []
+    count = frozenset().union(*(word.formals() for word in line.words.values()))
+    return [(operation("//", size, Constant(len(node.outputs))), depends | count) for size, depends in sizes]
 
 
 def _combined(expressions: list[Expression]) -> Iterator[Expression]:

@@ -95,6 +95,13 @@ class Forward:
             return self.kept(made)
         return self.members.presence(made) or self.members.condition(made, about)
 
+    def are_opposite(self, first: Expression, second: Expression) -> bool:
+        """Whether of two conditions, none of them on the mode of the module, one holds in every use."""
+        if mentions_training(first) or mentions_training(second):
+            return False
+        uses = range(len(self.unit.uses))
+        return all(bool(first.value(use)) is not bool(second.value(use)) for use in uses)
+
     # Sizes that only the input knows
 
     def _sizes(self, value: Value, line: Line, words: dict[str, str], tensors: list[str]) -> Callable[[Any], str]:

@@ -22,7 +22,7 @@ Parts = tuple[str, ...]
 class Member:
     """One module, or a list of modules, at its place."""
 
-    __slots__ = ("children", "kind", "line", "span", "test", "text")
+    __slots__ = ("children", "kind", "line", "others", "span", "test", "text")
 
     def __init__(self) -> None:
         self.children: dict[str, Member] = {}
@@ -32,7 +32,13 @@ class Member:
         self.kind = "module"
         """`module`, `parameter` or `buffer`."""
         self.test: Expression | None = None
+        self.others: list[tuple[Expression, str]] = []
+        """What it is where other conditions hold: the spec makes a module of one name in several branches."""
         self.span: Span | None = None
+
+    def there(self, use: int) -> bool:
+        """Whether a use has it."""
+        return self.test is None or bool(self.test.value(use)) or any(test.value(use) for test, _ in self.others)
 
 
 class Members:
@@ -70,16 +76,29 @@ class Members:
     def _put(self, parts: Parts, line: Line, use: int | None = None) -> None:
         """Hang up the module of a line; of a line of another class with the numbers of one of its uses."""
         member = self._place(parts)
+        test = None if line.test is None or mentions_training(line.test) else settled(line.test)
         if member.text:
+            if test is not None and not any(member.there(number) for number in line.steps):
+                self._put_beside(member, test, self.texts.module(line, {}))
             return
         member.line = line
         bound: dict[Formal, Expression] = {} if use is None else {f: Constant(f.values[use]) for f in _formals(line)}
         member.text = self.texts.module(line, bound)
         member.span = line.sample.span
-        member.test = None if line.test is None or mentions_training(line.test) else settled(line.test)
+        member.test = test
         node = line.sample.node
         if node is not None and node.op.family == "parameter":
             member.kind = node.op.name
+
+    def _put_beside(self, member: Member, test: Expression, text: str) -> None:
+        """A module that another branch makes too: one for all where they are the same."""
+        member.others.append((test, text))
+        if self._is_everywhere(member) and {other for _, other in member.others} == {member.text}:
+            member.test = None
+            member.others = []
+
+    def _is_everywhere(self, member: Member) -> bool:
+        return all(map(member.there, range(len(self.unit.uses))))
 
     def _elsewhere(self) -> None:
         """Modules that are held here and run by others only."""
@@ -146,7 +165,7 @@ class Members:
         for name, member in self.tree.children.items():
             if member.test is None or not is_attribute(name) or not member.text:
                 continue
-            there = [bool(member.test.value(use)) for use in range(len(self.unit.uses))]
+            there = [member.there(use) for use in range(len(self.unit.uses))]
             if there == wanted:
                 return f"self.{name} is not None"
             if there == [not it for it in wanted]:
@@ -166,11 +185,19 @@ class Members:
         for name, test in self._conditions:
             emit.line(f"self.{name} = {test.text(lambda formal: formal.name)}")
         guarded: list[tuple[str, Member]] = []
+        branching: dict[tuple[str, ...], list[tuple[str, Member]]] = {}
         for name, member in self.tree.children.items():
-            if guarded and (member.test is None or not _same(member.test, guarded[0][1].test, self.unit)):
+            if member.others:
+                branching.setdefault(tuple(map(_condition_text, _tests(member))), []).append((name, member))
+        for name, member in self.tree.children.items():
+            if guarded and (
+                member.test is None or member.others or not _same(member.test, guarded[0][1].test, self.unit)
+            ):
                 self._guarded(emit, guarded)
                 guarded = []
-            if member.test is not None:
+            if member.others:
+                self._branches(emit, branching.pop(tuple(map(_condition_text, _tests(member))), []))
+            elif member.test is not None:
                 guarded.append((name, member))
             else:
                 self._member(emit, name, member)
@@ -188,8 +215,26 @@ class Members:
             self._member(emit, name, member)
         emit.dedent()
 
-    def _member(self, emit: Emitter, name: str, member: Member) -> None:
-        text = self._constructor(member)
+    def _branches(self, emit: Emitter, members: list[tuple[str, Member]]) -> None:
+        """Modules that several branches make, each in its way; all of them under the same conditions."""
+        if not members:
+            return
+        first = members[0][1]
+        everywhere = self._is_everywhere(first)
+        if not everywhere:
+            for name, member in members:
+                emit.line(f"self.{name} = None", member.span)
+        for number, test in enumerate(_tests(first)):
+            word = "elif" if number else "if"
+            last = everywhere and number == len(first.others)
+            emit.line("else:" if last else f"{word} {_condition_text(test)}:", first.span)
+            emit.indent()
+            for name, member in members:
+                self._member(emit, name, member, [member.text, *(text for _, text in member.others)][number])
+            emit.dedent()
+
+    def _member(self, emit: Emitter, name: str, member: Member, text: str = "") -> None:
+        text = text or self._constructor(member)
         quoted = python_literal(name)
         if member.kind == "buffer":
             emit.line(f"self.register_buffer({quoted}, {text})", member.span)
@@ -216,6 +261,16 @@ class Members:
 
 def _is_list(member: Member) -> bool:
     return list(member.children) == [str(index) for index in range(len(member.children))]
+
+
+def _tests(member: Member) -> list[Expression]:
+    """The conditions under which it is there, each with a text of its own."""
+    assert member.test is not None
+    return [member.test, *(test for test, _ in member.others)]
+
+
+def _condition_text(test: Expression) -> str:
+    return test.text(lambda formal: formal.name)
 
 
 def _same(left: Expression, right: Expression | None, unit: Unit) -> bool:

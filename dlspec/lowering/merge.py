@@ -174,6 +174,8 @@ class _Merge:
                 found.setdefault(tensor, []).append(("in", name))
             self.refs.append(found)
         self._tests: dict[int, Expression | None] = {}
+        self._conditions: dict[frozenset[int], Expression | None] = {}
+        """Under which condition a step is there, by the uses that have it."""
 
     def run(self) -> None:
         unit = self.unit
@@ -190,7 +192,10 @@ class _Merge:
         if not unit.sequence and len({self._place(number, step) for number, step in line.all_steps()}) > 1:
             raise Apart
         if not unit.sequence and len(line.steps) < len(unit.uses):
-            line.test = self._condition(frozenset(line.steps), unit.everywhere)
+            there = frozenset(line.steps)
+            if there not in self._conditions:
+                self._conditions[there] = self._condition(there, unit.everywhere)
+            line.test = self._conditions[there]
         first = {number: steps[0] for number, steps in line.steps.items()}
         if line.count is not None and unit.lines:
             line.operands = [(len(unit.lines) - 1, 0)]

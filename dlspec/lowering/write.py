@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from dlspec.graph import Graph
+    from dlspec.lowering.expressions import Expression
     from dlspec.lowering.inference import Inference
     from dlspec.lowering.units import Unit
     from dlspec.source import Span
@@ -223,15 +224,17 @@ class File:
 
     def _statements(self, emit: Emitter, forward: Forward, statements: list[tuple[Value, str, str]]) -> set[int]:
         long: set[int] = set()
-        test = None
+        test: Expression | None = None
         for value, text, shape in statements:
             if value.test is not test:
                 if test is not None:
                     emit.dedent()
-                test = value.test
+                before, test = test, value.test
                 if test is not None:
                     about = own_name(value.line) if value.line is not None else "it"
-                    emit.line(f"if {forward.test(test, about)}:")
+                    asked = forward.test(test, about)
+                    opposite = before is not None and forward.are_opposite(before, test)
+                    emit.line("else:" if opposite else f"if {asked}:")
                     emit.indent()
             comment = f"  # {shape}" if shape and len(text) + len(shape) + 4 <= emit.room else ""
             if len(text) > emit.room:
