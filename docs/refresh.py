@@ -13,6 +13,7 @@ from pathlib import Path
 
 import error_pages
 import pages
+import zoo_table
 
 
 def refresh(page: Path) -> None:
@@ -36,6 +37,8 @@ def main() -> None:
     for page in named or pages.pages():
         refresh(page)
     if not named:
+        zoo_table.write()
+        print("written    docs/zoo.md")
         with tempfile.TemporaryDirectory() as name:
             error_pages.write(Path(name))
         print("written    docs/errors")

@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT / "docs"))
 import error_pages  # noqa: E402  (they lie beside the pages, outside the package)
 import gallery  # noqa: E402
 import pages  # noqa: E402
+import zoo_table  # noqa: E402
 
 BLOCK = re.compile(r"^```(dls|yaml)\n(.*?)^```", re.S | re.M)
 CASES = [
@@ -71,6 +72,18 @@ def test_the_page_of_a_code_shows_what_its_example_prints_today(code: str, tmp_p
 def test_what_a_page_links_to_exists(page: Path) -> None:
     links = re.findall(r"\]\((?!\w+:)([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_tables_of_the_zoo_show_what_is_counted_today() -> None:
+    shown = (ROOT / "docs" / "zoo.md").read_text(encoding="utf-8")
+    assert shown == zoo_table.page(shown)
+
+
+def test_the_zoo_counts_what_torchvision_publishes() -> None:
+    found = {entry.name: (entry.parameters, entry.macs / 1e9) for entry in zoo_table.entries()}
+    for name, (parameters, gmacs) in zoo_table.TORCHVISION.items():
+        assert found[name][0] == parameters, name
+        assert found[name][1] == pytest.approx(gmacs, abs=0.0006), name
 
 
 def test_an_output_that_is_not_the_program_s_is_seen(tmp_path: Path) -> None:
