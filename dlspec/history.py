@@ -92,7 +92,8 @@ def _below(folder: Path) -> Iterator[Path]:
 def read_run(folder: Path) -> PastRun:
     """What the files of a run tell; raises UnreadableError where the folder holds none."""
     if not is_run(folder):
-        raise UnreadableError(f"`{folder}` is not the folder of a run", "it should hold `model.py` and `checkpoints/`")
+        hint = "it should hold `model.py` and `checkpoints/`"
+        raise UnreadableError(f"`{folder}` is not the folder of a run", hint, code="E0702")
     report, made = _json(folder / "report.json"), _json(folder / "environment.json")
     rows = read_rows(folder / "metrics.jsonl")
     last: dict[str, Any] = rows[-1] if rows else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from dlspec.checking import Spec, network_lints, overridden, resolve_plan
@@ -33,20 +34,26 @@ def run_plan(
     """
     from dlspec.training.folder import refuse_taken
 
+    resume = resume or int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0  # `torchrun` has begun again
     chosen, resolved, graph, warnings = checked_plan(spec, plan, overrides or {}, settings or {})
     folder = out if out is not None else default_folder(spec, chosen, resume=resume)
     refuse_taken(folder, resume=resume)
     files, places = run_files(spec, resolved, graph, allow_code=allow_code)
     if begin is not None:
         begin(folder, warnings)
+    from dlspec.plan.limits import memory_words
+    from dlspec.training.errors import OutOfMemory
     from dlspec.training.folds import train_folds
     from dlspec.training.run import train
 
     def run(into: Path, *, read_test: bool = True) -> Any:
-        return train(
-            None, resolved, into, files=files, places=places, resume=resume, parameters=parameter_count(graph),
-            warnings=[_noted(warning) for warning in warnings], quiet=quiet, read_test=read_test,
-        )  # fmt: skip
+        try:
+            return train(
+                None, resolved, into, files=files, places=places, resume=resume, parameters=parameter_count(graph),
+                warnings=[_noted(warning) for warning in warnings], quiet=quiet, read_test=read_test,
+            )  # fmt: skip
+        except OutOfMemory as error:
+            raise OutOfMemory(error.message, f"{error.hint}: {memory_words(resolved, graph)}") from error
 
     def run_fold(number: int, into: Path) -> Any:
         resolved.data.split.fold = number

@@ -16,9 +16,7 @@ from PIL import Image
 from sklearn.datasets import load_diabetes, load_digits
 
 from dlspec.cli import main
-from dlspec.training.data import Samples
 from dlspec.training.evaluation import Judgement, judge
-from dlspec.training.job import Setting
 
 torch.set_num_threads(1)
 
@@ -200,11 +198,11 @@ def test_an_interrupted_run_goes_on_to_where_an_uninterrupted_one_ends(
 ) -> None:
     evaluations = []
 
-    def stopped(setting: Setting, samples: Samples) -> Judgement:
+    def stopped(*given: Any) -> Judgement:
         evaluations.append(1)
         if len(evaluations) == 1:
             signal.raise_signal(signal.SIGINT)
-        return judge(setting, samples)
+        return judge(*given)
 
     monkeypatch.setattr("dlspec.training.loop.judge", stopped)
     assert main(["train", "tiny.dls", "--out", "cut"]) == 130

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from dlspec.record import TYPE_CHECKING
@@ -46,10 +47,11 @@ def reporting(job: Callable[[], Any]) -> int:
         print(stopped, file=sys.stderr)
         return 130
     except RunError as error:
-        print(f"error: {error.message}", file=sys.stderr)
+        code = f"[{error.code}]" if error.code else ""
+        print(f"error{code}: {error.message}", file=sys.stderr)
         if error.hint:
             print(f"help: {error.hint}", file=sys.stderr)
         return 2 if isinstance(error, UnreadableError) else 1
-    if result is not None:
+    if result is not None and os.environ.get("RANK", "0") == "0":  # of several processes the first speaks
         print(result)
     return 0

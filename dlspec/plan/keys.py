@@ -222,6 +222,8 @@ class ResolvedPlan(Facts):
     """The exact solution of a linear regression, shown beside the trained one."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where it runs; `auto` takes an accelerator where there is one."""
+    strategy: Literal["auto", "single", "ddp", "fsdp"] = "auto"
+    """How several processes share the work; `auto` is `ddp` where `torchrun` started several."""
     threads: Count | Literal["auto"] = "auto"
     """Threads on a processor; `auto` takes one where a batch is little work, else all cores."""
     limits: Limits | None = None

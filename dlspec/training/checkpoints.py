@@ -54,9 +54,13 @@ class Checkpoints:
 
     def save(self, step: int, weights: dict[str, Tensor], training: State, state: State) -> Path:
         """Write a checkpoint of a step, then take away the oldest; `state` names the best as of this step."""
-        target = self._write(f"step-{step:08d}", weights, state | {"best_folder": self.best}, training)
+        target = self._write(self.path(step).name, weights, state | {"best_folder": self.best}, training)
         self._prune()
         return target
+
+    def path(self, step: int) -> Path:
+        """Where the checkpoint of a step lies."""
+        return self.folder / f"step-{step:08d}"
 
     def save_best(self, step: int, weights: dict[str, Tensor], state: State) -> Path:
         """Write the best weights; the ones before stay until a checkpoint that names these is there."""

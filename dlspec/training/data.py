@@ -70,13 +70,12 @@ def check_classes(dataset: Dataset, scores: int) -> None:
     low, high = int(targets.min()), int(targets.max())
     if low < 0:
         row = int(torch.nonzero(targets < 0)[0]) + 1
-        raise RunError(f"row {row} has the label {low}", "classes count from 0")
+        raise RunError(f"row {row} has the label {low}", "classes count from 0", code="E0705")
     if high >= scores:
         row = int(torch.nonzero(targets >= scores)[0]) + 1
         hint = "classes count from 0" if low == 1 and high == scores else f"give the network {high + 1} scores"
-        raise RunError(
-            f"row {row} has the label {high}, and the network gives {scores} scores (0 to {scores - 1})", hint
-        )
+        told = f"row {row} has the label {high}, and the network gives {scores} scores (0 to {scores - 1})"
+        raise RunError(told, hint, code="E0705")
 
 
 def _digits(source: named.Digits, plan: ResolvedPlan) -> Dataset:

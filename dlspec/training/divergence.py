@@ -38,6 +38,8 @@ class Batch(Record):
 class Diverged(RunError):
     """A loss or a gradient that is no finite number; `batch` is there where the weights are still those of before."""
 
+    code = "E0704"
+
     def __init__(self, plan: ResolvedPlan, step: int, value: float, batch: Batch | None, what: str = "loss") -> None:
         says = "infinite" if math.isinf(value) else "not a number"
         super().__init__(f"the {what} is {says} at step {step:,}", _repair(plan))
@@ -72,7 +74,7 @@ def told(stopped: Diverged, setting: Setting, objective: Objective, out: Path) -
     write_whole(out / FOLDER / "layers.json", json.dumps(about, indent=1) + "\n")
     repair = "look at these samples" if origin.kind in ("input", "target") else _repair(stopped.plan)
     hint = f"{repair}; the batch, the weights and a table of the layers are in `{out / FOLDER}`"
-    return RunError(f"{stopped.message}: {origin.says}", hint)
+    return RunError(f"{stopped.message}: {origin.says}", hint, code=stopped.code)
 
 
 def trace(setting: Setting, objective: Objective, batch: Batch) -> tuple[Origin, list[Call]]:

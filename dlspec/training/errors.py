@@ -4,16 +4,25 @@ from __future__ import annotations
 
 
 class RunError(Exception):
-    """A message in the words of a diagnostic, and what to do about it."""
+    """A message in the words of a diagnostic, what to do about it, and its code where it has one."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    code = ""
+
+    def __init__(self, message: str, hint: str = "", *, code: str = "") -> None:
         super().__init__(f"{message} ({hint})" if hint else message)
         self.message = message
         self.hint = hint
+        self.code = code or self.code
 
 
 class UnreadableError(RunError):
     """A file or folder that was named is not there, or not what it should be; the command line ends with 2."""
+
+    code = "E0706"
+
+
+class OutOfMemory(RunError):
+    """Memory ran out; whoever has the network's graph adds what a step needs."""
 
 
 class Pruned(RunError):

@@ -10,6 +10,7 @@ from dlspec.training.data import Samples
 from dlspec.training.job import Setting
 from dlspec.training.metrics import Scores
 from dlspec.training.objective import objective
+from dlspec.training.parallel import ALONE, Group
 
 EVALUATED_AT_ONCE = 512
 """Samples of a batch."""
@@ -23,19 +24,34 @@ class Judgement(Record):
     scores: Tensor
 
 
+def _in_order(shares: list[Tensor], count: int) -> Tensor:
+    """Scores that several processes made of every n-th sample each, in the order of the samples."""
+    if len(shares) == 1:
+        return shares[0]
+    scores = shares[0].new_empty((count, *shares[0].shape[1:]))
+    for rank, share in enumerate(shares):
+        scores[rank :: len(shares)] = share
+    return scores
+
+
 @torch.no_grad()
-def judge(setting: Setting, samples: Samples) -> Judgement:
-    """What the network makes of prepared samples, in evaluation mode."""
+def judge(setting: Setting, samples: Samples, group: Group = ALONE) -> Judgement:
+    """What the network makes of prepared samples, in evaluation mode; several processes take a share of them each."""
     setting.module.eval()
     judged = objective(setting.plan)
     sums, total, all_scores = Scores(setting.plan, setting.classes, setting.fitted), 0.0, []
-    for start in range(0, len(samples), EVALUATED_AT_ONCE):
-        rows = slice(start, start + EVALUATED_AT_ONCE)
-        inputs, targets = samples.inputs[rows], samples.targets[rows]
+    for start in range(0, len(samples), EVALUATED_AT_ONCE * group.count):
+        batch = torch.arange(start, min(start + EVALUATED_AT_ONCE * group.count, len(samples)))
+        rows, weight = group.share(batch)
+        inputs, targets = (samples.inputs[rows], samples.targets[rows]) if group.count > 1 else (
+            samples.inputs[start : start + len(batch)], samples.targets[start : start + len(batch)]
+        )  # fmt: skip
         with setting.autocast():
             outputs = setting.module(inputs)
-        total += float(judged(outputs, targets)) * len(targets)
-        scores = judged.scores(outputs)
-        sums.add(scores, targets)
-        all_scores.append(scores.cpu())
+        own = (float(judged(outputs, targets)) * len(targets), judged.scores(outputs).cpu())
+        shares = group.gathered(own if weight else None)
+        total += sum(share[0] for share in shares if share is not None)
+        scores = _in_order([share[1] for share in shares if share is not None], len(batch))
+        sums.add(scores.to(samples.targets.device), samples.targets[start : start + len(batch)])
+        all_scores.append(scores)
     return Judgement({"loss": total / len(samples), **sums.values()}, sums, torch.cat(all_scores))

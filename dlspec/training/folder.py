@@ -10,7 +10,8 @@ from dlspec.training.errors import RunError
 def refuse_taken(out: Path, *, resume: bool) -> None:
     """Raise RunError for a file, and for a folder that holds a run which is not to be resumed."""
     if out.exists() and not out.is_dir():
-        raise RunError(f"`{out}` is a file", "name a folder with `--out`")
+        raise RunError(f"`{out}` is a file", "name a folder with `--out`", code="E0701")
     held = (out / "checkpoints").exists() or (out / "report.json").exists()
     if held and not resume:
-        raise RunError(f"`{out}` already holds a run", "go on with `--resume`, or name another folder with `--out`")
+        hint = "go on with `--resume`, or name another folder with `--out`"
+        raise RunError(f"`{out}` already holds a run", hint, code="E0701")

@@ -14,6 +14,7 @@ from dlspec.training.checkpoints import Checkpoints
 from dlspec.training.data import Dataset, Samples
 from dlspec.training.fitted import Fitted
 from dlspec.training.objective import Objective
+from dlspec.training.parallel import ALONE, Group
 from dlspec.training.splits import Splits
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ class Job(Record):
     progress: Progress
     watch: Callable[[State, dict[str, float]], None] | None = None
     """Told the scores of every evaluation; may raise to end the run."""
+    group: Group = ALONE
+    """The processes that share the work."""
     careful: bool = False
     """Whether each gradient is looked at for numbers that are not finite: slow, to find where they begin."""
 

@@ -62,7 +62,7 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
         Scores(plan, setting.classes, setting.fitted),
     )
     run = Run(job, State(), optimizer, rate, epoch_scores, total)
-    torch.manual_seed(plan.seed)  # of dropout; the first weights have drawn theirs
+    torch.manual_seed(plan.seed + job.group.rank)  # of dropout; the first weights have drawn theirs
     if resumed is not None:
         run.restore(resumed)
     state = run.state
@@ -75,22 +75,24 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
             while state.position < count and state.step < total:
                 began = time.perf_counter()
                 end = ends[bisect_right(ends, state.position)]
-                rows = order[state.position : end]
-                inputs = job.train.inputs if len(ends) == 1 else job.train.inputs[rows]
-                targets = job.train.targets if len(ends) == 1 else job.train.targets[rows]
+                rows, weight = job.group.share(order[state.position : end])
+                whole = len(rows) == count
+                inputs = job.train.inputs if whole else job.train.inputs[rows]
+                targets = job.train.targets if whole else job.train.targets[rows]
                 if plan.augment:
                     inputs = setting.fitted.prepared(augmenter(inputs, rows, state.epoch))
 
                 rate.set(optimizer, state.step)
                 run.batch = Batch(inputs, targets, rows)
-                optimizer.step(partial(run.gradients, inputs, targets))
+                optimizer.step(partial(run.gradients, inputs, targets, weight))
                 if run.mean is not None:
                     run.mean.update_parameters(module)
 
-                run.kept.append((run.loss, run.scores, targets))
+                if weight:
+                    run.kept.append((run.loss, run.scores, targets))
                 state.step, state.position = state.step + 1, end
                 state.seconds += time.perf_counter() - began
-                if len(run.kept) >= FLUSH:
+                if state.step % FLUSH == 0:
                     run.sum_up()
                 job.progress.step(state, total)
                 if state.position < count and state.step < total:
@@ -119,15 +121,17 @@ class Run:
         self.best_weights: dict[str, Tensor] | None = None
         self.saved_at = time.monotonic()
         self.batch: Batch | None = None
-        self.looks = job.careful or self.setting.device.type == "cpu"  # elsewhere a look waits for the device
+        self.module = job.group.wrapped(self.setting.module)
+        # Elsewhere than on a CPU a look waits for the device; of several processes all must stop at once.
+        self.looks = job.careful or (self.setting.device.type == "cpu" and job.group.count == 1)
 
-    def gradients(self, inputs: Tensor, targets: Tensor) -> float:
-        """Forward and backward of one batch; an optimizer may ask for it several times a step."""
+    def gradients(self, inputs: Tensor, targets: Tensor, weight: float) -> float:
+        """Forward and backward of one batch, which counts `weight` times; an optimizer may ask for it several times."""
         self.optimizer.zero_grad()
         if self.plan.accumulate > 1:
-            loss, self.scores = self.accumulated(inputs, targets)
+            loss, self.scores = self.accumulated(inputs, targets, weight)
         else:
-            loss, self.scores = self.backward(inputs, targets)
+            loss, self.scores = self.backward(inputs, targets, weight)
         if self.looks and not math.isfinite(value := loss.item()):
             raise Diverged(self.plan, self.state.step + 1, value, self.sound_batch())
         if self.job.careful and not finite(grads := self.grads()):
@@ -149,28 +153,37 @@ class Run:
     def backward(self, inputs: Tensor, targets: Tensor, share: float = 1.0) -> tuple[Tensor, Tensor]:
         """Add the gradient of a batch, or of a share of one; its loss and scores."""
         with self.setting.autocast():
-            outputs = self.setting.module(inputs)
+            outputs = self.module(inputs)
         loss = self.job.objective(outputs, targets)
         (loss if share == 1 else loss * share).backward()
         return loss.detach(), self.job.objective.scores(outputs).detach()
 
-    def accumulated(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def accumulated(self, inputs: Tensor, targets: Tensor, weight: float) -> tuple[Tensor, Tensor]:
         """A batch in parts, each counting as many times as it has samples: the mean is that of the batch."""
-        parts = zip(inputs.chunk(self.plan.accumulate), targets.chunk(self.plan.accumulate), strict=True)
-        shares = [(part, wanted, len(wanted) / len(targets)) for part, wanted in parts]
-        losses, scores = zip(*(self.backward(*part) for part in shares), strict=True)
-        weights = torch.tensor([share for *_, share in shares], dtype=losses[0].dtype, device=losses[0].device)
+        parts = [*zip(inputs.chunk(self.plan.accumulate), targets.chunk(self.plan.accumulate), strict=True)]
+        shares = [len(wanted) / len(targets) for _, wanted in parts]
+        losses: list[Tensor] = []
+        scores: list[Tensor] = []
+        for number, ((part, wanted), share) in enumerate(zip(parts, shares, strict=True), 1):
+            with self.job.group.unsynced(self.module, last=number == len(parts)):
+                loss, made = self.backward(part, wanted, share * weight)
+            losses, scores = [*losses, loss], [*scores, made]
+        weights = torch.tensor(shares, dtype=losses[0].dtype, device=losses[0].device)
         return torch.stack(losses) @ weights, torch.cat(scores)
 
     def sum_up(self) -> None:
         """Add the kept batches to the sums of the epoch; stop where a loss is no number."""
+        if self.job.group.count > 1:
+            told = [[tensor.cpu() for tensor in batch] for batch in self.kept]
+            self.kept = [tuple(batch) for part in self.job.group.gathered(told) for batch in part]
         if not self.kept:
             return
         losses, scores, targets = zip(*self.kept, strict=True)
         values = torch.stack(losses).double().cpu()
         if not values.isfinite().all():
             bad = int((~values.isfinite()).nonzero()[0])
-            raise Diverged(self.plan, self.state.step - len(losses) + bad + 1, float(values[bad]), None)
+            first = self.state.step - len(losses) + bad + 1 if self.job.group.count == 1 else self.state.step
+            raise Diverged(self.plan, first, float(values[bad]), None)
         for value, batch in zip(values.tolist(), targets, strict=True):
             self.state.loss_sum += value * len(batch)
             self.state.seen += len(batch)
@@ -193,9 +206,10 @@ class Run:
             job.recorder.write(state, "train", values, learning_rate=rate, seconds=state.seconds)
             if self.plan.log.gradients:
                 job.recorder.write(state, "gradients", {}, norms=gradient_norms(self.setting.module))
+            job.group.settle(self.setting.module)
             scores = {f"train.{name}": value for name, value in values.items()}
             if len(job.val):
-                judged = judge(self.judged(), job.val).values
+                judged = judge(self.judged(), job.val, job.group).values
                 job.recorder.write(state, "val", judged)
                 scores |= {f"val.{name}": value for name, value in judged.items()}
             self.rate.watch(scores)
@@ -210,13 +224,13 @@ class Run:
 
     def choose(self, scores: dict[str, float]) -> None:
         """Keep the weights if they score best so far (of equals the later), and count towards stopping."""
-        plan, state = self.plan, self.state
+        plan, state, job = self.plan, self.state, self.job
         by = plan.keep.best_by
         if by is not None:
             value, metric = scores[by], by.partition(".")[2]
             if value == state.best or better(metric, value, state.best):
                 state.best, state.best_step, state.best_epoch = value, state.step, state.epoch
-                weights = self.judged().module.state_dict()
+                weights = job.group.weights(self.judged().module)
                 self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
         stopping = plan.early_stopping
         if stopping is not None and stopping.by is not None:
@@ -238,11 +252,14 @@ class Run:
 
     def save_if_due(self, stop: threading.Event) -> None:
         """Save after `every_seconds`, and at once when asked to stop."""
-        if stop.is_set():
+        several = self.job.group.count > 1
+        if several and self.state.position and self.state.step % FLUSH:
+            return  # they look together, and not at every step
+        if self.job.group.agreed(stop.is_set()):
             path = self.save()
             message = f"stopped at step {self.state.step:,} of {self.total:,}; the run is saved in `{path}`"
             raise Interrupted(message, "go on with `--resume`")
-        if time.monotonic() - self.saved_at >= self.plan.keep.every_seconds:
+        if self.job.group.agreed(time.monotonic() - self.saved_at >= self.plan.keep.every_seconds):
             self.save()
 
     def save(self) -> str:
@@ -251,30 +268,35 @@ class Run:
         job, state = self.job, self.state
         run = {name: getattr(state, name) for name in State._fields}
         about = about_run(self.setting) | {"run": run}
-        if self.best_weights is not None:
-            job.checkpoints.save_best(state.best_step, self.best_weights, about)
-            self.best_weights = None
+        weights = job.group.weights(self.setting.module)
         training = {
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": job.group.optimizer_state(self.setting.module, self.optimizer),
             "scores": self.epoch_scores.state(),
-            "random": random_state(self.setting.device),
+            "random": job.group.gathered(random_state(self.setting.device)),
             "mean": None if self.mean is None else self.mean.state_dict(),
         }
-        saved = about | {"rate": self.rate.state()}
-        path = job.checkpoints.save(state.step, self.setting.module.state_dict(), training, saved)
+        if job.group.is_first:
+            if self.best_weights is not None:
+                job.checkpoints.save_best(state.best_step, self.best_weights, about)
+            job.checkpoints.save(state.step, weights, training, about | {"rate": self.rate.state()})
+        self.best_weights = None
+        job.group.wait()
         self.saved_at = time.monotonic()
-        return str(path)
+        return str(job.checkpoints.path(state.step))
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Put everything back as it was when the checkpoint was written."""
-        self.setting.module.load_state_dict(checkpoint.weights)
-        self.optimizer.load_state_dict(checkpoint.training["optimizer"])
+        group, module = self.job.group, self.setting.module
+        group.load_weights(module, checkpoint.weights)
+        group.load_optimizer(module, self.optimizer, checkpoint.training["optimizer"])
         self.epoch_scores.restore(checkpoint.training["scores"])
         if self.mean is not None:
             self.mean.load_state_dict(checkpoint.training["mean"])
         self.rate.restore(checkpoint.state["rate"])
         self.state = State(**checkpoint.state["run"])
-        restore_random_state(checkpoint.training["random"], self.setting.device)
+        drawn = checkpoint.training["random"]
+        if group.rank < len(drawn):
+            restore_random_state(drawn[group.rank], self.setting.device)
 
 
 def running_mean(plan: ResolvedPlan, module: nn.Module) -> AveragedModel | None:
@@ -287,4 +309,9 @@ def running_mean(plan: ResolvedPlan, module: nn.Module) -> AveragedModel | None:
 def gradient_norms(module: nn.Module) -> dict[str, float]:
     """The length of the gradient of every weight with two axes or more, by path, as the last step left it."""
     named = [(name, parameter.grad) for name, parameter in module.named_parameters() if parameter.dim() > 1]
-    return {name.removesuffix(".weight"): float(grad.norm()) for name, grad in named if grad is not None}
+    return {name.removesuffix(".weight"): _length(grad) for name, grad in named if grad is not None}
+
+
+def _length(grad: Tensor) -> float:
+    norm = grad.norm()
+    return float(norm.full_tensor() if hasattr(norm, "full_tensor") else norm)  # of one that lies in parts

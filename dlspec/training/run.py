@@ -15,11 +15,11 @@ from torch import nn
 
 from dlspec.plan.keys import ResolvedPlan
 from dlspec.plan.writing import from_data, to_data
-from dlspec.record import TYPE_CHECKING
-from dlspec.training import divergence, environment, module_file, splits, threads, trackers
+from dlspec.record import TYPE_CHECKING, Record
+from dlspec.training import divergence, environment, module_file, parallel, splits, threads, trackers
 from dlspec.training.checkpoints import Checkpoint, Checkpoints
 from dlspec.training.data import check_classes, load
-from dlspec.training.errors import RunError
+from dlspec.training.errors import OutOfMemory, RunError
 from dlspec.training.failing import located
 from dlspec.training.fitted import Fitted
 from dlspec.training.folder import refuse_taken
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from dlspec.lowering.traceback import LineMap
+    from dlspec.training.parallel import Group
     from dlspec.training.trackers import Tracker
 
 __all__ = ["evaluate", "load_run", "predict", "train"]
@@ -49,6 +50,7 @@ MAY_CHANGE = (
     "log",
     "early_stopping",
     "device",
+    "strategy",
     "threads",
     "allow",
     "evaluate_every",
@@ -81,31 +83,91 @@ def train(
     the network is told of the spec's line. `watch` is told the scores of every evaluation, and may
     raise; without `read_test` the test split is left for later.
     """
+    device = parallel.own_device(environment.choose_device(plan.device))
+    asked = Asked(
+        out,
+        files,
+        resume or parallel.restarted(),
+        parameters,
+        list(warnings),
+        quiet,
+        pictures,
+        places,
+        watch,
+        read_test,
+    )
+    with parallel.opened(plan, device) as group:
+        return _trained(module, plan, asked, device, group)
+
+
+class Asked(Record):
+    """What a run was asked for beside its plan."""
+
+    out: Path
+    files: dict[str, str]
+    resume: bool
+    parameters: int
+    warnings: list[dict[str, Any]]
+    quiet: bool
+    pictures: bool
+    places: LineMap | None
+    watch: Callable[[State, dict[str, float]], None] | None
+    read_test: bool
+
+
+def _trained(module: nn.Module | None, plan: ResolvedPlan, asked: Asked, device: torch.device, group: Group) -> Report:
+    out = asked.out
     checkpoints = Checkpoints(out / "checkpoints", plan.keep.last)
-    found, notes = _prepare_folder(out, checkpoints, resume=resume)
+    found, notes = _prepare_folder(out, checkpoints, resume=asked.resume)
+    group.wait()  # nobody writes before all have looked
     if found is not None:
         _refuse_other_plan(from_data(found.state["plan"]), plan, out)
         if found.state["run"]["stopped"] and not _goes_on(found, plan):
             return _finished(out, notes)
-    for name, text in files.items():
-        write_whole(out / name, text)
-    setting = set_up(module, plan, out, first=found is None, places=places)
+    if group.is_first:
+        for name, text in asked.files.items():
+            write_whole(out / name, text)
+    group.wait()
+    if not group.is_first:
+        return _helped(plan, asked, device, group, checkpoints, found)
+    setting = set_up(module, plan, out, first=found is None, places=asked.places, device=device)
+    count = asked.parameters or sum(parameter.numel() for parameter in setting.module.parameters())
     step = found.state["run"]["step"] if found is not None else 0
     with threads.chosen(setting), trackers.opened(plan, out, step) as listeners:
-        state = _fitted(setting, checkpoints, found, out, listeners, quiet=quiet, places=places, watch=watch)
-        count = parameters or sum(parameter.numel() for parameter in setting.module.parameters())
-        facts: dict[str, Any] = {"parameters": count, "resumed": found is not None, "warnings": list(warnings)}
-        made = report(setting, checkpoints, state, out, facts, pictures=pictures, read_test=read_test)
+        group.prepared(setting.module)
+        state = _fitted(setting, checkpoints, found, out, listeners, asked, group)
+        if group.count > 1:
+            # What the group shared it keeps; the report is that of one process.
+            setting = setting.with_module(module_file.build(out / "model.py").to(device, setting.dtype))
+        facts: dict[str, Any] = {"parameters": count, "resumed": found is not None, "warnings": asked.warnings}
+        if group.count > 1:
+            facts |= {"processes": group.count}
+        made = report(setting, checkpoints, state, out, facts, pictures=asked.pictures, read_test=asked.read_test)
         scores = {f"{role}.{name}": value for role in ("val", "test") for name, value in made.data[role].items()}
         for tracker in listeners:
             tracker.summarize(scores)
     made.notes = [*notes, *setting.notes, *made.notes]
+    group.wait()
     return made
 
 
+def _helped(
+    plan: ResolvedPlan, asked: Asked, device: torch.device, group: Group, checkpoints: Checkpoints,
+    found: Checkpoint | None,
+) -> Report:  # fmt: skip
+    """The part of a process that is not the first: it computes, and leaves writing to the first."""
+    setting = set_up(None, plan, asked.out, first=found is None, places=asked.places, device=device)
+    with TemporaryDirectory() as scratch, threads.chosen(setting):
+        group.prepared(setting.module)
+        asked.quiet, asked.watch = True, None
+        _fitted(setting, checkpoints, found, Path(scratch), (), asked, group)
+    group.wait()
+    return read_report(asked.out)
+
+
 def _fitted(
-    setting: Setting, checkpoints: Checkpoints, found: Checkpoint | None, out: Path, listeners: Sequence[Tracker], *,
-    quiet: bool, places: LineMap | None, watch: Callable[[State, dict[str, float]], None] | None,
+    setting: Setting, checkpoints: Checkpoints, found: Checkpoint | None, out: Path, listeners: Sequence[Tracker],
+    asked: Asked, group: Group,
 ) -> State:  # fmt: skip
     """Where the loop ended, which began at a checkpoint where one was found."""
     plan = setting.plan
@@ -114,15 +176,16 @@ def _fitted(
     started = State(**found.state["run"]) if found is not None else State()
     recorder = Recorder(out, trackers=listeners, from_step=started.step)
     try:
-        work = job(setting, checkpoints, recorder, progress(quiet=quiet))
-        work.watch = watch
+        work = job(setting, checkpoints, recorder, progress(quiet=asked.quiet))
+        work.watch, work.group = asked.watch, group
         return fit(work, found)
     except divergence.Diverged as stopped:
         raise _explained(stopped, setting, checkpoints, out) from None
     except RunError:
         raise
     except Exception as error:
-        told = _out_of_memory(error, plan) or located(error, setting.module, out / "model.py", places)
+        told = _out_of_memory(error, plan) or parallel.lost(error)
+        told = told or located(error, setting.module, out / "model.py", asked.places)
         if told is None:
             raise
         raise told from error
@@ -157,14 +220,16 @@ def _out_of_memory(error: Exception, plan: ResolvedPlan) -> RunError | None:
         return None
     size = plan.batch_size if plan.batch_size == "full" else f"now {plan.batch_size}"
     hint = f"lower `batch_size` ({size})" + (" or `resize`" if plan.data.resize else "")
-    return RunError(f"the {plan.device if plan.device != 'auto' else 'machine'} ran out of memory", hint)
+    hint += "" if plan.batch_size == "full" else ", or compute a batch in parts with `accumulate`"
+    return OutOfMemory(f"the {plan.device if plan.device != 'auto' else 'machine'} ran out of memory", hint)
 
 
 def set_up(
-    module: nn.Module | None, plan: ResolvedPlan, out: Path, *, first: bool = True, places: LineMap | None = None
-) -> Setting:
+    module: nn.Module | None, plan: ResolvedPlan, out: Path, *, first: bool = True, places: LineMap | None = None,
+    device: torch.device | None = None,
+) -> Setting:  # fmt: skip
     """Data loaded, split and fitted; the module built, given its first weights, and tried on one sample."""
-    device = environment.choose_device(plan.device)
+    device = device or environment.choose_device(plan.device)
     dataset = load(plan)
     shares = splits.split(dataset, plan)
     fitted = Fitted.to_train(shares.train, plan)
@@ -202,8 +267,8 @@ def _tried(setting: Setting, out: Path, places: LineMap | None) -> int:
     if plan.task == "numbers":
         wanted = setting.splits.train.targets.shape[1]
         if scores.shape[1:] != (wanted,):
-            told = f"the network gives {scores.shape[1]} numbers a sample, and the data has {wanted}"
-            raise RunError(told, code="E0705")
+            says = f"the network gives {scores.shape[1]} numbers a sample, and the data has {wanted}"
+            raise RunError(says, code="E0705")
         return 0
     classes = 2 if plan.task == "two_classes" else scores.shape[1]
     check_classes(setting.dataset, classes)

@@ -278,7 +278,7 @@ def _finished(study: Study, about: Search, space: Mapping[str, Candidates], fold
     complete = [one for one in outcomes if one.state == "complete"]
     if not complete:
         reasons = "; ".join(dict.fromkeys(one.reason for one in outcomes if one.reason))
-        raise RunError(f"no trial was trained to its end: {reasons}", "offer other values in `over`")
+        raise RunError(f"no trial was trained to its end: {reasons}", "offer other values in `over`", code="E0707")
     found = Searched(folder, about.by or "", outcomes, outcomes[study.best_trial.number], {})
     assert found.best is not None
     run = folder / "trials" / f"{found.best.number:04d}"

@@ -41,9 +41,8 @@ class Trained:
     def __init__(self, folder: Path, *, device: str | None = None) -> None:
         """Raises RunError where the folder holds no run or no whole checkpoint."""
         if not (folder / "checkpoints").is_dir():
-            raise UnreadableError(
-                f"`{folder}` is not the folder of a run", "it should hold `model.py` and `checkpoints/`"
-            )
+            hint = "it should hold `model.py` and `checkpoints/`"
+            raise UnreadableError(f"`{folder}` is not the folder of a run", hint, code="E0702")
         checkpoint, self.notes = Checkpoints(folder / "checkpoints", keep=1).chosen()
         self.folder = folder
         self.about: dict[str, Any] = checkpoint.state

@@ -1,0 +1,223 @@
+"""Several processes on one plan: the losses of one process, whatever the number, and a run that goes on with another."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from dlspec.training.parallel import Replicas
+
+SPEC = """
+network small(classes = 10) {
+  input image: float32[N, 1, 8, 8]
+  output logits = image -> flatten -> fc1: linear(32) -> relu -> fc2: linear(classes)
+}
+plan digits {
+  network = small
+  data { source = digits, stratify = true }
+  loss = cross_entropy, optimizer = adamw(lr=3e-3)
+  epochs = 4, batch_size = 50, metrics = [accuracy, f1], seed = 3
+}
+"""
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
+slow = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("parallel")
+    (made / "p.dls").write_text(SPEC, encoding="utf-8")
+    return made
+
+
+def command(count: int, *words: str, restarts: int = 0) -> list[str]:
+    alone = [sys.executable, "-m", "dlspec"]
+    several = [
+        sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(count), "--max-restarts", str(restarts),
+        "--monitor-interval", "0.1", "-m", "dlspec",
+    ]  # fmt: skip
+    return [*(alone if count == 1 else several), "train", "p.dls", *words]
+
+
+def train(folder: Path, count: int, out: str, *words: str, code: int = 0) -> str:
+    done = subprocess.run(
+        command(count, "--out", out, *words), cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=120,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+def rows(folder: Path, out: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def weights(folder: Path, out: str) -> dict[str, torch.Tensor]:
+    last = max((folder / out / "checkpoints").glob("step-*"))
+    return load_file(last / "weights.safetensors")
+
+
+@pytest.fixture(scope="module")
+def alone(folder: Path) -> str:
+    train(folder, 1, "alone")
+    return "alone"
+
+
+def check_equal(folder: Path, one: str, other: str) -> None:
+    for row, expected in zip(rows(folder, one), rows(folder, other), strict=True):
+        assert {name: row[name] for name in ("epoch", "step", "split")} == {
+            name: expected[name] for name in ("epoch", "step", "split")
+        }
+        assert row["loss"] == pytest.approx(expected["loss"], rel=1e-5)
+        assert row["accuracy"] == pytest.approx(expected["accuracy"], abs=1e-12)
+        assert row["f1"] == pytest.approx(expected["f1"], abs=1e-12)
+    for name, tensor in weights(folder, one).items():
+        torch.testing.assert_close(tensor, weights(folder, other)[name], rtol=1e-4, atol=1e-6)
+
+
+@slow
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_two_processes_give_the_losses_metrics_and_weights_of_one(folder: Path, alone: str, strategy: str) -> None:
+    said = train(folder, 2, strategy, "--set", f"strategy={strategy}", "--set", "accumulate=2")
+    assert said.count("test  accuracy") == 1  # the first process speaks
+    check_equal(folder, strategy, alone)
+    report = json.loads((folder / strategy / "report.json").read_text(encoding="utf-8"))
+    expected = json.loads((folder / alone / "report.json").read_text(encoding="utf-8"))
+    assert report["test"]["accuracy"] == expected["test"]["accuracy"]
+    assert report["processes"] == 2
+
+
+@slow
+@pytest.mark.parametrize(("first", "then"), [(("fsdp", 2), ("auto", 1)), (("auto", 1), ("fsdp", 2))])
+def test_a_run_goes_on_with_another_number_of_processes(
+    folder: Path, alone: str, first: tuple[str, int], then: tuple[str, int]
+) -> None:
+    out = f"{first[0]}-{then[0]}"
+    train(folder, first[1], out, "--set", f"strategy={first[0]}", "--set", "epochs=2")
+    train(folder, then[1], out, "--set", f"strategy={then[0]}", "--resume")
+    check_equal(folder, out, alone)
+
+
+def workers(parent: int) -> list[int]:
+    """The processes that a launcher has started, by rank."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if int((path / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
+                environment = dict(
+                    pair.split("=", 1) for pair in (path / "environ").read_text().split("\0") if "=" in pair
+                )
+                if "RANK" in environment:
+                    found[int(environment["RANK"])] = int(path.name)
+        except OSError:
+            continue
+    return [found[rank] for rank in sorted(found)]
+
+
+@pytest.fixture
+def launched(folder: Path) -> Iterator[Any]:
+    running: list[subprocess.Popen[str]] = []
+
+    def start(out: str, restarts: int) -> subprocess.Popen[str]:
+        words = ["--out", out, "--set", "epochs=400", "--set", "keep.every_seconds=0"]
+        process = subprocess.Popen(
+            command(2, *words, restarts=restarts), cwd=folder, env=ENVIRONMENT, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.wait()
+
+
+def kill_the_second(process: subprocess.Popen[str], folder: Path, out: str) -> None:
+    """Once the run has saved something."""
+    deadline = time.monotonic() + 60
+    while not [*(folder / out / "checkpoints").glob("step-*")]:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.02)
+    os.kill(workers(process.pid)[1], signal.SIGKILL)
+
+
+@slow
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are found in /proc")
+def test_one_process_that_dies_ends_the_run_with_the_reason_and_one_process_goes_on(
+    folder: Path, launched: Any, tmp_path: Path
+) -> None:
+    process = launched("killed", 0)
+    kill_the_second(process, folder, "killed")
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode != 0
+    saved = int(max((folder / "killed" / "checkpoints").glob("step-*")).name.removeprefix("step-"))
+    assert 0 < saved < 400 * 19
+    assert "processes was lost" in errors or "SIGTERM" in errors  # the launcher may be quicker than the other process
+    epochs = f"epochs={saved // 19 + 2}"
+    train(folder, 1, "killed", "--set", epochs, "--set", "keep.every_seconds=0", "--resume")
+    train(folder, 1, "undisturbed", "--set", epochs)
+    check_equal(folder, "killed", "undisturbed")
+
+
+@slow
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are found in /proc")
+def test_a_launcher_that_restarts_goes_on_from_the_last_checkpoint(folder: Path, launched: Any) -> None:
+    process = launched("restarted", 1)
+    kill_the_second(process, folder, "restarted")
+    deadline = time.monotonic() + 90
+    before = {*workers(process.pid)}
+    while not (now := {*workers(process.pid)}) - before or len(now) < 2:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+    first = {path.name for path in (folder / "restarted" / "checkpoints").glob("step-*")}
+    while {path.name for path in (folder / "restarted" / "checkpoints").glob("step-*")} <= first:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+    steps = [row["step"] for row in rows(folder, "restarted") if row["split"] == "train"]
+    assert steps == sorted(set(steps))  # nothing is counted twice
+
+
+@pytest.mark.parametrize(
+    ("strategy", "count", "message"),
+    [("ddp", 1, "takes several processes, and there is one"), ("single", 2, "takes one process, and 2 were started")],
+)
+def test_a_strategy_that_the_start_does_not_fit_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, strategy: str, count: int, message: str
+) -> None:
+    from dlspec.checking import open_spec, parsed_setting
+    from dlspec.running import run_plan
+    from dlspec.training.errors import RunError
+
+    monkeypatch.setenv("WORLD_SIZE", str(count))
+    overrides = dict([parsed_setting(f"strategy={strategy}")])
+    with pytest.raises(RunError, match=message):
+        run_plan(open_spec(str(folder / "p.dls")), out=folder / f"no-{strategy}", overrides=overrides, quiet=True)
+
+
+@pytest.mark.parametrize(("length", "count"), [(7, 2), (8, 4), (2, 3), (1, 2)])
+def test_the_shares_of_a_batch_are_all_of_it_and_weigh_as_much(length: int, count: int) -> None:
+    rows = torch.randperm(length)
+    gradient, seen = 0.0, []
+    for rank in range(count):
+        group = Replicas.__new__(Replicas)
+        group.rank, group.count = rank, count
+        own, weight = group.share(rows)
+        gradient += weight * float(own.double().mean()) / count  # DDP takes the mean over processes
+        seen += own.tolist() if weight else []
+    assert sorted(seen) == sorted(rows.tolist())
+    assert gradient == pytest.approx(float(rows.double().mean()))
