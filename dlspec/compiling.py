@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dlspec.diagnostics.defect import Defect
 from dlspec.diagnostics.record import SpecError, problem
 from dlspec.record import TYPE_CHECKING
 
@@ -11,7 +12,10 @@ if TYPE_CHECKING:
 
 
 def lowered(graph: Graph, *, allow_code: bool = False, for_inference: bool = False) -> Lowered:
-    """The PyTorch source of a graph with its line map; user code is refused unless it is allowed."""
+    """The PyTorch source of a graph with its line map; user code is refused unless it is allowed.
+
+    Raises Defect where it is dlspec that fails.
+    """
     from dlspec.lowering import lower
 
     for node in graph.nodes:
@@ -21,4 +25,9 @@ def lowered(graph: Graph, *, allow_code: bool = False, for_inference: bool = Fal
                          notes=["checking and drawing run no code; `--allow-code` lets this"],
                          fixes=[])]
             )  # fmt: skip
-    return lower(graph, for_inference=for_inference)
+    try:
+        return lower(graph, for_inference=for_inference)
+    except RecursionError:
+        raise
+    except Exception as error:
+        raise Defect(f"writing the module of `{graph.name}`", error) from error

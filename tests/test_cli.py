@@ -671,6 +671,20 @@ def test_compiling_for_inference_folds_batch_norms_and_proves_it(dlspec: Line) -
     assert dlspec("compile", "norm.dls", "--prove").code == 2
 
 
+def test_a_failure_of_our_own_is_said_to_be_ours(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("width")
+
+    monkeypatch.setattr("dlspec.lowering.lower", broken)
+    assert main(["compile", "lenet"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: writing the module of `lenet` failed: KeyError: 'width' (in ")
+    assert "this is a mistake of dlspec, not of the spec; report it with the spec" in said
+    assert "Traceback" not in said
+
+
 FOREIGN = """\
 foreign selu = "torch.nn:SELU" takes [N, C] gives [N, C]
 

@@ -85,6 +85,7 @@ def _nobody_reads() -> None:
 def _run(name: str, given: list[str]) -> int:
     from importlib import import_module
 
+    from dlspec.diagnostics.defect import Defect
     from dlspec.diagnostics.record import SpecError
 
     module = import_module(f"dlspec.cli.{name.replace('-', '_')}")
@@ -99,6 +100,9 @@ def _run(name: str, given: list[str]) -> int:
 
         print_diagnostics(error.diagnostics)
         return exit_code(error.diagnostics)
+    except Defect as error:
+        print(f"error: {error}\nhelp: {error.advice}", file=sys.stderr)
+        return 2
     except RecursionError:
         print("error[E0209]: the spec nests deeper than can be followed", file=sys.stderr)
         return 1

@@ -10,7 +10,7 @@ from dlspec.ops.fact import axes_text
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dlspec.graph import Graph
+    from dlspec.graph import Graph, Node
 
 SIDE = 224
 """Where the sides of an image are open, multiply-adds are told for this many pixels, or the next that may be."""
@@ -72,13 +72,26 @@ def _count(macs: int) -> str:
 
 
 def _field(graph: Graph) -> list[str]:
-    """The largest part of an image that decides one value, where what follows sees all of it or no more of it."""
+    """The largest part of an image that decides one value, where what follows sees all of it or no more of it.
+
+    All of it, where layers that work on positions follow what sees all of it.
+    """
     if len(graph.inputs) != 1 or len(next(iter(graph.inputs.values())).shape) != 4:
         return []
     fields = receptive_fields(graph)
     for node in reversed(graph.nodes):
         field = fields.of(node)
+        if field is not None and field.is_whole and _goes_on(node):
+            return ["receptive field the whole input"]
         if field is not None and field.reaches and not field.is_whole and not field.depends_on_data:
             whole_numbers = all(type(size) is int and size > 1 for size in field.size)
             return [f"receptive field {' × '.join(map(str, field.size))}"] if whole_numbers else []
     return []
+
+
+def _goes_on(node: Node) -> bool:
+    """Whether it works on positions that see everything, as a convolution behind squeeze-and-excitation does."""
+    shape = node.outputs[0].shape
+    if node.op.family == "attention":
+        return True
+    return node.op.family == "convolution" and any(size != 1 for size in shape[2:])
