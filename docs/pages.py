@@ -27,7 +27,8 @@ LOOSE = re.compile(r"^\$ (?:dlspec (?:train|evaluate|predict)|python) ", re.M)
 
 def pages() -> list[Path]:
     """The pages whose commands are run."""
-    return [DOCS.parent / "README.md", DOCS / "index.md", DOCS / "zoo.md", *sorted((DOCS / "tutorial").glob("*.md"))]
+    single = [DOCS / f"{name}.md" for name in ("index", "zoo", "finetuning")]
+    return [DOCS.parent / "README.md", *single, *sorted((DOCS / "tutorial").glob("*.md"))]
 
 
 def rerun(text: str, folder: Path) -> str:
