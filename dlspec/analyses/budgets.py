@@ -54,6 +54,11 @@ def over_budget(
             yield _exceeded(graph, budget, measure, most, closed.high)
 
 
+def closed(total: Dim | Largest, graph: Graph, *, batch: int = 1, sizes: Mapping[str, int] = {}) -> int:
+    """A total at the least sizes that the inputs declare, those known given."""
+    return _at(total, _Closed(graph, batch, sizes).low)
+
+
 def closed_sizes(tensor: Tensor, sample: Sequence[int]) -> dict[str, int]:
     """The open sizes of an input that a sample of that shape, without the batch, closes."""
     return {str(axis): size for axis, size in zip(tensor.shape[1:], sample) if symbols_of(axis) == {str(axis)}}
