@@ -6,6 +6,7 @@ environment, checkpoints and pictures; nothing else is needed to evaluate, predi
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -54,6 +55,7 @@ MAY_CHANGE = (
     "threads",
     "allow",
     "evaluate_every",
+    "checkpoint",
     "title",
     "folder",
 )
@@ -184,7 +186,7 @@ def _fitted(
     except RunError:
         raise
     except Exception as error:
-        told = _out_of_memory(error, plan) or parallel.lost(error)
+        told = _out_of_memory(error, plan) or _disk_full(error, out) or parallel.lost(error)
         told = told or located(error, setting.module, out / "model.py", asked.places)
         if told is None:
             raise
@@ -211,6 +213,14 @@ def _explained(stopped: divergence.Diverged, setting: Setting, checkpoints: Chec
             finally:
                 recorder.close()
     return divergence.told(stopped, setting, objective(setting.plan), out)
+
+
+def _disk_full(error: Exception, out: Path) -> RunError | None:
+    """What to do where a disk takes no more; None for any other error."""
+    if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return None
+    hint = "checkpoints before it are whole; make room and go on with `--resume`"
+    return RunError(f"`{error.filename or out}` cannot be written: {error.strerror}", hint)
 
 
 def _out_of_memory(error: Exception, plan: ResolvedPlan) -> RunError | None:

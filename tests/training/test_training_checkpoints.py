@@ -122,6 +122,32 @@ def test_a_full_disk_is_told_and_leaves_what_was_there(tmp_path: Path, monkeypat
     assert read(tmp_path / "step-00000001").state["best_folder"] is None
 
 
+def test_a_disk_that_is_full_for_the_record_is_told_and_the_run_goes_on_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dlspec.training.record import Recorder
+    from tests.training.runs import SOFTMAX, equal, final_weights, plan_of, run
+
+    plan = plan_of(epochs="4", keep="{ every_seconds = 0 }")
+    write, rows = Recorder.write, []
+
+    def full(self: Recorder, *args: object, **beside: object) -> None:
+        rows.append(args)
+        if len(rows) == 5:
+            raise OSError(errno.ENOSPC, "No space left on device", "metrics.jsonl")
+        write(self, *args, **beside)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Recorder, "write", full)
+    with pytest.raises(
+        RunError, match=r"`metrics.jsonl` cannot be written: No space left on device \(checkpoints before"
+    ):
+        run(plan, tmp_path / "full", SOFTMAX)
+    run(plan, tmp_path / "full", SOFTMAX, resume=True)
+    monkeypatch.undo()
+    run(plan, tmp_path / "roomy", SOFTMAX)
+    assert equal(final_weights(tmp_path / "full"), final_weights(tmp_path / "roomy"))
+
+
 def test_the_best_weights_stay_until_a_checkpoint_names_better_ones(tmp_path: Path) -> None:
     made = Checkpoints(tmp_path, 1)
     made.save_best(1, WEIGHTS, {"step": 1})

@@ -44,6 +44,13 @@ def test_a_run_that_computes_parts_again_is_the_same_run(tmp_path: Path, pattern
     assert equal(final_weights(tmp_path / "plain"), final_weights(tmp_path / "again"))
 
 
+def test_a_resumed_run_may_begin_to_compute_parts_again(tmp_path: Path) -> None:
+    run(plan_of(epochs="4"), tmp_path / "plain", BLOCKS)
+    run(plan_of(epochs="2"), tmp_path / "changed", BLOCKS)
+    run(plan_of(epochs="4", checkpoint='["layers"]'), tmp_path / "changed", BLOCKS, resume=True)
+    assert equal(final_weights(tmp_path / "plain"), final_weights(tmp_path / "changed"))
+
+
 def kept_bytes(module: nn.Module, inputs: torch.Tensor) -> int:
     """What autograd keeps between the passes, told by its own hooks; weights are kept anyway."""
     kept: dict[int, int] = {}
