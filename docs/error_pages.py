@@ -30,6 +30,7 @@ FAMILIES = {
     "W04": "Likely mistakes in a network",
     "E05": "Writing things out",
     "E06": "Plans",
+    "E07": "Runs",
     "W07": "Likely mistakes in a plan",
 }
 INTRODUCTION = """\
@@ -72,11 +73,20 @@ def code_page(code: str, folder: Path) -> str:
         if failed:
             return shown
         failed = True
-        command, *rest = shlex.split(chosen.get("command", "check"))
-        words = [command, name, *rest]
-        return f"{shown}\n\n```console\n$ dlspec {shlex.join(words)}\n{_printed(words, spec_folder)}```"
+        before = _words(chosen["before"], name) if "before" in chosen else []
+        if before:
+            _printed(before, spec_folder)
+        words = _words(chosen.get("command", "check"), name)
+        commands = "".join(f"$ dlspec {shlex.join(each)}\n" for each in (before, words) if each)
+        return f"{shown}\n\n```console\n{commands}{_printed(words, spec_folder)}```"
 
     return FENCE.sub(block, text)
+
+
+def _words(command: str, spec: str) -> list[str]:
+    """A command of an example with its spec as the first argument."""
+    name, *rest = shlex.split(command)
+    return [name, spec, *rest]
 
 
 def write(folder: Path) -> None:

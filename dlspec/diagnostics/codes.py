@@ -93,6 +93,15 @@ CODES: dict[str, str] = {
     "E0621": "unreadable-weights",
     "E0622": "weights-do-not-fit",
     "E0623": "unknown-part",
+    # E07: runs
+    "E0701": "folder-taken",
+    "E0702": "not-a-run",
+    "E0703": "plan-changed",
+    "E0704": "numbers-out-of-range",
+    "E0705": "samples-do-not-fit",
+    "E0706": "unreadable-data",
+    "E0707": "search-found-nothing",
+    "E0708": "strategy-does-not-fit",
     # W07: plan lints
     "W0701": "label-destroying-augmentation",
     "W0702": "schedule-length-differs",
@@ -100,7 +109,7 @@ CODES: dict[str, str] = {
     "W0704": "field-smaller-than-objects",
 }
 
-UNREADABLE = ("E0101", "E0501", "E0502")
+UNREADABLE = ("E0101", "E0501", "E0502", "E0702", "E0706")
 """What is about the machine and not about the spec: the command line ends with 2 and not with 1."""
 
 NAMING = ("E0102", "E0105", "E0106", "E0110", "E0112", "E0118", "E0119", "E0609")

@@ -3,21 +3,21 @@
 A fenced block whose info string has `file=NAME` is a file that lies beside the spec (in another encoding
 with `encoding=NAME`; `encoding=safetensors` makes the file from the shapes that are listed). The first block without one is the failing spec, called `spec.dls` or
 `spec.dlspec.yaml`; the last is the repaired one. Where `command="train --plan long"` stands, it is that
-command which fails, not the check. A file that comes after the failing spec replaces an
+command which fails, not the check; `before="train --out run"` is run before it, and succeeds. A file that comes after the failing spec replaces an
 earlier one, and where no spec follows it is itself the repair.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from dlspec.cli import main
 from dlspec.diagnostics.codes import CODES, UNREADABLE
 from dlspec.diagnostics.explain import PAGES, code_of, near_codes, page
 from dlspec.diagnostics.record import Diagnostic
@@ -34,6 +34,7 @@ class Block:
         self.is_spec = "file" not in chosen
         self.name = chosen.get("file") or SPECS[language]
         self.command = shlex.split(chosen.get("command", ""))
+        self.before = shlex.split(chosen.get("before", ""))
         encoding = chosen.get("encoding", "utf-8")
         self.content = saved_tensors(text) if encoding == "safetensors" else text.encode(encoding)
 
@@ -75,16 +76,20 @@ def test_the_first_example_triggers_just_its_code(code: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("code", COMMANDS)
-def test_the_command_of_the_first_example_ends_with_its_code(code: str, tmp_path: Path) -> None:
+def test_the_command_of_the_first_example_ends_with_its_code(
+    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     spec = failing(code)[-1]
     assert check(tmp_path, failing(code)) == []
+    monkeypatch.chdir(tmp_path)
+    if spec.before:
+        assert main([spec.before[0], spec.name, *spec.before[1:]]) == 0
+        capsys.readouterr()
     name, *options = spec.command
-    program = "import sys; from dlspec.cli import main; sys.exit(main())"
-    words = [sys.executable, "-c", program, name, str(tmp_path / spec.name), *options]
-    ended = subprocess.run(words, capture_output=True, text=True, check=False)
     usage = "--plan" in options  # a plan that the command line names and the file lacks
-    assert ended.returncode == (2 if code in UNREADABLE or usage else 1)
-    assert re.findall(r"^(?:error|warning)\[(\w+)\]", ended.stderr, re.MULTILINE) == [code]
+    assert main([name, spec.name, *options]) == (2 if code in UNREADABLE or usage else 1)
+    gc.enable()  # a command turns it off for the short time that it lives
+    assert re.findall(r"^(?:error|warning)\[(\w+)\]", capsys.readouterr().err, re.MULTILINE) == [code]
 
 
 @pytest.mark.parametrize("code", CODES)
