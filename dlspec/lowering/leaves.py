@@ -40,15 +40,18 @@ def token(word: str) -> str:
 
 
 def field_words(op: Op) -> list[str]:
-    """The fields that are given and can stand as one word: `stride`, or `shape.0` for a size within a list."""
+    """The fields that are given and can stand as one word: `stride`, or `shape.0` for a size within a list.
+
+    Lengths along the axes are one word, be they one number or several.
+    """
     words = []
     for name in op.given:
         value = getattr(op, name)
-        if not isinstance(value, tuple) or (len(set(value)) == 1 and op.fields[name].kind.evens):
+        if not isinstance(value, tuple) or op.fields[name].kind.evens:
             words.append(name)
         else:
             words += [f"{name}.{index}" for index, item in enumerate(value) if type(item) is int]
-    return [word for word in words if isinstance(word_value(op, None, word), (int, float, str))]
+    return [word for word in words if isinstance(word_value(op, None, word), (int, float, str, tuple))]
 
 
 def word_value(op: Op, at: Mapping[str, Any] | None, word: str) -> Any:
@@ -60,7 +63,7 @@ def word_value(op: Op, at: Mapping[str, Any] | None, word: str) -> Any:
         value = getattr(op, name)
         if index:
             return value[int(index)]
-        return value[0] if isinstance(value, tuple) else value
+        return value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value
     return None if at is None else at[name]
 
 

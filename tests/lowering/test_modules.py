@@ -338,3 +338,21 @@ def test_a_label_that_python_or_torch_reserves_never_reaches_the_text(reserved: 
 
     with pytest.raises(SpecError):
         graph_of(f"network n {{\n  input x: float32[N, 2]\n  output y = x -> {reserved}: linear(2)\n}}\n")
+
+
+LENGTHS = """
+block unit(x, width, kernel, padding = 0) { x -> conv: conv2d(width, kernel, padding=padding, bias=false) -> relu }
+network n {
+  input image: float32[N, 3, H, W]
+  output y = image -> a: unit(4, 3, padding=1) -> b: unit(6, [1, 7], padding=[0, 3]) -> c: unit(6, [7, 1], padding=[3, 0])
+    -> d: unit(5, 1)
+}
+"""
+
+
+def test_lengths_that_are_one_number_here_and_two_there_are_one_argument() -> None:
+    graph = graph_of(LENGTHS)
+    examine(graph)
+    written = lower(graph).source
+    assert written.count("nn.Conv2d(") == 1
+    assert "kernel: int | list[int], padding: int | list[int] = 0" in " ".join(written.split())
