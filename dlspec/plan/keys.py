@@ -200,8 +200,8 @@ class ResolvedPlan(Facts):
     """Epochs between two evaluations."""
     seed: Whole = 0
     """Of first weights, of the order of samples, of augmentation and dropout."""
-    precision: Literal["float32", "float64", "bf16"] = "float32"
-    """Numbers that are computed with; `bf16` computes in bfloat16 what can bear it, with float32 weights."""
+    precision: Literal["float32", "float64", "bf16", "fp16"] = "float32"
+    """Numbers that are computed with; `bf16` and `fp16` compute what can bear it in 16 bits, with float32 weights."""
     clip_norm: Positive | None = None
     """Longest gradient; a longer one is shortened to it."""
     accumulate: Count = 1

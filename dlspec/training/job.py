@@ -43,7 +43,7 @@ class Setting(Record):
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of weights and inputs; `bf16` converts inside the forward pass only."""
+        """Of weights and inputs; `bf16` and `fp16` convert inside the forward pass only."""
         return torch.float64 if self.plan.precision == "float64" else torch.float32
 
     def prepared(self, samples: Samples) -> Samples:
@@ -63,9 +63,10 @@ class Setting(Record):
 
     def autocast(self) -> AbstractContextManager[object]:
         """The context of a forward pass; none where nothing is cast, since even a disabled one costs 10 µs."""
-        if self.plan.precision != "bf16":
+        kinds = {"bf16": torch.bfloat16, "fp16": torch.float16}
+        if self.plan.precision not in kinds:
             return nullcontext()
-        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        return torch.autocast(self.device.type, dtype=kinds[self.plan.precision])
 
 
 class Job(Record):

@@ -84,7 +84,7 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
 
                 rate.set(optimizer, state.step)
                 run.batch = Batch(inputs, targets, rows)
-                optimizer.step(partial(run.gradients, inputs, targets, weight))
+                run.take_step(inputs, targets, weight)
                 if run.mean is not None:
                     run.mean.update_parameters(module)
 
@@ -122,8 +122,19 @@ class Run:
         self.saved_at = time.monotonic()
         self.batch: Batch | None = None
         self.module = job.group.wrapped(self.setting.module)
+        # Small gradients are 0 in float16: they are computed times a factor, and divided by it before the step.
+        self.scaler = torch.amp.GradScaler(self.setting.device.type) if self.plan.precision == "fp16" else None
         # Elsewhere than on a CPU a look waits for the device; of several processes all must stop at once.
         self.looks = job.careful or (self.setting.device.type == "cpu" and job.group.count == 1)
+
+    def take_step(self, inputs: Tensor, targets: Tensor, weight: float) -> None:
+        """Move the weights; in float16 only where no gradient overflowed, else the factor of the loss is halved."""
+        if self.scaler is None:
+            self.optimizer.step(partial(self.gradients, inputs, targets, weight))
+            return
+        self.gradients(inputs, targets, weight)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
 
     def gradients(self, inputs: Tensor, targets: Tensor, weight: float) -> float:
         """Forward and backward of one batch, which counts `weight` times; an optimizer may ask for it several times."""
@@ -134,7 +145,9 @@ class Run:
             loss, self.scores = self.backward(inputs, targets, weight)
         if self.looks and not math.isfinite(value := loss.item()):
             raise Diverged(self.plan, self.state.step + 1, value, self.sound_batch())
-        if self.job.careful and not finite(grads := self.grads()):
+        if self.scaler is not None:
+            self.scaler.unscale_(self.optimizer)
+        elif self.job.careful and not finite(grads := self.grads()):
             value = next(float(grad[~grad.isfinite()][0]) for grad in grads if not finite([grad]))
             raise Diverged(self.plan, self.state.step + 1, value, self.batch, what="gradient")
         if self.plan.clip_norm is not None:
@@ -155,7 +168,8 @@ class Run:
         with self.setting.autocast():
             outputs = self.module(inputs)
         loss = self.job.objective(outputs, targets)
-        (loss if share == 1 else loss * share).backward()
+        part = loss if share == 1 else loss * share
+        (part if self.scaler is None else self.scaler.scale(part)).backward()
         return loss.detach(), self.job.objective.scores(outputs).detach()
 
     def accumulated(self, inputs: Tensor, targets: Tensor, weight: float) -> tuple[Tensor, Tensor]:
@@ -274,6 +288,7 @@ class Run:
             "scores": self.epoch_scores.state(),
             "random": job.group.gathered(random_state(self.setting.device)),
             "mean": None if self.mean is None else self.mean.state_dict(),
+            "scaler": None if self.scaler is None else self.scaler.state_dict(),
         }
         if job.group.is_first:
             if self.best_weights is not None:
@@ -292,6 +307,8 @@ class Run:
         self.epoch_scores.restore(checkpoint.training["scores"])
         if self.mean is not None:
             self.mean.load_state_dict(checkpoint.training["mean"])
+        if self.scaler is not None:
+            self.scaler.load_state_dict(checkpoint.training["scaler"])
         self.rate.restore(checkpoint.state["rate"])
         self.state = State(**checkpoint.state["run"])
         drawn = checkpoint.training["random"]

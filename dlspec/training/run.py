@@ -240,6 +240,7 @@ def set_up(
 ) -> Setting:  # fmt: skip
     """Data loaded, split and fitted; the module built, given its first weights, and tried on one sample."""
     device = device or environment.choose_device(plan.device)
+    refuse_half(plan, device)
     dataset = load(plan)
     shares = splits.split(dataset, plan)
     fitted = Fitted.to_train(shares.train, plan)
@@ -257,6 +258,17 @@ def set_up(
         module.compile()
     setting.classes = _tried(setting, out, places)
     return setting
+
+
+def refuse_half(plan: ResolvedPlan, device: torch.device) -> None:
+    """Raise RunError for float16 on a processor, which has no arithmetic for it, or by an optimizer of many losses."""
+    if plan.precision != "fp16":
+        return
+    if device.type == "cpu":
+        hint = "`--set precision=bf16` computes in 16 bits there, and needs no scaling of the loss"
+        raise RunError("`fp16` is for accelerators: a processor computes it by way of float32", hint)
+    if plan.optimizer.whole_batch:
+        raise RunError(f"`{plan.optimizer.name}` cannot skip a step whose gradient overflows", "take `bf16`")
 
 
 def _tried(setting: Setting, out: Path, places: LineMap | None) -> int:
