@@ -315,6 +315,8 @@ class Finder:
         elif name.startswith("*") or not name:
             plainly += [(size, d) for _, p, size, d in known if p == axis and size is not None]
             plainly += _equal_parts(line, node, plainly)
+            if node.op.family == "shape":  # a size that a list of sizes has
+                plainly += [(size, frozenset()) for word, size in line.words.items() if "." in word]
         if name.endswith("'"):
             places = _places(node, name[:-1])
             through = [(size, depends) for o, p, size, depends in known if (o, p) in places]

@@ -333,9 +333,22 @@ def operation(operator: str, left: Expression, right: Expression) -> Expression:
         return right
     if operator in ("+", "-") and right.__class__ is Constant and same_value(right.given, 0):
         return left
+    if operator == "+" and _alike(left, right):
+        return operation("*", Constant(2), left)
+    if operator == "//" and isinstance(left, Operation) and left.operator == "*" and _alike(left.left, right):
+        return left.right
     if operator in _MIRRORED and isinstance(left, Constant):
         operator, left, right = _MIRRORED[operator], right, left
     return Operation(operator, left, right)
+
+
+def _alike(left: Expression, right: Expression) -> bool:
+    """Whether two expressions read the same, of the same formals."""
+    return left.__class__ is right.__class__ and left.text(_unique) == right.text(_unique)
+
+
+def _unique(formal: Formal) -> str:
+    return f"<{id(formal)}>"
 
 
 def negated(test: Expression) -> Expression:
