@@ -268,3 +268,23 @@ def test_a_table_gets_a_number_for_each_row_in_units_of_the_data(here: Path) -> 
     given = [next(value for key, value in row.items() if key != "input") for row in found]
     assert np.corrcoef(given, data.target[:20])[0, 1] > 0.5
     assert 50 < np.mean(given) < 300
+
+
+def test_a_folder_of_pictures_and_arrays_is_predicted_at_once_and_drawn(here: Path) -> None:
+    import dlspec
+
+    pixels = (load_digits().images[:6] / 16).astype(np.float32)
+    (here / "mixed").mkdir()
+    np.savez(here / "mixed" / "five.npz", x=pixels[:5])
+    Image.fromarray(np.round(pixels[5] * 255).astype(np.uint8)).save(here / "mixed" / "one.png")
+    assert main(["predict", "tiny", "mixed", "-o", "mixed.json"]) == 0
+    rows = json.loads((here / "mixed.json").read_text(encoding="utf-8"))
+    assert [row["label"] for row in rows] == dlspec.load_run(here / "tiny").predict(pixels[:, None]).labels
+    assert main(["predict", "tiny", "mixed", "-o", "mixed.png"]) == 0
+    with Image.open(here / "mixed.png") as drawn:
+        assert drawn.width > drawn.height
+
+
+def test_a_table_is_not_drawn(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", "line", "people.csv", "-o", "people.png"]) == 1
+    assert "tells no images apart" in capsys.readouterr().err

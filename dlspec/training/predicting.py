@@ -28,6 +28,10 @@ ARRAYS = ("x", "inputs", "images", "image", "features", "data")
 """Names under which an NPZ file may hold inputs, where training read no array by name."""
 
 
+DRAWN = 64
+"""Images in a picture of predictions."""
+
+
 class Inputs(Record):
     """Inputs (N, ...) with a name for each: the file, and the row where a file holds several."""
 
@@ -55,33 +59,52 @@ class Written(Record):
 def predict(
     folder: Path, inputs: Sequence[Path], out: Path, *, invert: bool = False, device: str | None = None
 ) -> Written:
-    """Predict for each input with a run's best weights and write `out`, by its suffix CSV or JSON.
+    """Predict for each input with a run's best weights and write `out`, by its suffix CSV, JSON or a picture.
 
     `invert` swaps dark and bright in images. Raises RunError for files that cannot be read and for
     an unknown suffix.
     """
-    if out.suffix not in (".csv", ".json"):
-        raise RunError(f"`{out}` ends in neither `.csv` nor `.json`", "the suffix chooses the format")
+    if out.suffix not in (".csv", ".json", ".png"):
+        raise RunError(f"`{out}` ends in neither `.csv` nor `.json` nor `.png`", "the suffix chooses the format")
     run = Trained(folder, device=device)
+    if out.suffix == ".png" and (len(run.sample) != 3 or run.plan.task == "numbers"):
+        raise RunError(f"`{out}` would be a picture, and the run tells no images apart", "write `.csv` or `.json`")
     read = [read_inputs(path, run, invert=invert) for path in expanded(inputs)]
     if not read:
         raise RunError(
             "there is nothing to predict for", f"name images ({', '.join(IMAGES[:3])}), a CSV or an NPZ file"
         )
     names, values = [name for one in read for name in one.names], torch.cat([one.values for one in read])
-    rows = table(names, run.predict(values), run)
-    write_whole(out, json.dumps(rows, indent=1) + "\n" if out.suffix == ".json" else _as_csv(rows))
+    predicted = run.predict(values)
+    rows = table(names, predicted, run)
+    if out.suffix == ".png":
+        _draw(values, predicted, out)
+    else:
+        write_whole(out, json.dumps(rows, indent=1) + "\n" if out.suffix == ".json" else _as_csv(rows))
     return Written(out, rows, run.notes + _brightness_note(values, run, inverted=invert))
 
 
+def _draw(images: Tensor, predicted: Predictions, out: Path) -> None:
+    """The first images with what they were taken for."""
+    from dlspec.training import pictures
+
+    labels, chances = predicted.labels[:DRAWN], predicted.probabilities
+    sure = None if chances is None else chances[:DRAWN].max(1).values.tolist()
+    try:
+        pictures.predictions(images[:DRAWN], labels, labels, sure, out)
+    except OSError as error:
+        raise RunError(f"`{out}` cannot be written: {error.strerror or error}") from error
+
+
 def expanded(paths: Sequence[Path]) -> list[Path]:
-    """The files named, and in place of a folder the images in it, by name; raises UnreadableError."""
+    """The files named, and in place of a folder what it holds, by name; raises UnreadableError."""
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(one for one in path.iterdir() if one.suffix.lower() in IMAGES)
+            inside = sorted(one for one in path.iterdir() if one.suffix.lower() in (*IMAGES, ".csv", ".npz"))
             if not inside:
-                raise RunError(f"the folder `{path}` holds no images", f"images end in {', '.join(IMAGES[:4])}, ...")
+                hint = f"images end in {', '.join(IMAGES[:4])}, ..."
+                raise RunError(f"the folder `{path}` holds no images, CSV or NPZ files", hint)
             found += inside
         else:
             found.append(files.existing(path, hint=""))

@@ -26,6 +26,8 @@ from dlspec.training.whole_file import write_whole
 if TYPE_CHECKING:
     from typing import Any
 
+    from numpy.typing import NDArray
+
 
 class Predictions(Record):
     """For each input a class with the probability of every class, or numbers in the data's units."""
@@ -70,8 +72,9 @@ class Trained:
         return torch.float64 if self.plan.precision == "float64" else torch.float32
 
     @torch.no_grad()
-    def predict(self, inputs: Tensor, *, at_once: int = 512) -> Predictions:
-        """Predictions for inputs (N, ...) as the data source gives them, before any scaling."""
+    def predict(self, inputs: Tensor | NDArray[Any], *, at_once: int = 512) -> Predictions:
+        """Predictions for inputs (N, ...) as the data source gives them, before any scaling; a tensor or an array."""
+        inputs = torch.as_tensor(inputs)
         if tuple(inputs.shape[1:]) != self.sample:
             given, wanted = (" ".join(map(str, shape)) for shape in (inputs.shape[1:], self.sample))
             raise RunError(f"the inputs are {given}, and the network was trained on {wanted}")
