@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 PERIOD = 0.2
 """Seconds between two looks of a live line."""
 
-ROOMY = 110
-"""Columns of a terminal from which on the rate is shown too."""
+ROOMY, WIDE = 95, 130
+"""Columns of a terminal from which on the rate is shown too, and the bar is long."""
 
 LINES = 10
 """About how many lines a run without a terminal prints."""
@@ -68,7 +68,7 @@ class Live(Progress):
         rate = [TextColumn("{task.fields[rate]}")] if console.width >= ROOMY else []
         self.bar: Any = RichProgress(
             TextColumn("epoch {task.fields[epoch]:>3}"),
-            BarColumn(bar_width=40 if console.width >= ROOMY else 10),
+            BarColumn(bar_width=40 if console.width >= WIDE else 10),
             TaskProgressColumn(),
             *rate,
             TimeRemainingColumn(compact=True),
