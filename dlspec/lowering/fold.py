@@ -17,8 +17,8 @@ ABOUT = (
 _FOLD = """\
 def fold(state: dict[str, Tensor]) -> dict[str, Tensor]:
     \"\"\"The `state_dict` for `build()`, of one of the network as trained.\"\"\"
-    norms = tuple(f"{norm}." for _, norm, _, _, _ in FOLDED)
-    found = {name: value for name, value in state.items() if not name.startswith(norms)}
+    gone = tuple(f"{path}." for path in GONE)
+    found = {name: value for name, value in state.items() if not name.startswith(gone)}
     for layer, norm, eps, axis, groups in FOLDED:
         variance = state[f"{norm}.running_var"].double() + eps
         scale = state.get(f"{norm}.weight", torch.ones_like(variance)) / variance.sqrt()
@@ -52,6 +52,9 @@ def write_fold(emit: Emitter, inference: Inference) -> None:
         for f in inference.folds
     ]
     _table(emit, "FOLDED: list[tuple[str, str, float, int, int]]", "[]", rows)
+    emit.line("# What this network does without.")
+    norms = "*(norm for _, norm, *_ in FOLDED)"
+    _table(emit, "GONE", "[]", [norms, *map(python_literal, inference.left_out)])
     if inference.moved:
         emit.line("# Paths as trained, and here.")
         pairs = [f"{python_literal(old)}: {python_literal(new)}" for old, new in inference.moved.items()]

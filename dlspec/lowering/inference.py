@@ -7,6 +7,7 @@ can do its work: `(w·x + b − mean) · s + beta` is `(s·w)·x + (b − mean) 
 from __future__ import annotations
 
 from dlspec.graph import Application, Graph, Module, Node, Tensor
+from dlspec.lowering.frozen import prefixes
 from dlspec.lowering.uses import tensors_in
 from dlspec.record import TYPE_CHECKING, Record
 
@@ -36,6 +37,8 @@ class Inference(Record):
     folds: list[Fold]
     moved: dict[str, str]
     """Paths of modules that hold weights, as trained and as they are here, where those differ."""
+    left_out: list[str]
+    """The parts that training alone has, the largest of them."""
 
 
 def for_inference(graph: Graph) -> Inference:
@@ -51,7 +54,14 @@ def for_inference(graph: Graph) -> Inference:
     made = _Copy(graph, dropped, {fold.layer for fold in folds}, paths).graph
     gone |= {node.module.path for node in dropped if node.module is not None}
     moved = {path: paths.of(path) for path in graph.modules if path not in gone}
-    return Inference(made, folds, {path: new for path, new in moved.items() if path != new})
+    return Inference(made, folds, {path: new for path, new in moved.items() if path != new}, _of_training(graph))
+
+
+def _of_training(graph: Graph) -> list[str]:
+    kept = {prefix for path in graph.modules for prefix in prefixes(path)}
+    trained = graph.training.modules if graph.training is not None else {}
+    parts = (next(prefix for prefix in prefixes(path) if prefix not in kept) for path in trained if path not in kept)
+    return list(dict.fromkeys(parts))
 
 
 def _folds(graph: Graph) -> Iterator[Fold]:

@@ -45,6 +45,16 @@ network twice {
   output out = image -> once -> once
 }
 """
+AUXILIARY = """
+network two_heads {
+  input image: float32[N, 4, 6, 6]
+  middle = image -> stem: { conv2d(4, 3) -> batch_norm2d -> relu }
+  output logits = middle -> flatten -> head: linear(3)
+  if training {
+    output aux = middle -> side: { conv2d(2, 3) -> batch_norm2d -> flatten -> linear(3) }
+  }
+}
+"""
 READ_TWICE = """
 network twice {
   input image: float32[N, 4, 6, 6]
@@ -96,6 +106,11 @@ def test_transposed_grouped_and_linear_layers_take_up_their_batch_norms() -> Non
     kinds = [type(module).__name__ for module in folded.modules() if not list(module.children())]
     assert sorted(kinds) == ["Conv2d", "ConvTranspose2d", "Linear", "ReLU", "ReLU"]
     assert list(dict(folded.body.named_children())) == ["0", "1", "2", "3"]
+
+
+def test_a_part_that_only_training_has_is_left_out() -> None:
+    folded = agree(graph_of(AUXILIARY))
+    assert [name for name, _ in folded.named_children()] == ["stem", "head"]
 
 
 def test_a_layer_that_is_run_twice_with_its_norm_is_folded_once() -> None:
