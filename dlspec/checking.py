@@ -85,6 +85,14 @@ class Spec:
         _known_inputs(inputs or (), made)
         return made
 
+    def draft(
+        self, network: str | None = None, *, settings: Settings | None = None, inputs: Closed | None = None
+    ) -> Graph | None:
+        """A network with mistakes as far as it could be made; None where nothing could."""
+        name = network if network is not None else self.default_network()
+        made, _ = elaborate(self.scope, name, settings=settings, inputs=inputs, draft=True)
+        return made if made is not None and made.nodes else None
+
     def plans_to_set(self, overrides: Settings) -> list[tree.Plan]:
         """The plans that overrides are meant for; raises SpecError where there is none."""
         if not self.plans:

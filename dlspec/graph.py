@@ -158,6 +158,33 @@ class Requirement:
         return mistake_of(self._mistake)
 
 
+class Failure(Record):
+    """An operator that refused its inputs, so that no node was made of it."""
+
+    path: str
+    op: Op
+    inputs: tuple[Tensor, ...]
+    message: str
+    span: Span
+    application: Application
+
+    def node(self) -> Node:
+        """A node that stands for it where a network is shown as far as it could be made; it gives what it was given."""
+        made = Node(self.path, Failed(self), self.inputs, At([]), self.span, self.application)
+        made.outputs = (Tensor(self.inputs[0].dtype, self.inputs[0].shape, made),)
+        return made
+
+
+class Failed(Op, abstract=True):
+    """Stands for an operator that refused what it was given."""
+
+    family = "wrong"
+
+    def __init__(self, failure: Failure) -> None:
+        self.name = failure.op.name  # type: ignore[misc]  # each stands for another operator
+        self.given = {}
+
+
 class Graph:
     """A network as made: everything later stages ask for."""
 
@@ -171,6 +198,8 @@ class Graph:
         self.output_spans: dict[str, Span] = {}
         self.declared: list[tuple[str, Dim, Dim]] = []
         """What the inputs declare of their sizes: relation, left, right."""
+        self.failures: list[Failure] = []
+        """What could not be made, in a network with mistakes."""
         self.requirements: list[Requirement] = []
         self.requires: list[str] = []
         """The same, solved and in words: `H % 32 == 0`."""

@@ -38,10 +38,37 @@ _depth.__name__ = "depth"
 
 def run(options: Namespace) -> int:
     from dlspec.cli import chosen_graph
+    from dlspec.diagnostics.record import SpecError
     from dlspec.drawing import draw
 
+    try:
+        graph = chosen_graph(options)
+    except SpecError as error:
+        _draft(options)
+        raise error
     draw(
-        chosen_graph(options), options.out,
+        graph, options.out,
         layout=options.layout, depth=options.depth, full=options.full, theme=options.theme,
     )  # fmt: skip
     return 0
+
+
+def _draft(options: Namespace) -> None:
+    """The figure of a network with mistakes, what failed in red; nothing where not even a part of it could be made."""
+    import sys
+
+    from dlspec.checking import open_spec, parsed_input
+    from dlspec.cli import network_settings
+    from dlspec.diagnostics.record import SpecError
+    from dlspec.drawing import draw_draft
+
+    if options.layout == "graph" or options.depth is not None or options.full:
+        return
+    try:
+        spec = open_spec(options.file)
+        inputs = dict(parsed_input(text) for text in options.input)
+        graph = spec.draft(options.network, settings=network_settings(options, spec), inputs=inputs)
+    except SpecError:
+        return
+    if graph is not None and graph.failures and draw_draft(graph, options.out, options.theme):
+        print(f"drawn as far as it goes: {options.out}", file=sys.stderr)

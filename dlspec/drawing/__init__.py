@@ -48,6 +48,15 @@ def draw(
     _write(out, picture)
 
 
+def draw_draft(graph: Graph, out: str, theme: str = "auto") -> bool:
+    """Draw a network with mistakes as far as it could be made; whether there is such a picture in that format."""
+    form = _form(out)
+    if form not in FIGURES:
+        return False
+    _write(out, _picture(_canvas(graph), form, theme))
+    return True
+
+
 def figure_svg(graph: Graph, theme: str = "auto") -> str:
     """The figure of the architecture as SVG."""
     from dlspec.drawing.svg import svg_text

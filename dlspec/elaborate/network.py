@@ -49,15 +49,16 @@ def elaborate(
     inputs: Mapping[str, tuple[str, tuple[Dim, ...]]] | None = None,
     application: tree.Expr | None = None,
     instead: Instead | None = None,
+    draft: bool = False,
 ) -> tuple[Graph | None, list[Diagnostic]]:
     """The graph of a network, and what is wrong with it.
 
     `settings` replace parameters of the network (`--set network.classes=10`), `inputs` close open sizes
     (`--input image=1x3x224x224`), `application` is an expression to take in its place (`lenet(classes=5)`), `instead`
-    replaces arguments of parts by path.
+    replaces arguments of parts by path. As a `draft` a network with mistakes is given as far as it could be made.
     Where it differs in training, the graph of training is made and judged too.
     """
-    graph, run = _make(file, name, settings, inputs, application, instead, training=False)
+    graph, run = _make(file, name, settings, inputs, application, instead, training=False, draft=draft)
     problems = list(run.problems)
     if run.asks_training:
         other, run = _make(file, name, settings, inputs, application, instead, training=True)
@@ -71,7 +72,7 @@ def elaborate(
 def _make(
     file: FileScope, name: str, settings: Mapping[str, tree.Expr] | None,
     inputs: Mapping[str, tuple[str, tuple[Dim, ...]]] | None, application: tree.Expr | None,
-    instead: Instead | None, *, training: bool,
+    instead: Instead | None, *, training: bool, draft: bool = False,
 ) -> tuple[Graph | None, Run]:  # fmt: skip
     where = application.span if application is not None else file.spans.get(name) or file.tree.span
     root = Application(where, "network", "", None, {}, None, [], decisions=[])
@@ -98,7 +99,7 @@ def _make(
     run.finish()
     if made:
         _solve(run, graph)
-    return (graph if made else None), run
+    return (graph if made or draft else None), run
 
 
 def _stage(run: Run, frame: Frame, name: str, application: tree.Expr | None) -> NetworkStage | None:

@@ -9,7 +9,7 @@ from dlspec.elaborate.mistakes import say
 from dlspec.elaborate.parameters import bind
 from dlspec.elaborate.run import Run
 from dlspec.elaborate.values import UNKNOWN, ArgumentSpans, is_unknown, kind_of
-from dlspec.graph import Module, Node, Tensor
+from dlspec.graph import Failure, Module, Node, Tensor
 from dlspec.ops import lookup
 from dlspec.ops.op import At, Mistake, Op, spaced
 from dlspec.record import TYPE_CHECKING
@@ -116,6 +116,9 @@ def make_node(
         run.require(at, frame, call.span, path)
     except Mistake as mistake:
         say(run, frame, op, mistake, tensors, where, spans, call)
+        path = place.label or op.name
+        path = f"{frame.application.path}.{path}" if frame.application.path else path
+        run.graph.failures.append(Failure(path, op, tuple(tensors), mistake.message, call.span, frame.application))
         return UNKNOWN
     node = Node(path, op, tuple(tensors), at, call.span, frame.application)
     node.call = call

@@ -26,13 +26,22 @@ def figure(graph: Graph) -> Canvas:
 
     sizes = typical_sizes(graph)
     words = Words(graph, sizes, cost(graph), receptive_fields(graph))
+    for failure in graph.failures:
+        node = failure.node()
+        node.index = len(graph.nodes)
+        graph.nodes.append(node)
+        failure.application.steps.append(node)
     made = stages(graph, sizes)
     canvas = Canvas(graph.name)
     canvas.about = words.heading()
     canvas.text(MARGIN, 40, graph.name, 21, bold=True)
     canvas.text(MARGIN, 60, words.heading(), 11.5, "grey")
+    top = 84.0
     drawn = units if has_units(made) else strip if made.is_chain else levels
-    end = drawn(canvas, made, words, 84)
+    for failure in graph.failures[:3]:
+        canvas.text(MARGIN, top, f"{failure.path}: {failure.message.replace('`', '')}", 11, "wrong", bold=True)
+        top += 16
+    end = drawn(canvas, made, words, top)
     rules = []
     for template in templates(made, graph)[:3]:
         rules.append(end + 8)

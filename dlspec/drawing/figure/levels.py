@@ -81,7 +81,7 @@ def levels(canvas: Canvas, made: Stages, words: Words, top: float) -> float:
 def _wide(item: Item, scale: Scale, words: Words) -> float:
     if item.is_join:
         return 2 * JOIN
-    texts = (width(words.name(item), 11, True), width(words.shape(item.result), 10), width(words.detail(item), 9.5))
+    texts = (width(words.name(item), 11, True), width(words.result(item), 10), width(words.detail(item), 9.5))
     return max(*texts, scale.stack(item).width)
 
 
@@ -214,6 +214,8 @@ def _arriving(target: Place, source: Place, role: str) -> list[Port]:
 
 
 def _look(link: Link) -> tuple[str, bool]:
+    if link.target.failed is not None:
+        return "wrong", False
     if link.role in ("add", "concat"):
         return "skip", link.role == "concat"
     if link.through is not None:
@@ -237,10 +239,10 @@ def _draw(canvas: Canvas, place: Place, words: Words) -> None:
     y = place.middle + place.rise + 15
     count = words.count(item)
     name = words.name(item)
-    canvas.text(place.x, y, name, 11, "ink", "middle", bold=True)
+    canvas.text(place.x, y, name, 11, "wrong" if item.failed else "ink", "middle", bold=True)
     detail = words.detail(item) + (f" ×{count}" if count > 1 else "")
     canvas.text(place.x, y + 13, detail, 9.5, "grey", "middle")
-    canvas.text(place.x, y + 26, words.shape(item.result), 10, "ink", "middle")
+    canvas.text(place.x, y + 26, words.result(item), 10, "ink", "middle")
     _bars(canvas, place, words, y + 33)
 
 
@@ -279,6 +281,8 @@ def _legend(canvas: Canvas, made: Stages, y: float) -> float:
 
 
 def _said(link: Link) -> str:
+    if link.target.failed is not None:
+        return "does not fit"
     if link.through is not None:
         return title(link.through).replace("Pool", " pool").replace("ConvTranspose", "transposed conv").lower()
     return {"add": "add", "concat": "concatenate"}.get(link.role, "")

@@ -10,7 +10,7 @@ from dlspec.record import TYPE_CHECKING, Record
 if TYPE_CHECKING:
     from dlspec.graph import Tensor
 
-HEAVY = ("convolution", "linear", "attention", "embedding", "pooling", "resize", "foreign", "detection")
+HEAVY = ("convolution", "linear", "attention", "embedding", "pooling", "resize", "foreign", "detection", "wrong")
 
 
 class Slice(Record):

@@ -46,6 +46,11 @@ class Item:
         """What it is sized by."""
 
     @property
+    def failed(self) -> Node | None:
+        """The operator in it that could not be made."""
+        return next((one.node for one in self.slices if one.family == "wrong"), None)
+
+    @property
     def extent(self) -> tuple[object, ...]:
         """How large its map is, without channels; equal for all vectors."""
         return extent(self.result)
@@ -359,6 +364,8 @@ def _may_follow(one: Item, other: Item) -> bool:
     """Layers at one size that nobody gave a name, or uses of one block at one size."""
     if one.nodes[0].op.family == "input" or one.is_join or other.is_join or one.extent != other.extent:
         return False
+    if other.failed is not None:
+        return False
     if _alike(one, other):
         return True
     unnamed = all(item.application is None and _is_unnamed(item) for item in (one, other))
@@ -368,6 +375,8 @@ def _may_follow(one: Item, other: Item) -> bool:
 def _may_follow_closely(one: Item, other: Item) -> bool:
     """The same for a pooling and what follows it, and for layers whoever named them."""
     if one.nodes[0].op.family == "input" or one.is_join or other.is_join or one.extent != other.extent:
+        return False
+    if other.failed is not None:
         return False
     both_cards = one.application is None and other.application is None
     is_pooling = one.application is None and one.nodes[0].op.family == "pooling"

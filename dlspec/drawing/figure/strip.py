@@ -80,7 +80,7 @@ def _row(canvas: Canvas, columns: list[Column], everything: list[Column], words:
     for one, other in pairwise(columns):
         start = one.centre + one.stack.width / 2 + 4
         end = other.centre - other.stack.width / 2 - 4
-        canvas.arrow([(start, middle), (end, middle)])
+        canvas.arrow([(start, middle), (end, middle)], "wrong" if other.item.failed else "line")
     first, last = columns[0], columns[-1]
     if first is not everything[0]:
         start = first.centre - first.stack.width / 2 - 4
@@ -95,7 +95,7 @@ def _row(canvas: Canvas, columns: list[Column], everything: list[Column], words:
 
 def _column(item: Item, scale: Scale, words: Words) -> Column:
     stack = scale.stack(item)
-    texts = [width(_named(item, words), 12, True), width(words.detail(item), 10), width(words.shape(item.result), 11)]
+    texts = [width(_named(item, words), 12, True), width(words.detail(item), 10), width(words.result(item), 11)]
     return Column(item, stack, words.costs(item), max(*texts, stack.width + 4, BAR))
 
 
@@ -124,11 +124,11 @@ def _labels(canvas: Canvas, columns: list[Column], words: Words, y: float) -> fl
         name, count = words.name(column.item), words.count(column.item)
         times = f" ×{count}" if count > 1 else ""
         start = column.centre - width(name + times, 12, True) / 2
-        canvas.text(start, y, name, 12, bold=True)
+        canvas.text(start, y, name, 12, "wrong" if column.item.failed else "ink", bold=True)
         if times:
             canvas.text(start + width(f"{name} ", 12, True), y, times.strip(), 12, "repeat", bold=True)
         canvas.text(column.centre, y + 15, words.detail(column.item), 10, "grey", "middle")
-        canvas.text(column.centre, y + 31, words.shape(column.item.result), 11, "ink", "middle")
+        canvas.text(column.centre, y + 31, words.result(column.item), 11, "ink", "middle")
     return y + 31
 
 

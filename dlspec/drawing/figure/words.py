@@ -34,6 +34,12 @@ class Words:
         self.cost = cost
         self.fields = fields
 
+    def result(self, item: Item) -> str:
+        """The shape that a stage gives; of what could not be made those that it was given."""
+        if item.failed is not None:
+            return ", ".join(self.shape(tensor) for tensor in item.failed.inputs)
+        return self.shape(item.result)
+
     def shape(self, tensor: Tensor) -> str:
         """`64×56×56`, without the batch."""
         return "×".join(str(number(size, self.sizes) or size) for size in tensor.shape[1:]) or "1"
@@ -60,6 +66,8 @@ class Words:
         """`conv 7×7 /2`, `bottleneck`, `linear`; of several layers what is the same in all."""
         if item.nodes[0].op.family == "input" and len(item.slices) == 1:
             return str(item.result.dtype) if item.result.dtype != "float32" else "input"
+        if item.failed is not None:
+            return f"{item.failed.op.name} gets"
         repeated = _repeated_name(item)
         if not repeated and item.application is not None and item.application.kind in ("block", "network", "foreign"):
             return str(getattr(item.application.definition, "name", ""))
@@ -67,8 +75,9 @@ class Words:
 
     def costs(self, item: Item) -> Costs:
         """Parameters, multiply-adds and receptive field of the last unit."""
-        parameters = sum(self.cost.nodes[node].parameters for node in item.nodes)
-        macs = sum(number(self.cost.nodes[node].macs, self.sizes) or 0 for node in item.nodes)
+        counted = [self.cost.nodes[node] for node in item.nodes if node in self.cost.nodes]
+        parameters = sum(share.parameters for share in counted)
+        macs = sum(number(share.macs, self.sizes) or 0 for share in counted)
         field = self.fields.of(item.result.node)
         if field is None or (item.nodes[0].op.family == "input"):
             return Costs(parameters, macs, "", False)
