@@ -39,4 +39,5 @@ def setup(app: Any) -> None:
 
     app.add_lexer("dls", lexers.Spec)
     app.add_lexer("console", lexers.Session)
+    app.add_lexer("csv", TextLexer)
     plan_page.main()
