@@ -36,6 +36,7 @@ def setup(app: Any) -> None:
     """Teach Sphinx the colours of the language and of its diagnostics, and write the reference of plans."""
     import lexers
     import plan_page
+    from pygments.lexers.special import TextLexer
 
     app.add_lexer("dls", lexers.Spec)
     app.add_lexer("console", lexers.Session)
