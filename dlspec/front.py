@@ -167,7 +167,7 @@ def draw(
     spec: str | Path | Network, out: str | Path, *, layout: str | None = None, depth: int | None = None,
     full: bool = False, theme: str = "auto",
 ) -> None:  # fmt: skip
-    """Draw a network into a file; its suffix chooses: svg, png, pdf, tex (TikZ), dot, mmd (Mermaid).
+    """Draw a network into a file; its suffix chooses: svg, png, pdf, tex (TikZ), html, dot, mmd (Mermaid).
 
     `layout` is `figure` (the default: the architecture as slabs) or `graph` (every step as a card, by graphviz), whose
     blocks `depth` opens only so deep and of which `full` draws every repeat and every node. `theme` is auto, light or

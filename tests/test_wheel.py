@@ -95,7 +95,8 @@ def test_an_installed_dlspec_knows_the_zoo(environment: Path, tmp_path: Path) ->
     assert summary["network"] == "lenet"
     run([dlspec, "compile", "lenet", "-o", "lenet.py"], tmp_path)
     compile((tmp_path / "lenet.py").read_text(), "lenet.py", "exec")
-    run([dlspec, "draw", "lenet", "-o", "lenet.mmd"], tmp_path)
+    for suffix in ("mmd", "svg", "tex", "html"):
+        run([dlspec, "draw", "lenet", "-o", f"lenet.{suffix}"], tmp_path)
     assert "flowchart" in (tmp_path / "lenet.mmd").read_text()
 
 

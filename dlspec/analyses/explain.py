@@ -47,6 +47,11 @@ def explain(graph: Graph, path: str = "", *, width: int = 100, colour: bool = Fa
     return part_table(summary, part, width=width, colour=colour)
 
 
+def explain_layer(summary: Summary, node: Node, *, width: int = 100) -> str:
+    """The derivation of a layer whose network is summarised already."""
+    return _layer(summary, node, width, Ink(False))
+
+
 def part_at(graph: Graph, path: str) -> Node | Application:
     """The layer or block of that path, the network where there is none; raises SpecError where nothing has it."""
     found = graph.node(path) or (graph.root if not path else _part(graph.root, path))

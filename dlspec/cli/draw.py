@@ -1,4 +1,4 @@
-"""Draw a network; the suffix of the output chooses: svg, png, pdf, tex (TikZ), dot, mmd (Mermaid)."""
+"""Draw a network; the suffix of the output chooses: svg, png, pdf, tex (TikZ), html (a page), dot, mmd (Mermaid)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ def arguments(parser: ArgumentParser) -> None:
     common(parser)
     input_argument(parser)
     parser.add_argument(
-        "-o", "--out", metavar="OUT", required=True, help="out.svg, out.png, out.pdf, out.tex, out.dot or out.mmd"
-    )
+        "-o", "--out", metavar="OUT", required=True,
+        help="out.svg, out.png, out.pdf, out.tex, out.html (a page), out.dot or out.mmd",
+    )  # fmt: skip
     parser.add_argument(
         "--layout", choices=["figure", "graph"],
         help="figure: the architecture as slabs (the default); graph: every step as a card, by graphviz",

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from dlspec.drawing.canvas import Canvas
     from dlspec.graph import Graph
 
-__all__ = ["dot_source", "draw", "draw_difference", "figure_svg", "mermaid"]
+__all__ = ["dot_source", "draw", "draw_difference", "figure_svg", "mermaid", "page_html"]
 
 FIGURES = ("svg", "png", "pdf", "tex")
 GRAPHS = ("svg", "png", "pdf", "dot", "mmd")
-SUFFIXES = (*FIGURES, "dot", "mmd")
+SUFFIXES = (*FIGURES, "html", "dot", "mmd")
 LAYOUTS = ("figure", "graph")
 
 
@@ -23,7 +23,8 @@ def draw(
     graph: Graph, out: str, *, layout: str | None = None, depth: int | None = None, full: bool = False,
     theme: str = "auto",
 ) -> None:  # fmt: skip
-    """Draw a network into a file; its suffix chooses `.svg`, `.png`, `.pdf`, `.tex` (TikZ), `.dot` or `.mmd` (Mermaid).
+    """Draw a network into a file; its suffix chooses `.svg`, `.png`, `.pdf`, `.tex` (TikZ), `.dot`, `.mmd` (Mermaid)
+    or `.html`, a page to look around in.
 
     `layout` is `figure`, the stages of the architecture as slabs, or `graph`, every step as a card, laid out by
     graphviz. In a graph repeats are folded and blocks are boxes; `depth` opens blocks only so deep, `full` draws every
@@ -32,6 +33,9 @@ def draw(
     where the program or library that a format needs is missing.
     """
     form = _form(out)
+    if form == "html" and layout is None:
+        _write(out, page_html(graph).encode())
+        return
     if layout is None:
         layout = "graph" if form not in FIGURES or depth is not None or full else "figure"
     _check_layout(form, layout)
@@ -55,6 +59,13 @@ def draw_draft(graph: Graph, out: str, theme: str = "auto") -> bool:
         return False
     _write(out, _picture(_canvas(graph), form, theme))
     return True
+
+
+def page_html(graph: Graph) -> str:
+    """The interactive page of a network, one HTML file."""
+    from dlspec.drawing.page import page_html as written
+
+    return written(graph)
 
 
 def figure_svg(graph: Graph, theme: str = "auto") -> str:

@@ -86,7 +86,7 @@ def test_a_suffix_may_be_in_capitals(graph: Graph, tmp_path: Path) -> None:
 def test_another_suffix_is_refused_with_those_there_are(graph: Graph, tmp_path: Path, name: str, message: str) -> None:
     found = refusal(graph, tmp_path / name)
     assert message in found.message
-    assert found.notes == ["there is `.svg`, `.png`, `.pdf`, `.tex`, `.dot`, `.mmd`"]
+    assert found.notes == ["there is `.svg`, `.png`, `.pdf`, `.tex`, `.html`, `.dot`, `.mmd`"]
 
 
 def test_a_place_that_cannot_be_written_is_named(graph: Graph, tmp_path: Path) -> None:
