@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from dlspec.analyses.difference import Difference
     from dlspec.analyses.edits import Edit
-    from dlspec.drawing.figure.stages import Item, Stages
+    from dlspec.drawing.figure.items import Item, Stages
     from dlspec.graph import Application
 
     Step = Node | Application

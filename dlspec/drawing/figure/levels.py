@@ -13,8 +13,8 @@ from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dlspec.drawing.canvas import Canvas
+    from dlspec.drawing.figure.items import Item, Link, Stages
     from dlspec.drawing.figure.slab import Stack
-    from dlspec.drawing.figure.stages import Item, Link, Stages
     from dlspec.drawing.figure.words import Words
 
 MARGIN = 28

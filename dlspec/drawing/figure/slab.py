@@ -9,8 +9,8 @@ from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dlspec.drawing.canvas import Canvas
+    from dlspec.drawing.figure.items import Item
     from dlspec.drawing.figure.slices import Slice
-    from dlspec.drawing.figure.stages import Item
 
 TALLEST = 150.0
 """Points that the largest map of a figure is high."""

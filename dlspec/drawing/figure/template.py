@@ -9,7 +9,7 @@ from dlspec.graph import Application, Node
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dlspec.drawing.figure.stages import Item, Stages
+    from dlspec.drawing.figure.items import Item, Stages
     from dlspec.graph import Graph, Tensor
 
 _COUNT = re.compile(r"#\d+")

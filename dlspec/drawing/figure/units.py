@@ -10,7 +10,7 @@ from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dlspec.drawing.canvas import Canvas
-    from dlspec.drawing.figure.stages import Stages
+    from dlspec.drawing.figure.items import Stages
     from dlspec.drawing.figure.words import Words
     from dlspec.graph import Node
 

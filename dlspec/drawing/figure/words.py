@@ -9,7 +9,7 @@ from dlspec.record import TYPE_CHECKING, Record
 if TYPE_CHECKING:
     from dlspec.analyses.cost import Cost
     from dlspec.analyses.receptive_field import ReceptiveFields
-    from dlspec.drawing.figure.stages import Item
+    from dlspec.drawing.figure.items import Item
     from dlspec.graph import Graph, Tensor
     from dlspec.sizes import Dim
 

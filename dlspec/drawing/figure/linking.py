@@ -1,0 +1,112 @@
+"""How stages are joined: light steps go with what they follow, joins with what reads them."""
+
+from __future__ import annotations
+
+from dlspec.drawing.figure.items import Item, Link, Stages
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dlspec.graph import Graph, Node
+
+
+def absorbed(graph: Graph, items: list[Item]) -> list[Item]:
+    """Light items become part of the one that they follow, lone tensors and joins of the one that reads them."""
+    home = {node: item for item in items for node in item.nodes}
+    outputs = {tensor.node for tensor in graph.outputs.values()}
+    kept: list[Item] = []
+    for item in items:
+        before = _before(item, home)
+        heavy = [one for one in before if not _is_source_of_weights(one)]
+        if item.is_light and len(heavy) == 1:
+            _join_into(item, heavy[0], home, at_end=True)
+        elif item.is_light and heavy:
+            item.is_join = True
+            kept.append(item)
+        else:
+            kept.append(item)
+    for item in list(kept):
+        forward = item.is_join or (item.is_light and not _before(item, home))
+        after = _after(item, kept, home) if forward else []
+        is_output = any(node in outputs for node in item.nodes)
+        if forward and len(after) == 1 and not is_output and not (item.is_join and after[0].is_join):
+            _join_into(item, after[0], home, at_end=False)
+            kept.remove(item)
+    return kept
+
+
+def _is_source_of_weights(item: Item) -> bool:
+    return item.is_light and all(not node.inputs for node in item.nodes[:1]) and item.nodes[0].op.family == "parameter"
+
+
+def _before(item: Item, home: dict[Node, Item]) -> list[Item]:
+    found = {home[tensor.node]: None for node in item.nodes for tensor in node.inputs}
+    return [other for other in found if other is not item]
+
+
+def _after(item: Item, items: Iterable[Item], home: dict[Node, Item]) -> list[Item]:
+    return [other for other in items if other is not item and item in _before(other, home)]
+
+
+def _join_into(item: Item, other: Item, home: dict[Node, Item], at_end: bool) -> None:
+    if at_end:
+        other.nodes = [*other.nodes, *item.nodes]
+    else:
+        other.nodes = [*item.nodes, *other.nodes]
+        if item.is_join:
+            other.joins = [*item.joins, item.nodes[0], *other.joins]
+    for node in item.nodes:
+        home[node] = other
+
+
+def links(graph: Graph, items: list[Item]) -> list[Link]:
+    home = {node: item for item in items for node in item.nodes}
+    far = _distances(items, home)
+    found: dict[tuple[Item, Item], Link] = {}
+    for item in items:
+        for node in item.nodes:
+            for place, tensor in enumerate(node.inputs):
+                source = home[tensor.node]
+                if source is item:
+                    continue
+                link = Link(source, item, _role(node, place) if not item.is_join else "main")
+                known = found.get((source, item))
+                if known is None or known.role == "size":
+                    found[source, item] = link
+    for item in items:
+        incoming = [link for link in found.values() if link.target is item and link.role != "size"]
+        if incoming:
+            # What came the longest way is the way; what is joined to it took a shortcut.
+            max(incoming, key=lambda link: far[link.source]).role = "main"
+    return [link for link in found.values() if link.role != "size"]
+
+
+def _role(node: Node, place: int) -> str:
+    names = node.op.inputs
+    if place < len(names) and names[place].startswith("like"):
+        return "size"
+    if node.op.family != "join":
+        return "main"
+    return "concat" if node.op.name in ("concat", "stack") else "add"
+
+
+def _distances(items: list[Item], home: dict[Node, Item]) -> dict[Item, int]:
+    found: dict[Item, int] = {}
+    for item in sorted(items, key=lambda item: item.nodes[-1].index):
+        found[item] = 1 + max((found.get(other, 0) for other in _before(item, home)), default=0)
+    return found
+
+
+def draw_as_links(made: Stages) -> None:
+    """A lone pooling or upsampling between two stages is drawn as the edge between them."""
+    for item in list(made.items):
+        leaving = [link for link in made.links if link.source is item]
+        arriving = [link for link in made.links if link.target is item]
+        lone = len(leaving) == 1 and len(arriving) == 1 and len(item.slices) == 1 and not item.is_join
+        if lone and item.slices[0].family in ("pooling", "resize"):
+            link = leaving[0]
+            link.source, link.through = arriving[0].source, item.slices[0].node
+            link.target.nodes = [*item.nodes, *link.target.nodes]
+            made.items.remove(item)
+            made.links.remove(arriving[0])

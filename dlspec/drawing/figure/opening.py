@@ -1,0 +1,72 @@
+"""Which parts of a network are told apart: a block is opened where the size of its map changes more than once."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from dlspec.drawing.figure.items import Item, extent
+from dlspec.drawing.figure.slices import input_slice, slices_of, slices_of_nodes
+from dlspec.graph import Application, Node, Tensor
+
+_LIGHT = ("shape", "activation", "normalization", "regularization", "parameter", "function", "reduction", "other")
+"""Families that make no stage of their own."""
+
+
+def collect(application: Application, prefix: str, groups: dict[Node, list[Node]], items: list[Item]) -> None:
+    for step in application.steps:
+        label = f"{prefix}{step.name.partition('#')[0]}"
+        if isinstance(step, Node):
+            group = groups[step]
+            if group[0] is step:
+                slices = [] if _is_light(step) else slices_of_nodes(group)
+                if step.op.family == "input":
+                    slices = [input_slice(step)]
+                items.append(Item(label, group, None, slices))
+        elif next(step.nodes(), None) is not None:
+            if _is_opened(step):
+                collect(step, f"{label}.", groups, items)
+            else:
+                items.append(Item(label, list(step.nodes()), step, slices_of(step)))
+
+
+def _is_light(node: Node) -> bool:
+    return node.op.family in _LIGHT or (node.op.family == "join" and len(node.inputs) < 2)
+
+
+def _is_opened(application: Application) -> bool:
+    """Whether its parts are told apart: where sizes change more than once, and where it is a short list of layers."""
+    if application.kind == "foreign":
+        return False
+    if _is_pyramid(application):
+        return True
+    seen = [extent(node.outputs[0]) for node in application.nodes() if not _is_light(node)]
+    changes = sum(one != other for one, other in pairwise(seen))
+    first = next(application.nodes())
+    if first.inputs and seen and extent(first.inputs[0]) != seen[0]:
+        changes += 1
+    if application.kind == "block":
+        return changes > 1 and not _alternates(seen)
+    return changes > 1 or all(isinstance(step, Node) for step in application.steps)
+
+
+def _is_pyramid(application: Application) -> bool:
+    """Whether it takes maps of several sizes and gives several."""
+    inside = list(application.nodes())
+    made = set(inside)
+    given = {extent(tensor) for node in inside for tensor in node.inputs if tensor.node not in made}
+    got = {extent(tensor) for tensor in _tensors(application.result)}
+    return len(given) > 1 and len(got) > 1
+
+
+def _tensors(value: object) -> list[Tensor]:
+    """The tensors of what an application gives: a tensor, a list, a record."""
+    if isinstance(value, (list, tuple)):
+        return [tensor for one in value for tensor in _tensors(one)]
+    if isinstance(value, dict):
+        return _tensors([*value.values()])
+    return [value] if isinstance(value, Tensor) else []
+
+
+def _alternates(seen: list[tuple[object, ...]]) -> bool:
+    """Whether the sizes that were left come back, as in the gate of a squeeze-excitation block."""
+    return len(seen) > 2 and len(set(seen)) < sum(one != other for one, other in pairwise(seen)) + 1

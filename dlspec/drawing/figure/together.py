@@ -1,0 +1,110 @@
+"""Taking together what follows each other at one size, and what it is called then."""
+
+from __future__ import annotations
+
+from dlspec.drawing.figure.items import Item, Link, Stages
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def merge(made: Stages, may: Callable[[Item, Item], bool]) -> None:
+    """Take a stage together with the one that it alone follows and that alone it follows, where both may be one."""
+    place = 0
+    while place + 1 < len(made.items):
+        item = made.items[place]
+        leaving = [link for link in made.links if link.source is item]
+        if len(leaving) == 1 and leaving[0].role == "main":
+            other = leaving[0].target
+            arriving = [link for link in made.links if link.target is other]
+            if len(arriving) == 1 and may(item, other):
+                _take(made, item, other, leaving[0])
+                continue
+        place += 1
+
+
+def _take(made: Stages, item: Item, other: Item, link: Link) -> None:
+    begins = item.application is None and all(one.family == "pooling" for one in item.slices) and _is_unnamed(item)
+    item.label = other.label if begins and not _is_unnamed(other) else merged_label(item.label, other.label)
+    item.nodes = [*item.nodes, *other.nodes]
+    item.slices = [*item.slices, *other.slices]
+    item.result = other.result
+    same = item.application is not None and _alike(item, other)
+    item.application = item.application if same else None
+    made.items.remove(other)
+    made.links.remove(link)
+    for later in made.links:
+        if later.source is other:
+            later.source = item
+
+
+def _alike(one: Item, other: Item) -> bool:
+    return (
+        one.application is not None
+        and other.application is not None
+        and one.application.kind == "block"
+        and one.application.definition is other.application.definition
+    )
+
+
+def may_follow(one: Item, other: Item) -> bool:
+    """Layers at one size that nobody gave a name, or uses of one block at one size."""
+    if one.nodes[0].op.family == "input" or one.is_join or other.is_join or one.extent != other.extent:
+        return False
+    if other.failed is not None:
+        return False
+    if _alike(one, other):
+        return True
+    unnamed = all(item.application is None and _is_unnamed(item) for item in (one, other))
+    return unnamed and one.label.rpartition(".")[0] == other.label.rpartition(".")[0]
+
+
+def may_follow_closely(one: Item, other: Item) -> bool:
+    """The same for a pooling and what follows it, and for layers whoever named them."""
+    if one.nodes[0].op.family == "input" or one.is_join or other.is_join or one.extent != other.extent:
+        return False
+    if other.failed is not None:
+        return False
+    both_cards = one.application is None and other.application is None
+    is_pooling = one.application is None and one.nodes[0].op.family == "pooling"
+    return is_pooling or (both_cards and bool(one.extent))
+
+
+def _is_unnamed(item: Item) -> bool:
+    last = item.label.rpartition(".")[2].partition("–")[0]
+    name = item.nodes[0].op.name
+    return last.isdigit() or last.rstrip("0123456789").rstrip("_") in (name, name.rstrip("0123456789"))
+
+
+# Labels
+
+
+def merged_label(one: str, other: str) -> str:
+    """One label for a run of stages: `features.0–2`, `inception4a–e`, `conv2, conv3`."""
+    first = one.partition("–")[0]
+    if first == other:
+        return one
+    shared = 0
+    while shared < min(len(first), len(other)) and first[shared] == other[shared]:
+        shared += 1
+    while shared and (
+        first[shared - 1].isdigit()
+        or (shared < len(first) and first[shared - 1] not in "._0123456789" and not other[shared:].isalnum())
+    ):
+        shared -= 1
+    return f"{first}–{other[shared:]}" if shared else f"{first}–{other}"
+
+
+def shorten_labels(made: Stages) -> None:
+    """Leave out the end of a path that begins as no other stage's does; else the groups before a name of its own."""
+    labels = [item.label for item in made.items]
+    for item in made.items:
+        others = [label for label in labels if label != item.label]
+        path = item.label.split(".")
+        starts = (".".join(path[:length]) for length in range(1, len(path)))
+        own = next((start for start in starts if not any(f"{other}.".startswith(f"{start}.") for other in others)), "")
+        parts = {part for other in others for part in other.split(".")}
+        while not own and len(path) > 1 and not path[1][:1].isdigit() and path[1] not in parts:
+            path = path[1:]
+        item.label = own or ".".join(path)
