@@ -40,7 +40,12 @@ def check_network(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[
 def check_split(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Diagnostic]:
     if plan.known("data") is None:
         return
-    split = plan.data.split
+    split, source = plan.data.split, known_source(plan)
+    if source is not None and source.shares is not None and split.spans:
+        message = f"`{source.name}` comes split, and `split` would share it out anew"
+        also = [(source.span, "says itself what is train, val and test")] if source.span else []
+        yield problem("E0614", message, split.span, "has no say", also=also, fixes=[Fix("leave `split` out")])
+        return
     yield from _check_folds(split)
     shares = {role: getattr(split, role) for role in ROLES}
     total = sum(shares.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dlspec.plan.scene_sources  # noqa: F401  # its sources are in the catalogue once they are defined
 from dlspec.plan.augmentations import Augmentation
 from dlspec.plan.facts import Facts
 from dlspec.plan.groups import ParameterGroup

@@ -52,6 +52,9 @@ def _resolve(plan: keys.ResolvedPlan, network: NetworkFacts | None) -> None:
             term.loss.target = plan.data.source.target_name
     if plan.known("data") is not None and plan.data.split.folds is not None:
         plan.data.split = _shares_of_folds(plan.data.split)
+    source = known_source(plan)
+    if source is not None and source.shares is not None and not plan.data.split.spans:
+        plan.data.split = _given_shares(source.shares)
     if plan.loss:
         _resolve_scores(plan)
 
@@ -70,6 +73,10 @@ def _resolve_scores(plan: keys.ResolvedPlan) -> None:
         plan.early_stopping.by = plan.keep.best_by
     if plan.search is not None and plan.search.by is None:
         plan.search.by = plan.keep.best_by
+
+
+def _given_shares(shares: dict[str, float]) -> keys.Split:
+    return keys.Split(train=shares["train"], val=shares["val"], test=shares["test"])
 
 
 def _shares_of_folds(split: keys.Split) -> keys.Split:

@@ -19,6 +19,15 @@ class Source(Family):
     samples: ClassVar[int | None] = None
     upright: ClassVar[str | None] = None
     """Why its pictures must not be mirrored; None where they may be."""
+    targets: ClassVar[tuple[str, ...]] = ()
+    """What a sample has beside its input where that is more than one thing: `boxes`, `labels`, `masks`, `class_map`."""
+    object_sides: ClassVar[tuple[int, int] | None] = None
+    """The sides of the smallest and of the largest object of an image, in pixels; None where not known."""
+
+    @property
+    def shares(self) -> dict[str, float] | None:
+        """What of its samples is train, val and test where the source itself says so; None where the plan does."""
+        return None
 
     @property
     def shape(self) -> tuple[int, ...] | None:

@@ -10,11 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dlspec.plan import scene_sources as scenes
 from dlspec.plan import sources as named
 from dlspec.plan.keys import ResolvedPlan
 from dlspec.record import Record
-from dlspec.training import files
+from dlspec.training import digit_scenes, files
 from dlspec.training.errors import RunError
+from dlspec.training.objects import class_map
 
 
 class Samples(Record):
@@ -36,11 +38,15 @@ class Samples(Record):
 
 
 class Dataset(Record):
-    """All samples of a source; `classes` and `features` are names, empty where there are none."""
+    """All samples of a source; `classes` and `features` are names, empty where there are none.
+
+    `rows` are those of train, val and test where the source itself says which they are.
+    """
 
     samples: Samples
     classes: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
+    rows: dict[str, Tensor] | None = None
 
     @property
     def has_images(self) -> bool:
@@ -144,6 +150,15 @@ def _npz(source: named.Npz, plan: ResolvedPlan) -> Dataset:
     return dataset
 
 
+def _digit_scenes(source: scenes.DigitScenes, plan: ResolvedPlan) -> Dataset:
+    """Scenes with a class for every pixel as the target."""
+    counts = {role: getattr(source, role) for role in digit_scenes.ROLES}
+    made = [digit_scenes.scenes(role, count, source.seed) for role, count in counts.items() if count]
+    maps = [class_map(labels, masks) for _, objects in made for labels, masks in zip(objects.labels, objects.masks)]
+    rows = dict(zip(counts, torch.arange(sum(counts.values())).split(list(counts.values())), strict=True))
+    return Dataset(Samples(torch.cat([images for images, _ in made]), torch.stack(maps)), source.class_names, rows=rows)
+
+
 def inputs_of(array: files.Array, what: str) -> Tensor:
     """An array as inputs: bytes become 0 to 1, and images without a channel axis get one."""
     values = files.as_floats(array, what)
@@ -162,4 +177,5 @@ LOADERS: dict[type[named.Source], Callable[..., Dataset]] = {
     named.Diabetes: _diabetes,
     named.Csv: _csv,
     named.Npz: _npz,
+    scenes.DigitScenes: _digit_scenes,
 }

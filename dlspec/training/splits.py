@@ -38,9 +38,9 @@ class Splits(Record):
 
 
 def split(dataset: Dataset, plan: ResolvedPlan) -> Splits:
-    """The plan's split, by which balanced losses are weighed; raises RunError where a class has too few samples."""
+    """The source's own split or the plan's, by which balanced losses are weighed; RunError for too few samples."""
     targets = dataset.samples.targets if plan.data.stratify and plan.task != "numbers" else None
-    rows = split_rows(len(dataset.samples), targets, plan.data.split)
+    rows = dataset.rows or split_rows(len(dataset.samples), targets, plan.data.split)
     train, val, test = (dataset.samples.at(rows[role]) for role in ("train", "val", "test"))
     count_classes(plan, train.targets)
     return Splits(train, val, HeldOut(test), rows)
