@@ -41,9 +41,14 @@ def figure(graph: Graph) -> Canvas:
     for failure in graph.failures[:3]:
         canvas.text(MARGIN, top, f"{failure.path}: {failure.message.replace('`', '')}", 11, "wrong", bold=True)
         top += 16
+    blocks = templates(made, graph)[:3]
+    trial = Canvas(graph.name)
+    for template in blocks:
+        inset(trial, template, 0)
+    canvas.width = trial.width
     end = drawn(canvas, made, words, top)
     rules = []
-    for template in templates(made, graph)[:3]:
+    for template in blocks:
         rules.append(end + 8)
         end = inset(canvas, template, end + 12)
     canvas.width = max(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dlspec.drawing.figure.route import DOWN, RIGHT, UP, Port, Router
 from dlspec.drawing.figure.template import Card, given
+from dlspec.drawing.figure.written import written
 from dlspec.drawing.metrics import width
-from dlspec.drawing.words import operator_name, symbol, tag, title
+from dlspec.drawing.words import operator_name, sign, symbol, tag, title
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from dlspec.drawing.figure.template import Template
 
 MARGIN = 28
-GAP = 26
+GAP = 30
 """Points between cards, for arrows."""
 HIGH = 36
 LANE = 54
@@ -49,7 +50,7 @@ def inset(canvas: Canvas, template: Template, top: float) -> float:
     left = MARGIN + max(NAMES, width(_signature(template), 12.5, True) + 20)
     spots = [_Spot(card, _lines(card, template)) for card in template.cards]
     lanes = max(card.lane for card in template.cards) + 1
-    around = any(spot.card.sources and spot.card.column > 1 for spot in spots)
+    around = any(spot.card.sources and spot.card.column > 1 for spot in spots) and lanes == 1
     middle = top + 26 + HIGH / 2
     right = _set_out(spots, left + 44, middle)
     floor = middle + (lanes - 1) * LANE + HIGH / 2
@@ -59,8 +60,9 @@ def inset(canvas: Canvas, template: Template, top: float) -> float:
     for spot in spots:
         _draw(canvas, spot)
     end = floor + (20 if around else 6)
-    if template.extra_in:
-        end = _remark(canvas, template, left, end + 12)
+    for extra, inside, outside in template.extras:
+        named = [spot.lines[0] for spot in spots if spot.card in extra] if len(template.extras) > 1 else []
+        end = _remark(canvas, named, (inside, outside), left, end + 13)
     canvas.width = max(canvas.width, right + GAP + 30)
     return _uses(canvas, template, right + GAP + 56, left, top + 20, end) + 8
 
@@ -80,36 +82,12 @@ def _lines(card: Card, template: Template) -> tuple[str, str]:
     words = operator_name(card.host) if plain else title(card.host)
     for name in ("out_channels", "out_features"):
         if name in card.host.op.fields:
-            said = _written(card, name, template)
+            said = written(card.host, name, template.application)
             words += f", {said or getattr(card.host.op, name)}"
-    step = _written(card, "stride", template)
+    step = written(card.host, "stride", template.application)
     if step:
         words = " ".join(part for part in words.split(" ") if not part.startswith("/")) + f" /{step}"
     return words, " · ".join(tag(node) for node in card.nodes[1:] if getattr(node.op, "p", 1) != 0)
-
-
-def _written(card: Card, name: str, template: Template) -> str:
-    """How the block itself writes an argument, where that is short and no number."""
-    node = card.host
-    call = node.call
-    args = getattr(call, "args", ())
-    places = [arg.value for arg in args if arg.name is None]
-    named = {arg.name: arg.value for arg in args if arg.name is not None}
-    index = list(node.op.fields).index(name) if name in node.op.fields else len(places)
-    value = named.get(name, places[index] if index < len(places) else None)
-    span = getattr(value, "span", None)
-    if span is None or not _is_its_own(card, template):
-        return ""
-    text = " ".join(span.text.split())
-    return text.replace(" * ", "·") if len(text) <= 14 and not text.replace(".", "").isdigit() else ""
-
-
-def _is_its_own(card: Card, template: Template) -> bool:
-    """Whether the block itself has the call, not a block that it uses: names mean what they mean there."""
-    inner = card.host.application
-    while inner is not template.application and inner.kind in ("group", "list") and inner.parent is not None:
-        inner = inner.parent
-    return inner is template.application
 
 
 def _set_out(spots: list[_Spot], left: float, middle: float) -> float:
@@ -125,16 +103,7 @@ def _set_out(spots: list[_Spot], left: float, middle: float) -> float:
 
 def _arrows(canvas: Canvas, spots: list[_Spot], start: float, right: float, middle: float, floor: float) -> None:
     home = {spot.card: spot for spot in spots}
-    obstacles = [(spot.x - spot.half - 3, spot.y - spot.rise - 3, spot.x + spot.half + 3, spot.y + spot.rise + 3)
-                 for spot in spots]  # fmt: skip
-    xs = [x for spot in spots for x in (spot.x, spot.x - spot.half - 5, spot.x + spot.half + 5)]
-    columns = {
-        spot.card.column: min(s.x - s.half for s in spots if s.card.column == spot.card.column) for spot in spots
-    }
-    xs += [edge - GAP * part for edge in columns.values() for part in (0.62, 0.82)]
-    ys = [y for spot in spots for y in (spot.y, spot.y - spot.rise - 5, spot.y + spot.rise + 5)]
-    ys += [spot.y + LANE / 2 for spot in spots]
-    router = Router(obstacles, [*xs, start, right + 6], [*ys, floor + 12])
+    router = _router(spots, start, right, floor)
     wanted: list[tuple[_Spot | None, _Spot]] = [
         (other, spot) for spot in spots for other in [home[card] for card in spot.card.before]
     ]
@@ -143,10 +112,9 @@ def _arrows(canvas: Canvas, spots: list[_Spot], start: float, right: float, midd
     drawn: list[tuple[list[Point], str]] = []
     for source, target in wanted:
         leaves = [Port((start, middle), RIGHT)] if source is None else _out(source)
-        points = router.way(leaves, _into(target, source), source or "x")
+        points = router.way(leaves, _into(target), source or "x", target if target.card.is_join else None)
         if points is not None:
-            is_skip = target.card.is_join and (source is None or source.card.column < target.card.column - 1)
-            drawn.append((points, "skip" if is_skip else "line"))
+            drawn.append((points, "skip" if _is_skip(source, target) else "line"))
     for points, colour in reversed(drawn):
         canvas.arrow(points, colour, False, 7)
     last = spots[-1]
@@ -154,11 +122,33 @@ def _arrows(canvas: Canvas, spots: list[_Spot], start: float, right: float, midd
     canvas.arrow(end if last.y != middle else [end[0], end[-1]])
 
 
+def _router(spots: list[_Spot], start: float, right: float, floor: float) -> Router:
+    """Lines turn in the gaps between cards, half way down to the next lane, and above or below a join."""
+    obstacles = [(spot.x - spot.half - 3, spot.y - spot.rise - 3, spot.x + spot.half + 3, spot.y + spot.rise + 3)
+                 for spot in spots]  # fmt: skip
+    # Where an arrow ends, and just where it begins, none turns away.
+    walls = [(x - 3, spot.y - spot.rise, x + 3, spot.y + spot.rise) for spot in spots
+             for x in (spot.x - spot.half - 5, spot.x + spot.half + 5)]  # fmt: skip
+    xs = [x for spot in spots for x in (spot.x, spot.x - spot.half - 5, spot.x + spot.half + 5)]
+    edges = {spot.card.column: min(s.x - s.half for s in spots if s.card.column == spot.card.column) for spot in spots}
+    xs += [edge - GAP * part for edge in edges.values() for part in (0.5, 0.72)]
+    ys = [y for spot in spots for y in (spot.y, spot.y + LANE / 2)]
+    ys += [spot.y + side * (spot.rise + 5) for spot in spots if spot.card.is_join for side in (1, -1)]
+    return Router(obstacles, [*xs, start, right + 6], [*ys, floor + 12], walls)
+
+
+def _is_skip(source: _Spot | None, target: _Spot) -> bool:
+    """Whether an edge goes past what it is joined with."""
+    if not target.card.is_join or (source is not None and source.card.column >= target.card.column - 1):
+        return False
+    return source is None or bool(sign(target.card.host))
+
+
 def _out(spot: _Spot) -> list[Port]:
     return [Port((spot.x + spot.half + 5, spot.y), RIGHT)]
 
 
-def _into(spot: _Spot, source: _Spot | None) -> list[Port]:
+def _into(spot: _Spot) -> list[Port]:
     ports = [Port((spot.x - spot.half - 5, spot.y), RIGHT)]
     if spot.card.is_join:
         ports.append(Port((spot.x, spot.y + spot.rise + 5), UP))
@@ -172,6 +162,9 @@ def _draw(canvas: Canvas, spot: _Spot) -> None:
     if card.is_join:
         sign = spot.lines[0]
         canvas.box(spot.x - spot.half, spot.y - JOIN, 2 * spot.half, 2 * JOIN, "join.tint", "join.edge", radius=JOIN)
+        if card.is_extra:
+            half, rise = spot.half - 2.5, JOIN - 2.5
+            canvas.box(spot.x - half, spot.y - rise, 2 * half, 2 * rise, "join.tint", "join.edge", radius=rise)
         canvas.text(
             spot.x, spot.y + (4.2 if len(sign) < 3 else 3.3), sign, 12 if len(sign) < 3 else 9.5, "ink", "middle", True
         )
@@ -186,12 +179,14 @@ def _draw(canvas: Canvas, spot: _Spot) -> None:
         canvas.text(spot.x, spot.y + 11, second, 9, "grey", "middle")
 
 
-def _remark(canvas: Canvas, template: Template, x: float, y: float) -> float:
-    places = template.extra_in
+def _remark(canvas: Canvas, named: list[str], uses: tuple[list[str], list[str]], x: float, y: float) -> float:
+    """Which uses have the cards with a second frame, or which lack them, whichever are fewer."""
+    inside, outside = uses
+    word, places = ("only", inside) if len(inside) <= len(outside) else ("not", outside)
     shown = ", ".join(places[:4]) + (f" and {len(places) - 4} more" if len(places) > 4 else "")
     canvas.box(x, y - 8, 14, 9, "card", "grey", radius=2)
     canvas.box(x + 2, y - 6, 10, 5, "card", "grey", radius=1)
-    canvas.text(x + 20, y, f"only in {shown}", 9.5, "grey")
+    canvas.text(x + 20, y, (f"{', '.join(named)}: " if named else "") + f"{word} in {shown}", 9.5, "grey")
     return y + 4
 
 

@@ -42,23 +42,32 @@ class Port:
 class Router:
     """Finds ways around rectangles, one edge after the other."""
 
-    def __init__(self, obstacles: Iterable[Rectangle], xs: Iterable[float], ys: Iterable[float]) -> None:
+    def __init__(
+        self, obstacles: Iterable[Rectangle], xs: Iterable[float], ys: Iterable[float], walls: Iterable[Rectangle] = ()
+    ) -> None:
+        """`walls` are closed to lines that run up or down, and open to those that run across."""
         self.xs = _apart(xs)
         self.ys = _apart(ys)
-        self.taken: dict[tuple[int, int, int], Hashable] = {}
+        self.taken: dict[tuple[int, int, int], tuple[Hashable, Hashable]] = {}
         obstacles = list(obstacles)
+        upright = [*obstacles, *walls]
         self.blocked: set[tuple[bool, int, int]] = set()
         for i, x in enumerate(self.xs):
             for j, (top, bottom) in enumerate(pairwise(self.ys)):
-                if any(_cuts_down(one, x, top, bottom) for one in obstacles):
+                if any(_cuts_down(one, x, top, bottom) for one in upright):
                     self.blocked.add((False, i, j))
         for j, y in enumerate(self.ys):
             for i, (left, right) in enumerate(pairwise(self.xs)):
                 if any(_cuts_across(one, y, left, right) for one in obstacles):
                     self.blocked.add((True, i, j))
 
-    def way(self, starts: list[Port], ends: list[Port], owner: Hashable) -> list[Point] | None:
-        """The corners of the cheapest way from one of the starts to one of the ends; None where there is none."""
+    def way(
+        self, starts: list[Port], ends: list[Port], owner: Hashable, toward: Hashable = None
+    ) -> list[Point] | None:
+        """The corners of the cheapest way from one of the starts to one of the ends; None where there is none.
+
+        Edges of one owner may lie on each other, and so may those toward one place.
+        """
         goals = {(*self._place(end.point), end.direction): end for end in ends}
         best: dict[tuple[int, int, int], float] = {}
         came: dict[tuple[int, int, int], tuple[int, int, int]] = {}
@@ -79,7 +88,7 @@ class Router:
             cost = best[state]
             if state in goals and (final is None or cost + goals[state].cost < final[0]):
                 final = (cost + goals[state].cost, state)
-            for after, price in self._after(state, owner):
+            for after, price in self._after(state, owner, toward):
                 found = cost + price
                 if found < best.get(after, 1e18):
                     best[after] = found
@@ -91,13 +100,15 @@ class Router:
         while states[-1] in came:
             states.append(came[states[-1]])
         states.reverse()
-        self._take(states, owner)
+        self._take(states, (owner, toward))
         return _corners([(self.xs[i], self.ys[j]) for i, j, _ in states])
 
     def _place(self, point: Point) -> tuple[int, int]:
         return _nearest(self.xs, point[0]), _nearest(self.ys, point[1])
 
-    def _after(self, state: tuple[int, int, int], owner: Hashable) -> Iterable[tuple[tuple[int, int, int], float]]:
+    def _after(
+        self, state: tuple[int, int, int], owner: Hashable, toward: Hashable
+    ) -> Iterable[tuple[tuple[int, int, int], float]]:
         i, j, direction = state
         for turn in (direction, (direction + 1) % 4, (direction + 3) % 4):
             di, dj = _STEPS[turn]
@@ -108,12 +119,13 @@ class Router:
             if piece in self.blocked:
                 continue
             length = abs(self.xs[a] - self.xs[i]) + abs(self.ys[b] - self.ys[j])
-            holder = self.taken.get(piece, owner)
-            yield (a, b, turn), length + (BEND if turn != direction else 0) + (0 if holder == owner else TAKEN + length)
+            first, second = self.taken.get(piece, (owner, None))
+            free = first == owner or (second is not None and second == toward)
+            yield (a, b, turn), length + (BEND if turn != direction else 0) + (0 if free else TAKEN + length)
 
-    def _take(self, states: list[tuple[int, int, int]], owner: Hashable) -> None:
+    def _take(self, states: list[tuple[int, int, int]], edge: tuple[Hashable, Hashable]) -> None:
         for (i, j, _), (a, b, _) in pairwise(states):
-            self.taken[j == b, min(i, a), min(j, b)] = owner
+            self.taken[j == b, min(i, a), min(j, b)] = edge
 
 
 def _apart(values: Iterable[float]) -> list[float]:

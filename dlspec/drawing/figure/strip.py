@@ -25,6 +25,8 @@ BAR = 64
 MARGIN = 28
 SIDE = 62
 """Points left of the table, for the names of its rows."""
+LOOSE = 56
+"""Points that stages may stand farther apart to be as wide as what is drawn under them."""
 
 
 class Column:
@@ -42,10 +44,12 @@ class Column:
 
 
 def strip(canvas: Canvas, made: Stages, words: Words, top: float) -> float:
-    """Draw the stages from left to right under `top`; returns where the drawing ends below. Sets the canvas' width."""
+    """Draw the stages from left to right under `top`; returns where the drawing ends below. Widens the canvas."""
     scale = Scale(made.items, words.sizes)
     columns = [_column(item, scale, words) for item in made.items]
     rows = _rows(columns)
+    if len(rows) == 1:
+        _spread(columns, canvas.width - MARGIN)
     for number, row in enumerate(rows):
         top = _row(canvas, row, columns, words, top + (14 if number else 0))
     if any(column.costs.exceeds for column in columns):
@@ -69,6 +73,17 @@ def _rows(columns: list[Column]) -> list[list[Column]]:
     for row in rows:
         _place(row)
     return rows
+
+
+def _spread(columns: list[Column], right: float) -> None:
+    """Moves the stages of a row apart, up to where the drawing ends on the right."""
+    free = right - columns[-1].x - columns[-1].width
+    if free <= 0 or len(columns) == 1:
+        return
+    step = min(free / (len(columns) - 1), LOOSE)
+    for number, column in enumerate(columns):
+        column.x += number * step
+        column.centre += number * step
 
 
 def _row(canvas: Canvas, columns: list[Column], everything: list[Column], words: Words, top: float) -> float:

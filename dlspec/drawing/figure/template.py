@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dlspec.graph import Graph, Tensor
 
 _COUNT = re.compile(r"#\d+")
+_NUMBER = re.compile(r"(?<=\.)\d+")
 MOST = 18
 """Cards of a template; larger blocks are not drawn."""
 
@@ -45,7 +46,7 @@ class Card:
 class Template:
     """A block with its cards and its uses."""
 
-    __slots__ = ("application", "cards", "extra_in", "name", "uses")
+    __slots__ = ("application", "cards", "extras", "name", "uses")
 
     def __init__(self, name: str, application: Application, cards: list[Card]) -> None:
         self.name = name
@@ -54,8 +55,8 @@ class Template:
         self.cards = cards
         self.uses: list[tuple[str, int, dict[str, str]]] = []
         """By stage: its label, how many uses, and the values of parameters that are not the same everywhere."""
-        self.extra_in: list[str] = []
-        """The paths of the uses that have the extra cards."""
+        self.extras: list[tuple[list[Card], list[str], list[str]]] = []
+        """Cards that only some uses have, with the paths of those that have them and of those that do not."""
 
     @property
     def count(self) -> int:
@@ -82,28 +83,67 @@ def _template(pairs: list[tuple[Item, Application]], groups: dict[Node, list[Nod
         return None
     cards = _cards(richest, groups)
     template = Template(str(richest.definition.name), richest, cards)
-    counts: dict[tuple[str, ...], int] = {}
-    for form in forms.values():
-        counts[form] = counts.get(form, 0) + 1
-    if len(counts) > 1:
-        shared = set.intersection(*({*form} for form in forms.values()))
-        for card in cards:
-            card.is_extra = _relative(card.host, richest) not in shared
-        template.extra_in = [a.path for a in applications if len(forms[a]) == len(forms[richest])]
+    template.extras = _extras(cards, richest, forms)
+    for extra, _, _ in template.extras:
+        for card in extra:
+            card.is_extra = True
     template.uses = _uses(pairs)
     _place(cards)
     return template
 
 
-def _form(application: Application, groups: dict[Node, list[Node]]) -> tuple[str, ...]:
-    """Its cards by the path that they have in it."""
-    inside = list(application.nodes())
-    return tuple(_relative(node, application) for node in inside if groups[node][0] is node)
+Step = tuple[str, ...]
+"""What a card is to other uses of the block: its path without numbers, its operator, and whether that sees one point."""
 
 
-def _relative(node: Node, application: Application) -> str:
-    """Its path there; modules that run again have a count in theirs."""
-    return _COUNT.sub("", node.path)[len(_COUNT.sub("", application.path)) :]
+def _form(application: Application, groups: dict[Node, list[Node]]) -> tuple[Step, ...]:
+    return tuple(_step(node, application) for node in application.nodes() if groups[node][0] is node)
+
+
+def _step(node: Node, application: Application) -> Step:
+    """Modules that run again have a count in their path; numbers in it depend on what stands before."""
+    path = _COUNT.sub("", node.path)[len(_COUNT.sub("", application.path)) :]
+    kernel = getattr(node.op, "kernel_size", ())
+    return (_NUMBER.sub("#", path), node.op.name, "pointwise" if set(kernel) == {1} else "")
+
+
+def _extras(
+    cards: list[Card], richest: Application, forms: dict[Application, tuple[Step, ...]]
+) -> list[tuple[list[Card], list[str], list[str]]]:
+    """The cards that some uses lack, together where the same uses lack them."""
+    places = {card: index for index, card in enumerate(cards)}
+    steps = [_step(card.host, richest) for card in cards]
+    lacking: dict[Card, list[str]] = {card: [] for card in cards}
+    found: dict[tuple[Step, ...], set[int]] = {}
+    for application, form in forms.items():
+        kept = found.setdefault(form, _common(steps, form) if form not in found else set())
+        for card in cards:
+            if places[card] not in kept:
+                lacking[card].append(application.path)
+    together: dict[tuple[str, ...], list[Card]] = {}
+    for card, paths in lacking.items():
+        if paths:
+            together.setdefault(tuple(paths), []).append(card)
+    return [(extra, [a.path for a in forms if a.path not in paths], [*paths]) for paths, extra in together.items()]
+
+
+def _common(one: list[Step], other: tuple[Step, ...]) -> set[int]:
+    """The places in `one` of the longest sequence of steps that both have."""
+    longest = [[0] * (len(other) + 1) for _ in range(len(one) + 1)]
+    for i in reversed(range(len(one))):
+        for j in reversed(range(len(other))):
+            same = one[i] == other[j]
+            longest[i][j] = longest[i + 1][j + 1] + 1 if same else max(longest[i + 1][j], longest[i][j + 1])
+    kept, i, j = set(), 0, 0
+    while i < len(one) and j < len(other):
+        if one[i] == other[j] and longest[i][j] == longest[i + 1][j + 1] + 1:
+            kept.add(i)
+            i, j = i + 1, j + 1
+        elif longest[i + 1][j] >= longest[i][j + 1]:
+            i += 1
+        else:
+            j += 1
+    return kept
 
 
 def _cards(application: Application, groups: dict[Node, list[Node]]) -> list[Card]:
