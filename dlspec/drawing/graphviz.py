@@ -20,7 +20,9 @@ def rendered(dot: str, form: str) -> bytes:
 
     command = [_program(form), f"-T{form}", *([_DENSITY] if form == "png" else [])]
     try:
-        done = subprocess.run(command, input=dot.encode(), capture_output=True, timeout=_TIMEOUT, check=False)
+        done = subprocess.run(
+            command, input=dot.encode(), capture_output=True, timeout=_TIMEOUT, check=False, env=surroundings()
+        )
     except subprocess.TimeoutExpired:
         raise _too_slow() from None
     except OSError as error:
@@ -34,6 +36,16 @@ def rendered(dot: str, form: str) -> bytes:
         # The text is ours, so what graphviz cannot read in it is our mistake.
         raise RuntimeError(f"dot ended with {done.returncode}: {said}")
     return done.stdout
+
+
+def surroundings() -> dict[str, str]:
+    """The environment in which `dot` measures text by the font that the figures embed, the same on every machine."""
+    import os
+
+    from dlspec.drawing.fonts import CONFIGURATION
+
+    # A machine may have fonts set up in a way of its own, which stays.
+    return {"FONTCONFIG_FILE": str(CONFIGURATION), **os.environ}
 
 
 def _program(form: str) -> str:

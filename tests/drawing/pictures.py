@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from dlspec.checking import Spec, open_spec
+from dlspec.drawing.graphviz import surroundings
 from dlspec.graph import Graph
 from dlspec.source import Source
 
@@ -107,7 +108,7 @@ def random_specs(draw: st.DrawFn) -> str:
 
 def laid_out(dot: str) -> dict[str, Any]:
     """The layout of a DOT text by graphviz itself, which must take it without a word."""
-    done = subprocess.run(["dot", "-Tjson"], input=dot.encode(), capture_output=True, check=False)
+    done = subprocess.run(["dot", "-Tjson"], input=dot.encode(), capture_output=True, check=False, env=surroundings())
     assert (done.returncode, done.stderr.decode()) == (0, "")
     return dict(json.loads(done.stdout))
 

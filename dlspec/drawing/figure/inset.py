@@ -61,8 +61,8 @@ def inset(canvas: Canvas, template: Template, top: float) -> float:
         _draw(canvas, spot)
     end = floor + (20 if around else 6)
     for extra, inside, outside in template.extras:
-        named = [spot.lines[0] for spot in spots if spot.card in extra] if len(template.extras) > 1 else []
-        end = _remark(canvas, named, (inside, outside), left, end + 13)
+        which = [spot.lines[0] for spot in spots if spot.card in extra] if len(template.extras) > 1 else []
+        end = _remark(canvas, which, (inside, outside), left, end + 13)
     canvas.width = max(canvas.width, right + GAP + 30)
     return _uses(canvas, template, right + GAP + 56, left, top + 20, end) + 8
 

@@ -61,9 +61,7 @@ class Router:
                 if any(_cuts_across(one, y, left, right) for one in obstacles):
                     self.blocked.add((True, i, j))
 
-    def way(
-        self, starts: list[Port], ends: list[Port], owner: Hashable, toward: Hashable = None
-    ) -> list[Point] | None:
+    def way(self, starts: list[Port], ends: list[Port], owner: Hashable, toward: Hashable = None) -> list[Point] | None:
         """The corners of the cheapest way from one of the starts to one of the ends; None where there is none.
 
         Edges of one owner may lie on each other, and so may those toward one place.

@@ -93,7 +93,7 @@ def _template(pairs: list[tuple[Item, Application]], groups: dict[Node, list[Nod
 
 
 Step = tuple[str, ...]
-"""What a card is to other uses of the block: its path without numbers, its operator, and whether that sees one point."""
+"""What a card is to other uses of the block: its path without numbers, its operator, whether that sees a point."""
 
 
 def _form(application: Application, groups: dict[Node, list[Node]]) -> tuple[Step, ...]:

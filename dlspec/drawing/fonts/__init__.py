@@ -7,3 +7,5 @@ from pathlib import Path
 FAMILY = "dlspec Sans"
 REGULAR = Path(__file__).parent / "dlspec-sans-regular.ttf"
 BOLD = Path(__file__).parent / "dlspec-sans-bold.ttf"
+CONFIGURATION = Path(__file__).parent / "fonts.conf"
+"""Of fontconfig, by which graphviz finds them under the name Helvetica."""
