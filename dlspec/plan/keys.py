@@ -83,6 +83,12 @@ class Data(Facts):
     """Inputs and targets at mean 0 and deviation 1."""
     object_size: Count | tuple[Count, Count] | None = None
     """Height and width, in pixels of the input, of what is to be recognised, and so of what a unit should see."""
+    in_memory: Flag | None = None
+    """Whether samples that lie in files are all read at the start; where left out, if they take less than 1 GiB."""
+    workers: Whole = 0
+    """Processes that read files ahead; with none a batch is read when its turn comes."""
+    prefetch: Count = 2
+    """Batches that each worker has ready."""
     normalize: Flag = False
     """Whether each channel of the images is brought to mean 0 and deviation 1, as found in `train`."""
 
@@ -175,6 +181,8 @@ class ResolvedPlan(Facts):
     """Path patterns of parts that stay as they are, the statistics of their batch norms too."""
     augment: tuple[Augmentation, ...] = ()
     """Random changes of training images."""
+    augment_on: Literal["device", "workers"] = "device"
+    """Where images are changed: by the batch on the device, or by the workers that read the files."""
     loss: tuple[Term, ...]
     """What is minimised; a sum, with factors, where there are several."""
     optimizer: Optimizer

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from dlspec.record import TYPE_CHECKING, Record
-from dlspec.training.data import Samples
 from dlspec.training.errors import RunError
+from dlspec.training.samples import Samples
 
 if TYPE_CHECKING:
     from typing import Any
@@ -34,7 +34,7 @@ class Comparison(Record):
 
 def least_squares(samples: Samples) -> Tensor:
     """The weights (features + 1, targets), the intercept last, that minimise the squared error; float64."""
-    inputs = samples.inputs.double().flatten(1).cpu()
+    inputs = samples.values.double().flatten(1).cpu()
     ones = torch.ones(len(inputs), 1, dtype=torch.float64)
     solution: Tensor = torch.linalg.lstsq(torch.cat([inputs, ones], 1), samples.targets.double().cpu()).solution
     return solution

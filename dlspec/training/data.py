@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,52 +12,18 @@ from torch import Tensor
 from dlspec.plan import scene_sources as scenes
 from dlspec.plan import sources as named
 from dlspec.plan.keys import ResolvedPlan
-from dlspec.record import Record
 from dlspec.training import digit_scenes, files
-from dlspec.training.errors import RunError
 from dlspec.training.objects import class_map
-
-
-class Samples(Record):
-    """Inputs (N, ...) and targets: int64 classes (N), or float32 numbers (N, targets)."""
-
-    inputs: Tensor
-    targets: Tensor
-
-    def __len__(self) -> int:
-        return len(self.inputs)
-
-    def at(self, rows: Tensor) -> Samples:
-        return Samples(self.inputs[rows], self.targets[rows])
-
-    def to(self, device: torch.device, dtype: torch.dtype) -> Samples:
-        """On a device, floats at a precision; classes stay whole numbers."""
-        targets = self.targets if self.targets.dtype == torch.int64 else self.targets.to(dtype)
-        return Samples(self.inputs.to(device, dtype), targets.to(device))
-
-
-class Dataset(Record):
-    """All samples of a source; `classes` and `features` are names, empty where there are none.
-
-    `rows` are those of train, val and test where the source itself says which they are.
-    """
-
-    samples: Samples
-    classes: tuple[str, ...] = ()
-    features: tuple[str, ...] = ()
-    rows: dict[str, Tensor] | None = None
-
-    @property
-    def has_images(self) -> bool:
-        return self.samples.inputs.dim() == 4
+from dlspec.training.samples import LOADERS, Dataset, Samples, check_classes, loads
 
 
 def load(plan: ResolvedPlan) -> Dataset:
     """The plan's source, its images resized; raises RunError for a file that does not hold what it should."""
     source = plan.data.source
     dataset = LOADERS[type(source)](source, plan)
-    if plan.data.resize is not None and dataset.has_images:
-        dataset.samples.inputs = resized(dataset.samples.inputs, plan.data.resize)
+    inputs = dataset.samples.inputs
+    if plan.data.resize is not None and dataset.has_images and isinstance(inputs, Tensor):
+        dataset.samples.inputs = resized(inputs, plan.data.resize)
     return dataset
 
 
@@ -70,20 +35,7 @@ def resized(images: Tensor, size: int | tuple[int, int]) -> Tensor:
     return F.interpolate(images, size=(height, width), mode="bilinear", antialias=True, align_corners=False)
 
 
-def check_classes(dataset: Dataset, scores: int) -> None:
-    """Raise RunError where a label has no score among the network's."""
-    targets = dataset.samples.targets
-    low, high = int(targets.min()), int(targets.max())
-    if low < 0:
-        row = int(torch.nonzero(targets < 0)[0]) + 1
-        raise RunError(f"row {row} has the label {low}", "classes count from 0", code="E0705")
-    if high >= scores:
-        row = int(torch.nonzero(targets >= scores)[0]) + 1
-        hint = "classes count from 0" if low == 1 and high == scores else f"give the network {high + 1} scores"
-        told = f"row {row} has the label {high}, and the network gives {scores} scores (0 to {scores - 1})"
-        raise RunError(told, hint, code="E0705")
-
-
+@loads(named.Digits)
 def _digits(source: named.Digits, plan: ResolvedPlan) -> Dataset:
     from sklearn.datasets import load_digits
 
@@ -92,6 +44,7 @@ def _digits(source: named.Digits, plan: ResolvedPlan) -> Dataset:
     return _classes_kept(Samples(images, torch.from_numpy(bunch.target).to(torch.int64)), source)
 
 
+@loads(named.Iris, named.Wine, named.BreastCancer)
 def _bundled(source: named.Iris | named.Wine | named.BreastCancer, plan: ResolvedPlan) -> Dataset:
     from sklearn import datasets
 
@@ -112,6 +65,7 @@ def _classes_kept(samples: Samples, source: named.Source) -> Dataset:
     return Dataset(samples, source.class_names or ())
 
 
+@loads(named.Diabetes)
 def _diabetes(source: named.Diabetes, plan: ResolvedPlan) -> Dataset:
     from sklearn.datasets import load_diabetes
 
@@ -121,6 +75,7 @@ def _diabetes(source: named.Diabetes, plan: ResolvedPlan) -> Dataset:
     return Dataset(Samples(inputs, targets), features=tuple(bunch.feature_names))
 
 
+@loads(named.Csv)
 def _csv(source: named.Csv, plan: ResolvedPlan) -> Dataset:
     path = Path(plan.folder) / source.path
     table = files.read_table(path, source.delimiter)
@@ -135,6 +90,7 @@ def _csv(source: named.Csv, plan: ResolvedPlan) -> Dataset:
     return Dataset(Samples(inputs, torch.from_numpy(labels)), classes, tuple(names))
 
 
+@loads(named.Npz)
 def _npz(source: named.Npz, plan: ResolvedPlan) -> Dataset:
     path = Path(plan.folder) / source.path
     x, y = files.read_arrays(path, source.x, source.y)
@@ -150,6 +106,7 @@ def _npz(source: named.Npz, plan: ResolvedPlan) -> Dataset:
     return dataset
 
 
+@loads(scenes.DigitScenes)
 def _digit_scenes(source: scenes.DigitScenes, plan: ResolvedPlan) -> Dataset:
     """Scenes with a class for every pixel as the target."""
     counts = {role: getattr(source, role) for role in digit_scenes.ROLES}
@@ -167,15 +124,3 @@ def inputs_of(array: files.Array, what: str) -> Tensor:
         if array.ndim == 3:
             values = values[:, None]
     return torch.from_numpy(values).to(torch.float32)
-
-
-LOADERS: dict[type[named.Source], Callable[..., Dataset]] = {
-    named.Digits: _digits,
-    named.Iris: _bundled,
-    named.Wine: _bundled,
-    named.BreastCancer: _bundled,
-    named.Diabetes: _diabetes,
-    named.Csv: _csv,
-    named.Npz: _npz,
-    scenes.DigitScenes: _digit_scenes,
-}

@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 
 from dlspec.record import Record
-from dlspec.training.data import Samples
 from dlspec.training.job import Setting
 from dlspec.training.metrics import Scores
 from dlspec.training.objective import objective
 from dlspec.training.parallel import ALONE, Group
+from dlspec.training.samples import Samples
+from dlspec.training.stored import expect
 
 EVALUATED_AT_ONCE = 512
 """Samples of a batch."""
@@ -40,9 +41,11 @@ def judge(setting: Setting, samples: Samples, group: Group = ALONE) -> Judgement
     setting.module.eval()
     judged = objective(setting.plan)
     sums, total, all_scores = Scores(setting.plan, setting.classes, setting.fitted), 0.0, []
-    for start in range(0, len(samples), EVALUATED_AT_ONCE * group.count):
-        batch = torch.arange(start, min(start + EVALUATED_AT_ONCE * group.count, len(samples)))
+    batches = torch.arange(len(samples)).split(EVALUATED_AT_ONCE * group.count)
+    expect(samples.inputs, (group.share(batch)[0] for batch in batches))
+    for batch in batches:
         rows, weight = group.share(batch)
+        start = int(batch[0])
         inputs, targets = (samples.inputs[rows], samples.targets[rows]) if group.count > 1 else (
             samples.inputs[start : start + len(batch)], samples.targets[start : start + len(batch)]
         )  # fmt: skip

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from dlspec.plan.keys import ResolvedPlan
 from dlspec.record import TYPE_CHECKING, Record
-from dlspec.training.data import Samples
+from dlspec.training.samples import Samples
+from dlspec.training.stored import Stored
 
 if TYPE_CHECKING:
     from typing import Any
@@ -20,11 +23,26 @@ class Scale(Record):
     std: Tensor
 
     @classmethod
-    def of(cls, values: Tensor, axes: tuple[int, ...]) -> Scale:
+    def of(cls, values: Tensor | Stored, axes: tuple[int, ...]) -> Scale:
         """Over the given axes, in double precision, with N (not N - 1) as scikit-learn's StandardScaler."""
+        if isinstance(values, Stored):
+            return cls.of_stored(values, axes)
         doubled = values.double()
         std = doubled.std(axes, correction=0, keepdim=True)
         return cls(doubled.mean(axes, keepdim=True), torch.where(std > 0, std, torch.ones_like(std)))
+
+    @classmethod
+    def of_stored(cls, values: Stored, axes: tuple[int, ...]) -> Scale:
+        """The same over inputs that lie in files, which are read once for it."""
+        count, total, squared = 0, torch.zeros(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
+        for chunk in values.chunks():
+            doubled = chunk.double()
+            total = total + doubled.sum(axes, keepdim=True)
+            squared = squared + doubled.square().sum(axes, keepdim=True)
+            count += math.prod(chunk.shape[axis] for axis in axes)
+        mean = total / count
+        std = (squared / count - mean.square()).clamp(min=0).sqrt()
+        return cls(mean, torch.where(std > 0, std, torch.ones_like(std)))
 
     def applied(self, values: Tensor) -> Tensor:
         return ((values - self.mean.to(values)) / self.std.to(values)).to(values.dtype)
@@ -62,6 +80,8 @@ class Fitted(Record):
 
     def applied(self, samples: Samples) -> Samples:
         targets = self.target.applied(samples.targets) if self.target is not None else samples.targets
+        if isinstance(samples.inputs, Stored):
+            return Samples(samples.inputs.then(self.prepared), targets)
         return Samples(self.prepared(samples.inputs), targets)
 
     def in_units(self, values: Tensor) -> Tensor:

@@ -10,10 +10,10 @@ from torch import nn
 
 from dlspec.training import pictures
 from dlspec.training.augment import Augmenter
-from dlspec.training.data import Samples
 from dlspec.training.evaluation import Judgement
 from dlspec.training.job import Setting
 from dlspec.training.objective import classes_of, probabilities
+from dlspec.training.samples import Samples
 
 SHOWN = 32
 """Samples in a picture of predictions, the wrong ones first."""
@@ -58,6 +58,6 @@ def draw_augmentation(setting: Setting, file: Path) -> None:
     rows = torch.arange(min(AUGMENTED, len(setting.splits.train)))
     samples = setting.splits.train.at(rows)
     augmenter = Augmenter(setting.plan.augment, setting.plan.seed)
-    versions = [augmenter(samples.inputs, rows, epoch) for epoch in range(VERSIONS)]
+    versions = [augmenter(samples.values, rows, epoch) for epoch in range(VERSIONS)]
     labels = [setting.dataset.classes[number] for number in samples.targets.tolist()] if setting.classes else []
-    pictures.augmented(samples.inputs, versions, labels or [""] * len(rows), file)
+    pictures.augmented(samples.values, versions, labels or [""] * len(rows), file)

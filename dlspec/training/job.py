@@ -5,17 +5,18 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from dlspec.plan.keys import ResolvedPlan
 from dlspec.plan.writing import to_data
 from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training.checkpoints import Checkpoints
-from dlspec.training.data import Dataset, Samples
 from dlspec.training.fitted import Fitted
 from dlspec.training.objective import Objective
 from dlspec.training.parallel import ALONE, Group
+from dlspec.training.samples import Dataset, Samples
 from dlspec.training.splits import Splits
+from dlspec.training.stored import Stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
     from dlspec.training.progress import Progress
     from dlspec.training.record import Recorder
+
+
+BRIGHTNESS_OF = 256
+"""Images in files that are read to tell how bright they are."""
 
 
 class Setting(Record):
@@ -53,7 +58,8 @@ class Setting(Record):
     def laid_out(self, samples: Samples) -> Samples:
         """Samples with the memory format that the plan asks for."""
         if self.plan.channels_last and samples.inputs.dim() == 4:
-            samples.inputs = samples.inputs.contiguous(memory_format=torch.channels_last)
+            inputs = samples.inputs
+            samples.inputs = inputs.then(_channels_last) if isinstance(inputs, Stored) else _channels_last(inputs)
         return samples
 
     def with_module(self, module: nn.Module) -> Setting:
@@ -67,6 +73,10 @@ class Setting(Record):
         if self.plan.precision not in kinds:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=kinds[self.plan.precision])
+
+
+def _channels_last(images: Tensor) -> Tensor:
+    return images.contiguous(memory_format=torch.channels_last)
 
 
 class Job(Record):
@@ -84,6 +94,8 @@ class Job(Record):
     """Told the scores of every evaluation; may raise to end the run."""
     group: Group = ALONE
     """The processes that share the work."""
+    augments: bool = True
+    """Whether the loop augments; False where those who read the files do."""
     careful: bool = False
     """Whether each gradient is looked at for numbers that are not finite: slow, to find where they begin."""
 
@@ -108,13 +120,14 @@ class State(Record):
 def about_run(setting: Setting) -> dict[str, Any]:
     """What a checkpoint says of itself, so that predicting needs neither the spec nor the data."""
     dataset, inputs = setting.dataset, setting.splits.train.inputs
+    some = inputs[slice(BRIGHTNESS_OF)] if isinstance(inputs, Stored) else inputs
     return {
         "plan": to_data(setting.plan),
         "fitted": setting.fitted.as_data(),
         "classes": list(dataset.classes),
         "features": list(dataset.features),
         "sample": list(inputs.shape[1:]),
-        "brightness": float(inputs.mean()) if dataset.has_images else None,
+        "brightness": float(some.mean()) if dataset.has_images else None,
     }
 
 

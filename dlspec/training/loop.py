@@ -12,6 +12,7 @@ import math
 import threading
 import time
 from bisect import bisect_right
+from collections.abc import Iterator
 from functools import partial
 
 import torch
@@ -29,7 +30,9 @@ from dlspec.training.interruption import stop_requests
 from dlspec.training.job import Job, Setting, State, about_run, random_state, restore_random_state
 from dlspec.training.metrics import Scores, better
 from dlspec.training.optimization import Rate, build_optimizer
+from dlspec.training.parallel import Group
 from dlspec.training.starting import in_training
+from dlspec.training.stored import expect
 
 FLUSH = 64
 """Steps whose losses and outputs are kept before they are summed up; on an accelerator looked at for NaN, too."""
@@ -45,6 +48,13 @@ def batch_ends(count: int, length: int) -> list[int]:
     if length > 1 and len(ends) > 1 and ends[-1] - ends[-2] == 1:
         del ends[-2]
     return ends
+
+
+def batches(order: Tensor, position: int, ends: list[int], group: Group) -> Iterator[Tensor]:
+    """The rows of this process in each batch of an epoch, from a position on."""
+    for end in ends[bisect_right(ends, position) :]:
+        yield group.share(order[position:end])[0]
+        position = end
 
 
 def fit(job: Job, resumed: Checkpoint | None = None) -> State:
@@ -67,19 +77,22 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
         run.restore(resumed)
     state = run.state
     samples = torch.arange(count, device=setting.device)
+    whole = len(ends) == 1 and job.group.count == 1
+    every = job.train.values if whole else torch.empty(0)
+    augments = bool(plan.augment) and job.augments
 
     with stop_requests() as stop, job.progress:
         while state.step < total and not state.stopped:
             order = samples if len(ends) == 1 else draws.permutation(plan.seed, state.epoch, count).to(setting.device)
             in_training(module, setting.held)
+            expect(job.train.inputs, batches(order, state.position, ends, job.group), state.epoch)
             while state.position < count and state.step < total:
                 began = time.perf_counter()
                 end = ends[bisect_right(ends, state.position)]
                 rows, weight = job.group.share(order[state.position : end])
-                whole = len(rows) == count
-                inputs = job.train.inputs if whole else job.train.inputs[rows]
+                inputs = every if whole else job.train.inputs[rows]
                 targets = job.train.targets if whole else job.train.targets[rows]
-                if plan.augment:
+                if augments:
                     inputs = setting.fitted.prepared(augmenter(inputs, rows, state.epoch))
 
                 rate.set(optimizer, state.step)

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from dlspec.plan.losses import Loss
 from dlspec.record import TYPE_CHECKING, Record
-from dlspec.training.data import Samples
 from dlspec.training.evaluation import Judgement
 from dlspec.training.job import Setting
 from dlspec.training.objective import classes_of, loss_of, probabilities
+from dlspec.training.samples import Samples
 from dlspec.training.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def worst(setting: Setting, samples: Samples, judged: Judgement, most: int = SHO
     loss, scores = setting.plan.loss[0].loss, judged.scores
     each = losses(loss, scores, setting.fitted.applied(samples).targets)
     order = each.argsort(descending=True, stable=True)[:most]
-    chosen = samples.at(order)
+    chosen = Samples(samples.inputs[order], samples.targets[order])
     rows = (setting.splits.rows["val"][order] + 1).tolist()
     costs = [round(cost, 6) for cost in each[order].tolist()]
     if not setting.classes:
@@ -79,4 +79,4 @@ def write_mistakes(found: list[Mistake], samples: Samples, out: Path, *, has_ima
     if has_images:
         from dlspec.training import pictures
 
-        pictures.mistakes(samples.inputs, found, out / "mistakes.png")
+        pictures.mistakes(samples.values, found, out / "mistakes.png")

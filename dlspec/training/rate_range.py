@@ -25,6 +25,7 @@ from dlspec.training.loop import batch_ends, batch_length
 from dlspec.training.objective import objective
 from dlspec.training.optimization import build_optimizer
 from dlspec.training.run import set_up
+from dlspec.training.samples import Samples
 from dlspec.training.starting import in_training
 from dlspec.training.whole_file import write_whole
 
@@ -145,11 +146,11 @@ def _batches(setting: Setting) -> Iterator[tuple[Tensor, Tensor]]:
         order, start = draws.permutation(plan.seed, epoch, count), 0
         for end in batch_ends(count, batch_length(plan, count)):
             rows = order[start:end]
-            batch, start = samples.at(rows), end
+            batch, start = Samples(samples.inputs[rows], samples.targets[rows]), end
             if plan.augment:
-                batch.inputs = augmenter(batch.inputs, rows, epoch)
+                batch.inputs = augmenter(batch.values, rows, epoch)
             batch = setting.prepared(batch)
-            yield batch.inputs, batch.targets
+            yield batch.values, batch.targets
         epoch += 1
 
 

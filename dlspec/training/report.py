@@ -11,12 +11,12 @@ from torch import nn
 from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training import closed_form
 from dlspec.training.checkpoints import Checkpoints
-from dlspec.training.data import Samples
 from dlspec.training.errors import RunError
 from dlspec.training.evaluation import Judgement, judge
 from dlspec.training.job import Setting, State
 from dlspec.training.mistakes import worst, write_mistakes
 from dlspec.training.page import write_page
+from dlspec.training.samples import Samples
 from dlspec.training.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -226,4 +226,4 @@ def _mistakes(setting: Setting, val: Judgement, out: Path) -> list[tuple[bytes, 
     write_mistakes(found, samples, out, has_images=setting.dataset.has_images)
     if not setting.dataset.has_images:
         return []
-    return [(pictures.thumbnail(image), len(image) != 3) for image in samples.inputs]
+    return [(pictures.thumbnail(image), len(image) != 3) for image in samples.values]

@@ -18,8 +18,9 @@ from dlspec.plan.keys import ResolvedPlan
 from dlspec.plan.writing import from_data, to_data
 from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training import divergence, environment, module_file, parallel, splits, threads, trackers
+from dlspec.training.augment import Augmenter
 from dlspec.training.checkpoints import Checkpoint, Checkpoints
-from dlspec.training.data import check_classes, load
+from dlspec.training.data import load
 from dlspec.training.errors import OutOfMemory, RunError
 from dlspec.training.failing import located
 from dlspec.training.fitted import Fitted
@@ -32,7 +33,9 @@ from dlspec.training.progress import Progress, progress
 from dlspec.training.recompute import recompute
 from dlspec.training.record import Recorder
 from dlspec.training.report import Report, read_report, report
+from dlspec.training.samples import Samples, check_classes
 from dlspec.training.starting import freeze, load_weights
+from dlspec.training.stored import Stored
 from dlspec.training.trained import evaluate
 from dlspec.training.whole_file import write_whole
 
@@ -274,7 +277,7 @@ def refuse_half(plan: ResolvedPlan, device: torch.device) -> None:
 def _tried(setting: Setting, out: Path, places: LineMap | None) -> int:
     """How many classes the network scores, 0 for numbers; found by one forward pass that leaves no trace."""
     plan = setting.plan
-    inputs = setting.prepared(setting.splits.train.at(torch.arange(2))).inputs
+    inputs = setting.prepared(setting.splits.train.at(torch.arange(2))).values
     setting.module.eval()
     try:
         with torch.no_grad():
@@ -302,10 +305,14 @@ def _tried(setting: Setting, out: Path, places: LineMap | None) -> int:
 def job(setting: Setting, checkpoints: Checkpoints, recorder: Recorder, shown: Progress) -> Job:
     """The samples on the device: prepared, unless augmentation comes before."""
     train, val = setting.prepared(setting.splits.train), setting.prepared(setting.splits.val)
-    if setting.plan.augment:
-        train.inputs = setting.splits.train.inputs.to(setting.device, setting.dtype)
-        train = setting.laid_out(train)
-    return Job(setting, objective(setting.plan), train, val, recorder, checkpoints, shown)
+    plan, raw = setting.plan, setting.splits.train.inputs
+    work = Job(setting, objective(plan), train, val, recorder, checkpoints, shown)
+    if plan.augment and plan.augment_on == "workers" and isinstance(train.inputs, Stored):
+        train.inputs.reading = Augmenter(plan.augment, plan.seed)
+        work.augments = False
+    elif plan.augment:
+        work.train = setting.laid_out(Samples(raw.to(setting.device, setting.dtype), train.targets))
+    return work
 
 
 def _prepare_folder(out: Path, checkpoints: Checkpoints, *, resume: bool) -> tuple[Checkpoint | None, list[str]]:

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from dlspec.plan.keys import ResolvedPlan, Split
 from dlspec.record import Record
-from dlspec.training.data import Dataset, Samples
 from dlspec.training.errors import RunError
 from dlspec.training.objective import count_classes
+from dlspec.training.samples import Dataset, Samples
 
 
 class HeldOut:

@@ -51,7 +51,7 @@ def macs(setting: Setting) -> int:
     hooks = [layer.register_forward_hook(count) for layer in setting.module.modules()]
     try:
         setting.module.eval()
-        setting.module(setting.prepared(setting.splits.train.at(torch.arange(2))).inputs)
+        setting.module(setting.prepared(setting.splits.train.at(torch.arange(2))).values)
     finally:
         for hook in hooks:
             hook.remove()

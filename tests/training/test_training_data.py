@@ -10,8 +10,9 @@ import torch
 from sklearn import datasets
 
 from dlspec.plan.keys import ResolvedPlan
-from dlspec.training.data import Dataset, check_classes, load
+from dlspec.training.data import load
 from dlspec.training.errors import RunError
+from dlspec.training.samples import Dataset, check_classes
 from tests.training.runs import DIABETES, DIGITS, plan_of
 
 

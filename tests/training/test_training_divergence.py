@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import load_file
 
 from dlspec.training import run as runs
-from dlspec.training.data import Dataset
 from dlspec.training.errors import RunError
 from dlspec.training.module_file import build
+from dlspec.training.samples import Dataset
 from tests.training.runs import DIABETES, DIGITS, SOFTMAX, plan_of, run
 
 LAYERS = """import torch

@@ -11,9 +11,10 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from dlspec.plan.keys import Split
-from dlspec.training.data import Samples, load
+from dlspec.training.data import load
 from dlspec.training.errors import RunError
 from dlspec.training.fitted import Fitted
+from dlspec.training.samples import Samples
 from dlspec.training.splits import HeldOut, split, split_rows
 from tests.training.runs import DIABETES, plan_of
 

@@ -1,0 +1,87 @@
+"""Samples and data sets: what every source is loaded as, and the registry of those who load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from dlspec.plan import sources as named
+from dlspec.record import Record
+from dlspec.training.errors import RunError
+from dlspec.training.stored import Stored
+
+
+class Samples(Record):
+    """Inputs (N, ...) and targets: int64 classes (N), or float32 numbers (N, targets)."""
+
+    inputs: Tensor | Stored
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def at(self, rows: Tensor) -> Samples:
+        """Some of the samples; those that lie in files stay there."""
+        inputs = self.inputs.at(rows) if isinstance(self.inputs, Stored) else self.inputs[rows]
+        return Samples(inputs, self.targets[rows])
+
+    @property
+    def values(self) -> Tensor:
+        """All inputs, in memory."""
+        return self.inputs[slice(None)] if isinstance(self.inputs, Stored) else self.inputs
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Samples:
+        """On a device, floats at a precision; classes stay whole numbers."""
+        targets = self.targets if self.targets.dtype == torch.int64 else self.targets.to(dtype)
+        return Samples(self.inputs.to(device, dtype), targets.to(device))
+
+
+class Dataset(Record):
+    """All samples of a source; `classes` and `features` are names, empty where there are none.
+
+    `rows` are those of train, val and test where the source itself says which they are.
+    """
+
+    samples: Samples
+    classes: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    rows: dict[str, Tensor] | None = None
+    notes: tuple[str, ...] = ()
+    """What is to be said of how it was read."""
+
+    @property
+    def has_images(self) -> bool:
+        return self.samples.inputs.dim() == 4
+
+
+Loader = Callable[..., Dataset]
+"""From a source and its plan to all of its samples."""
+
+LOADERS: dict[type[named.Source], Loader] = {}
+"""Who loads a source; each registers itself with `loads`."""
+
+
+def loads(*sources: type[named.Source]) -> Callable[[Loader], Loader]:
+    """Register the function below as the loader of some sources."""
+
+    def registered(loader: Loader) -> Loader:
+        LOADERS.update(dict.fromkeys(sources, loader))
+        return loader
+
+    return registered
+
+
+def check_classes(dataset: Dataset, scores: int) -> None:
+    """Raise RunError where a label has no score among the network's."""
+    targets = dataset.samples.targets
+    low, high = int(targets.min()), int(targets.max())
+    if low < 0:
+        row = int(torch.nonzero(targets < 0)[0]) + 1
+        raise RunError(f"row {row} has the label {low}", "classes count from 0", code="E0705")
+    if high >= scores:
+        row = int(torch.nonzero(targets >= scores)[0]) + 1
+        hint = "classes count from 0" if low == 1 and high == scores else f"give the network {high + 1} scores"
+        told = f"row {row} has the label {high}, and the network gives {scores} scores (0 to {scores - 1})"
+        raise RunError(told, hint, code="E0705")
