@@ -377,7 +377,8 @@ def network_facts(graph: Graph) -> NetworkFacts:
     }
     parameters = tuple(param.name for param in graph.definition.params) if graph.definition is not None else ()
     state = None if graph.has_foreign_modules else graph.state
-    return NetworkFacts(graph.name, inputs, outputs, parameters, state, graph)
+    trained = None if graph.training is None else network_facts(graph.training)
+    return NetworkFacts(graph.name, inputs, outputs, parameters, state, graph, trained)
 
 
 def check_text(text: str, suffix: str = ".dls") -> list[Diagnostic]:

@@ -15,6 +15,7 @@ from dlspec.plan.metrics import metrics
 from dlspec.plan.network_checks import check_batch, check_field
 from dlspec.plan.network_facts import NetworkFacts
 from dlspec.plan.optimizers import Sgd
+from dlspec.plan.output_losses import check_output_losses
 from dlspec.plan.reading import listed, renamed
 from dlspec.plan.schedule_checks import check_schedule
 from dlspec.plan.schedules import Plateau
@@ -162,6 +163,7 @@ _TASK_SAYS = {
     "classes": "predicts classes",
     "two_classes": "tells two classes apart",
     "numbers": "predicts numbers",
+    "objects": "finds objects",
 }
 
 
@@ -311,6 +313,7 @@ CHECKS: tuple[Check, ...] = (
     check_split,
     check_input,
     check_augment,
+    check_output_losses,
     check_outputs,
     check_targets,
     check_classes,

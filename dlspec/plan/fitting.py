@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from dlspec.diagnostics.record import Diagnostic, Edit, Fix, problem
 from dlspec.plan.keys import ResolvedPlan, known_source
-from dlspec.plan.losses import Loss, losses
+from dlspec.plan.losses import Loss, Output, losses
 from dlspec.plan.network_facts import NetworkFacts, TensorFacts
 from dlspec.plan.reading import listed, renamed
 
@@ -23,6 +23,11 @@ GIVES = {
     "relu": "scores from 0",
 }
 """What the last operator of a network makes of its values; others are not judged."""
+
+
+def catalogued(plan: ResolvedPlan) -> list[Loss]:
+    """The plan's losses that read an output and a target; not those that are outputs themselves."""
+    return [term.loss for term in plan.loss or () if not isinstance(term.loss, Output)]
 
 
 def check_input(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Diagnostic]:
@@ -85,8 +90,7 @@ def check_outputs(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[
     """Each loss judges an output that exists and has the axes it wants."""
     if network is None:
         return
-    for term in plan.loss or ():
-        loss = term.loss
+    for loss in catalogued(plan):
         if loss.output is None:
             names = listed(tuple(f"`{name}`" for name in network.outputs))
             message = f"`{loss.name}` does not say which output it judges"
@@ -145,8 +149,7 @@ def check_targets(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[
     source = known_source(plan)
     if source is None:
         return
-    for term in plan.loss or ():
-        loss = term.loss
+    for loss in catalogued(plan):
         if loss.target not in (None, source.target_name):
             span = loss.at("target")
             fixes = (
@@ -179,8 +182,7 @@ def check_classes(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[
     if source is None or source.class_names is None:
         return
     count = len(source.class_names)
-    for term in plan.loss or ():
-        loss = term.loss
+    for loss in catalogued(plan):
         if loss.task == "two_classes" and count != 2:
             yield _two_classes(plan, loss, count)
         output = network.outputs.get(loss.output or "") if network is not None else None
@@ -241,23 +243,23 @@ def check_reads(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Di
     """What the loss reads against what the last operator gives: softmax twice, or a logarithm never taken."""
     if network is None:
         return
-    for term in plan.loss or ():
-        output = network.outputs.get(term.loss.output or "")
+    for loss in catalogued(plan):
+        output = network.outputs.get(loss.output or "")
         gives = GIVES.get(output.op or "") if output is not None else None
         if output is None or gives is None:
             continue
-        reads = term.loss.reads
+        reads = loss.reads
         if reads == "logits" and gives == "probabilities":
-            yield _double_softmax(plan, term.loss, output)
+            yield _double_softmax(plan, loss, output)
         elif reads == "log_probabilities" and gives != "log_probabilities":
             fix = Fix("end the network with `log_softmax`, or use `cross_entropy`, which takes it itself")
-            yield _misread(term.loss, output, "wants log-probabilities", gives, fix)
+            yield _misread(loss, output, "wants log-probabilities", gives, fix)
         elif reads == "probabilities" and output.op != "sigmoid":
             fix = Fix("end the network with `sigmoid`, or use `bce_with_logits`, which takes it itself")
-            yield _misread(term.loss, output, "wants a probability", gives, fix)
-        elif term.loss.task == "two_classes" and reads == "values" and gives in ("probabilities", "scores from 0"):
+            yield _misread(loss, output, "wants a probability", gives, fix)
+        elif loss.task == "two_classes" and reads == "values" and gives in ("probabilities", "scores from 0"):
             fix = Fix(f"end the network before `{output.op}`")
-            yield _misread(term.loss, output, "wants a score of either sign", gives, fix)
+            yield _misread(loss, output, "wants a score of either sign", gives, fix)
 
 
 def _double_softmax(plan: ResolvedPlan, loss: Loss, output: TensorFacts) -> Diagnostic:

@@ -250,7 +250,7 @@ class ResolvedPlan(Facts):
 
     @property
     def task(self) -> str:
-        """What the network learns to tell: `classes`, `two_classes` or `numbers`."""
+        """What the network learns to tell: `classes`, `two_classes`, `numbers` or `objects`."""
         return self.loss[0].loss.task
 
 

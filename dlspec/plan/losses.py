@@ -17,9 +17,9 @@ class Loss(Family):
     """A loss applied to an output of the network and a target of the data."""
 
     reads: ClassVar[str]
-    """`logits`, `log_probabilities`, `probabilities` or `values`."""
+    """`logits`, `log_probabilities`, `probabilities`, `values`, or the `loss` itself."""
     task: ClassVar[str]
-    """`classes` (one of C, a score each), `two_classes` (one score) or `numbers`."""
+    """`classes` (one of C, a score each), `two_classes` (one score), `numbers` or `objects` (of an image)."""
 
     output: Word | None = None
     """The output of the network that is judged; its only one where left out."""
@@ -130,6 +130,16 @@ class Huber(Loss):
 
     delta: Positive = 1.0
     """Difference at which the square becomes a line."""
+
+
+class Output(Loss):
+    """The value of an output of the network that is a loss already, as those of detectors are in training.
+
+    In a plan the bare name of the output says the same: `loss = loss_classifier + loss_box_reg`.
+    """
+
+    reads = "loss"
+    task = "objects"
 
 
 def losses() -> list[tuple[str, type[Loss]]]:

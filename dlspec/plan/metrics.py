@@ -86,6 +86,30 @@ class Rmse(Metric):
     better = "lower"
 
 
+class Map(Metric):
+    """COCO's mean average precision of boxes: over classes, and over IoUs of 0.5, 0.55, ... 0.95 that make a hit."""
+
+    tasks = ("objects",)
+
+
+class Map50(Metric):
+    """Mean average precision of boxes that overlap the true one with an IoU of at least 0.5."""
+
+    tasks = ("objects",)
+
+
+class MaskMap(Metric):
+    """COCO's mean average precision of masks: as `map`, with the IoU of their pixels."""
+
+    tasks = ("objects",)
+
+
+class MaskMap50(Metric):
+    """Mean average precision of masks that overlap the true one with an IoU of at least 0.5."""
+
+    tasks = ("objects",)
+
+
 def metrics() -> list[tuple[str, type[Metric]]]:
     """Every metric by its name."""
     return [(name, member) for name, member in Metric.members.items() if issubclass(member, Metric)]

@@ -35,3 +35,9 @@ class NetworkFacts(Record):
     """Gives the shapes of all weights and buffers by name; None where only a run knows them."""
     graph: Graph | None = None
     """All of it, for what is asked of its layers."""
+    trained: NetworkFacts | None = None
+    """The same in training, where it has other inputs and outputs then."""
+
+    @property
+    def in_training(self) -> NetworkFacts:
+        return self.trained or self

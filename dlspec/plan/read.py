@@ -8,6 +8,7 @@ from dlspec.diagnostics.record import Diagnostic
 from dlspec.plan import keys
 from dlspec.plan.checks import CHECKS
 from dlspec.plan.keys import known_source
+from dlspec.plan.losses import Output
 from dlspec.plan.metrics import metrics
 from dlspec.plan.network_facts import NetworkFacts
 from dlspec.plan.reading import Reader
@@ -18,7 +19,14 @@ from dlspec.syntax import tree
 if TYPE_CHECKING:
     from pathlib import Path
 
-METRICS_OF_TASK = {"classes": ("accuracy",), "two_classes": ("accuracy",), "numbers": ("r2", "rmse")}
+METRICS_OF_TASK: dict[str, tuple[str, ...]] = {
+    "classes": ("accuracy",),
+    "two_classes": ("accuracy",),
+    "numbers": ("r2", "rmse"),
+    "objects": ("map", "map50"),
+}
+MASK_METRICS = ("mask_map", "mask_map50")
+"""Metrics of a network that gives masks beside boxes."""
 
 
 def read_plan(
@@ -29,7 +37,7 @@ def read_plan(
     Without `network` what hangs on its inputs and outputs is not checked. Data files are looked for
     from `folder`, the folder of the spec.
     """
-    reader = Reader()
+    reader = Reader(None if network is None else tuple(network.in_training.outputs))
     read = reader.plan(plan, plan.section)
     read.title, read.title_span, read.folder = plan.name, plan.name_span, abspath(folder)
     _resolve(read, network)
@@ -48,7 +56,7 @@ def _resolve(plan: keys.ResolvedPlan, network: NetworkFacts | None) -> None:
     for term in plan.loss or ():
         if term.loss.output is None and network is not None and len(network.outputs) == 1:
             term.loss.output = next(iter(network.outputs))
-        if term.loss.target is None and known_source(plan) is not None:
+        if term.loss.target is None and not isinstance(term.loss, Output) and known_source(plan) is not None:
             term.loss.target = plan.data.source.target_name
     if plan.known("data") is not None and plan.data.split.folds is not None:
         plan.data.split = _shares_of_folds(plan.data.split)
@@ -56,16 +64,19 @@ def _resolve(plan: keys.ResolvedPlan, network: NetworkFacts | None) -> None:
     if source is not None and source.shares is not None and not plan.data.split.spans:
         plan.data.split = _given_shares(source.shares)
     if plan.loss:
-        _resolve_scores(plan)
+        _resolve_scores(plan, network)
 
 
-def _resolve_scores(plan: keys.ResolvedPlan) -> None:
+def _resolve_scores(plan: keys.ResolvedPlan, network: NetworkFacts | None) -> None:
     if plan.metrics is None:
-        plan.metrics = tuple(dict(metrics())[name]() for name in METRICS_OF_TASK[plan.task])
+        names = METRICS_OF_TASK[plan.task]
+        if plan.task == "objects" and network is not None and "masks" in network.outputs:
+            names += MASK_METRICS
+        plan.metrics = tuple(dict(metrics())[name]() for name in names)
     if plan.known("data") is None:
         return
     if plan.data.stratify is None:
-        plan.data.stratify = plan.task != "numbers"
+        plan.data.stratify = plan.task in ("classes", "two_classes")
     scalars = [metric.name for metric in plan.metrics if metric.scalar]
     if plan.keep.best_by is None and plan.data.split.val > 0:
         plan.keep = _with(plan.keep, best_by=f"val.{(scalars or ['loss'])[0]}")

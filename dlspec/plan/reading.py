@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dlspec.diagnostics.near_names import near
 from dlspec.diagnostics.record import Diagnostic, Edit, Fix, problem
 from dlspec.plan import keys
 from dlspec.plan.augmentations import Augmentation
 from dlspec.plan.facts import Facts, Family, annotation, fields, has_default, kind, listed_in
 from dlspec.plan.groups import ParameterGroup
 from dlspec.plan.kinds import Kind
-from dlspec.plan.losses import Loss
+from dlspec.plan.losses import Loss, Output
 from dlspec.plan.metrics import Metric
 from dlspec.plan.optimizers import Optimizer
 from dlspec.plan.schedules import Schedule
@@ -68,9 +69,13 @@ UNREAD = object()
 
 
 class Reader:
-    """Reads sections and applications, and collects the problems."""
+    """Reads sections and applications, and collects the problems.
 
-    def __init__(self) -> None:
+    `outputs` are those of the network in training, whose bare names may be losses; None where they are not known.
+    """
+
+    def __init__(self, outputs: tuple[str, ...] | None = None) -> None:
+        self.outputs = outputs
         self.problems: list[Diagnostic] = []
 
     def plan(self, plan: tree.Plan, section: tree.Section) -> keys.ResolvedPlan:
@@ -177,7 +182,8 @@ class Reader:
         assert isinstance(name, tree.Name)
         member = catalogue.family.members.get(name.name)
         if member is None:
-            self.problems.append(_unknown_member(catalogue, name))
+            outputs = (self.outputs or ()) if catalogue.family is Loss else ()
+            self.problems.append(_unknown_member(catalogue, name, outputs))
             return UNREAD
         written, spans = self._arguments(member, args, name.span)
         if any(field not in written and not has_default(member, field) for field in fields(member)):
@@ -233,8 +239,17 @@ class Reader:
                     if isinstance(number, tree.Literal | tree.Unary | tree.Binary):
                         scale = self._value(number, "the factor of a loss is a number", "E0106")
                         return UNREAD if scale is UNREAD else self._sum(loss, key, factor * scale)
+        if isinstance(expr, tree.Name) and self._is_output(expr.name):
+            named = Output(output=expr.name, span=expr.span, spans={"": expr.span, "output": expr.span})
+            return (keys.Term(loss=named, factor=factor, span=expr.span),)
         loss = self.applied(CATALOGUES["Loss"], expr, key)
         return UNREAD if loss is UNREAD else (keys.Term(loss=loss, factor=factor, span=expr.span),)
+
+    def _is_output(self, name: str) -> bool:
+        """Whether a name in place of a loss is an output's; of an unknown network any is that is near no loss."""
+        if name in Loss.members:
+            return False
+        return name in self.outputs if self.outputs is not None else not near(name, Loss.members)
 
     def _application(self, entry: tree.Entry) -> Any:
         try:
@@ -332,7 +347,8 @@ def _missing_parameter(member: type[Facts], field: str, span: Span) -> Diagnosti
     return problem("E0203", f"`{member.name}` needs `{field}`", span, "is without it", fixes=[fix])
 
 
-def _unknown_member(catalogue: Catalogue, name: tree.Name) -> Diagnostic:
+def _unknown_member(catalogue: Catalogue, name: tree.Name, outputs: tuple[str, ...]) -> Diagnostic:
+    """E0601 and the like; an output of the network may be meant where it can stand for a loss."""
     members = tuple(catalogue.family.members)
     return problem(
         catalogue.code,
@@ -340,7 +356,7 @@ def _unknown_member(catalogue: Catalogue, name: tree.Name) -> Diagnostic:
         name.span,
         "not known",
         notes=[f"{catalogue.member}s are {listed(members)}"],
-        fixes=renamed(name.name, members, name.span, catalogue.member),
+        fixes=renamed(name.name, (*members, *outputs), name.span, catalogue.member),
     )
 
 

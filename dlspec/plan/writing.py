@@ -7,6 +7,7 @@ from os.path import join
 
 from dlspec.plan import keys
 from dlspec.plan.facts import Facts, Family, annotation, fields, kind, listed_in
+from dlspec.plan.losses import Output
 from dlspec.plan.reading import CATALOGUES, SECTIONS
 from dlspec.plan.sources import Csv, Npz
 from dlspec.plan.values import quoted, text_of
@@ -43,7 +44,7 @@ def written(facts: Facts) -> Written:
 
 def _term(term: keys.Term) -> str:
     factor = "" if term.factor == 1 else f"{text_of(term.factor)} * "
-    return factor + expression(term.loss)
+    return factor + (str(term.loss.output) if isinstance(term.loss, Output) else expression(term.loss))
 
 
 def expression(member: Facts) -> str:
