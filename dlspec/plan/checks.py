@@ -284,16 +284,19 @@ def _check_kept_classes(plan: ResolvedPlan) -> Iterator[Diagnostic]:
 
 
 def check_closed_form(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Diagnostic]:
-    if plan.closed_form is None or not plan.loss or (len(plan.loss) == 1 and plan.loss[0].loss.name == "mse"):
+    """A regression is compared with what it should reach, a classifier with what least squares would make of it."""
+    if plan.closed_form is None or not plan.loss:
+        return
+    if len(plan.loss) == 1 and plan.loss[0].loss.name in ("mse", "cross_entropy"):
         return
     loss = plan.loss[0].loss
     yield problem(
         "E0614",
-        "the least-squares solution minimises `mse`, which is not what the plan does",
+        "least squares is compared with `mse` or, towards one-hot scores, with `cross_entropy`",
         plan.at("closed_form"),
         "solves another problem",
         also=[(loss.span, "is minimised")] if loss.span else [],
-        fixes=[Fix("minimise `mse`, or leave `closed_form` out")],
+        fixes=[Fix("minimise one of the two, or leave `closed_form` out")],
     )
 
 

@@ -228,7 +228,8 @@ class ResolvedPlan(Facts):
     search: Search | None = None
     """Which settings `dlspec search` tries."""
     closed_form: Literal["least_squares"] | None = None
-    """The exact solution of a linear regression, shown beside the trained one."""
+    """The exact solution of a linear regression, or of a linear classifier towards one-hot scores, shown beside the
+    trained one."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where it runs; `auto` takes an accelerator where there is one."""
     strategy: Literal["auto", "single", "ddp", "fsdp"] = "auto"

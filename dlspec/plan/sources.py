@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlspec.plan.facts import Family
-from dlspec.plan.kinds import Count, Text, Whole
+from dlspec.plan.kinds import Count, NonNegative, Text, Whole
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -125,6 +125,58 @@ class Diabetes(Source):
     @property
     def shape(self) -> tuple[int, ...]:
         return (10,)
+
+
+class Xor(Source):
+    """Points in four clouds at the corners of a square; those at opposite corners are of one class: exclusive or."""
+
+    task = "classes"
+    input = "point"
+
+    count: Count = 600
+    """How many points."""
+    noise: NonNegative = 0.25
+    """Deviation of a point from its corner, (±1, ±1), along each axis."""
+    seed: Whole = 0
+    """Of the draw."""
+
+    @property
+    def samples(self) -> int:  # type: ignore[override]  # of others it is a fact of the class
+        return self.count
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (2,)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return ("0", "1")
+
+
+class Rings(Source):
+    """Points on two rings around the origin; class 1 is the inner one, of half the radius."""
+
+    task = "classes"
+    input = "point"
+
+    count: Count = 600
+    """How many points."""
+    noise: NonNegative = 0.1
+    """Deviation of a point from its ring, of radius 1 or 0.5, along each axis."""
+    seed: Whole = 0
+    """Of the draw."""
+
+    @property
+    def samples(self) -> int:  # type: ignore[override]  # of others it is a fact of the class
+        return self.count
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (2,)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return ("0", "1")
 
 
 class Csv(Source):

@@ -12,7 +12,7 @@ from torch import Tensor
 from dlspec.plan import scene_sources as scenes
 from dlspec.plan import sources as named
 from dlspec.plan.keys import ResolvedPlan
-from dlspec.training import digit_scenes, files
+from dlspec.training import digit_scenes, files, points
 from dlspec.training.objects import class_map
 from dlspec.training.samples import LOADERS, Dataset, Samples, check_classes, loads
 
@@ -73,6 +73,16 @@ def _diabetes(source: named.Diabetes, plan: ResolvedPlan) -> Dataset:
     targets = torch.from_numpy(bunch.target).to(torch.float32)[:, None]
     inputs = torch.from_numpy(bunch.data).to(torch.float32)
     return Dataset(Samples(inputs, targets), features=tuple(bunch.feature_names))
+
+
+@loads(named.Xor)
+def _xor(source: named.Xor, plan: ResolvedPlan) -> Dataset:
+    return Dataset(points.xor(source), source.class_names)
+
+
+@loads(named.Rings)
+def _rings(source: named.Rings, plan: ResolvedPlan) -> Dataset:
+    return Dataset(points.rings(source), source.class_names)
 
 
 @loads(named.Csv)

@@ -24,6 +24,11 @@ SHARES = ("accuracy", "top_k_accuracy", "precision", "recall", "f1")
 """Metrics that are shown as percentages."""
 PICTURES = {
     "predictions.png": ("Test samples", "photos", "What the network makes of the test split."),
+    "regions.png": (
+        "Regions",
+        "drawn",
+        "Which class each point of the plane is taken for, paler where it is less sure.",
+    ),
     "templates.png": ("Templates", "photos", "The weights as pictures: blue speaks for the class, red against it."),
     "augmentation.png": ("Augmentation", "photos", "Training samples as successive epochs saw them."),
     "coefficients.png": ("Coefficients", "drawn", "As trained, and as least squares has them."),

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dlspec.record import TYPE_CHECKING
-from dlspec.training.closed_form import Comparison
 
 if TYPE_CHECKING:
     from typing import Any
@@ -40,8 +39,8 @@ def curves(
     named = [key for key in rows[0] if key not in ("epoch", "step", "split", "seconds")]
     if len({row.get("learning_rate") for row in rows} - {None}) == 1:
         named.remove("learning_rate")
-    figure, panels = _panels(len(named), width=4.6, height=3.4, columns=2 if len(named) == 4 else min(len(named), 3))
-    for axes, name in zip(panels, named, strict=True):
+    figure, parts = panels(len(named), width=4.6, height=3.4, columns=2 if len(named) == 4 else min(len(named), 3))
+    for axes, name in zip(parts, named, strict=True):
         for split, colour in SPLIT_COLOURS.items():
             points = [(row["epoch"], row[name]) for row in rows if row["split"] == split and name in row]
             if points:
@@ -50,7 +49,7 @@ def curves(
         if levels and name in levels:
             axes.axhline(levels[name], color=GREY, linewidth=1.2, linestyle=(0, (4, 3)), label="least squares")
         _decorate_curve(axes, name, rows, best_epoch)
-    _save(figure, file)
+    save(figure, file)
 
 
 def _decorate_curve(axes: Axes, name: str, rows: Sequence[dict[str, Any]], best_epoch: int | None) -> None:
@@ -74,10 +73,10 @@ def gradients(rows: Sequence[dict[str, Any]], file: Path, *, most: int = 6) -> N
     """The length of every layer's gradient, from the input on, a line for each of a few epochs; later ones darker."""
     layers = list(rows[0]["norms"])
     chosen = [rows[place] for place in sorted({round(i * (len(rows) - 1) / max(most - 1, 1)) for i in range(most)})]
-    figure, (axes,) = _panels(1, width=min(max(4.6, 0.34 * len(layers) + 2), 12), height=3.6)
+    figure, (axes,) = panels(1, width=min(max(4.6, 0.34 * len(layers) + 2), 12), height=3.6)
     for place, row in enumerate(chosen):
         strength = 0.25 + 0.75 * (place + 1) / len(chosen)
-        colour = 1 - strength * (1 - _rgb(BLUE))
+        colour = 1 - strength * (1 - rgb(BLUE))
         lengths = [max(length, 1e-12) for length in row["norms"].values()]
         axes.plot(lengths, color=tuple(colour), marker="o", markersize=3, linewidth=1.6, label=f"epoch {row['epoch']}")
     axes.set_yscale("log")
@@ -85,13 +84,13 @@ def gradients(rows: Sequence[dict[str, Any]], file: Path, *, most: int = 6) -> N
     axes.set_xticks(range(0, len(layers), step), layers[::step], rotation=60, ha="right", rotation_mode="anchor")
     axes.set_title("length of the gradient, by layer", loc="left", color=INK)
     axes.legend(frameon=False, fontsize=8)
-    _save(figure, file)
+    save(figure, file)
 
 
 def searched(rows: Sequence[tuple[dict[str, str], float, bool]], scales: dict[str, str], by: str, file: Path) -> None:
     """The score of every trial over each setting, a panel each; the best one red. `scales` are `log`, `list` ..."""
-    figure, panels = _panels(len(scales), width=3.6, height=3.2, columns=min(len(scales), 3))
-    for axes, (key, scale) in zip(panels, scales.items(), strict=True):
+    figure, parts = panels(len(scales), width=3.6, height=3.2, columns=min(len(scales), 3))
+    for axes, (key, scale) in zip(parts, scales.items(), strict=True):
         texts = list(dict.fromkeys(values[key] for values, _, _ in rows))
         places = {text: place for place, text in enumerate(sorted(texts, key=_by_number))}
         for values, score, is_best in rows:
@@ -104,14 +103,14 @@ def searched(rows: Sequence[tuple[dict[str, str], float, bool]], scales: dict[st
             axes.set_xscale("log")
         axes.set_title(key, loc="left", color=INK)
         axes.set_ylabel(by)
-    _save(figure, file)
+    save(figure, file)
 
 
 def rate_range(
     rates: Sequence[float], losses: Sequence[float], smoothed: Sequence[float], marks: dict[str, float], file: Path
 ) -> None:
     """Loss over the learning rate, plain and smoothed, with a line at each rate of `marks`."""
-    figure, (axes,) = _panels(1, width=6.2, height=3.8)
+    figure, (axes,) = panels(1, width=6.2, height=3.8)
     axes.plot(rates, losses, color=BLUE, alpha=0.3, linewidth=1, label="loss")
     axes.plot(rates, smoothed, color=BLUE, linewidth=1.8, label="smoothed")
     for colour, (name, rate) in zip((GREY, RED), marks.items(), strict=False):
@@ -123,7 +122,7 @@ def rate_range(
     axes.set_xlabel("learning rate")
     axes.set_title("loss of a batch as the rate grows", loc="left", color=INK)
     axes.legend(frameon=False, fontsize=8)
-    _save(figure, file)
+    save(figure, file)
 
 
 def _by_number(text: str) -> tuple[float, str]:
@@ -139,7 +138,7 @@ def confusion_matrix(confusion: Sequence[Sequence[int]], names: Sequence[str], f
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     right = np.eye(len(counts), dtype=bool)
     side = min(max(3.2, 0.42 * len(counts) + 1.6), 12)
-    figure, (axes,) = _panels(1, width=side, height=side)
+    figure, (axes,) = panels(1, width=side, height=side)
     axes.imshow(_tint(shares, right))
     if len(counts) <= MOST_CLASSES_WRITTEN:
         for row, column in zip(*np.nonzero(counts), strict=True):
@@ -160,18 +159,18 @@ def confusion_matrix(confusion: Sequence[Sequence[int]], names: Sequence[str], f
     share = counts.trace() / max(total, 1)
     axes.set_title(f"{split}: {wrong} of {total:,} wrong, {share:.1%} right", loc="left", color=INK)
     axes.spines[:].set_visible(False)
-    _save(figure, file)
+    save(figure, file)
 
 
 def _tint(shares: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.float64]:
     """White to blue on the diagonal, white to red elsewhere; small shares are lifted to be seen."""
     strength = np.where(right, shares, np.sqrt(shares))[..., None]
-    colour = np.where(right[..., None], _rgb(BLUE), _rgb(RED))
+    colour = np.where(right[..., None], rgb(BLUE), rgb(RED))
     tinted: NDArray[np.float64] = 1 - strength * (1 - colour)
     return tinted
 
 
-def _rgb(colour: str) -> NDArray[np.float64]:
+def rgb(colour: str) -> NDArray[np.float64]:
     return np.array([int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)])
 
 
@@ -306,7 +305,7 @@ class Mosaic:
 
     def save(self, file: Path) -> None:
         self.axes.set(xlim=(0, self.figure.get_figwidth()), ylim=(self.figure.get_figheight(), 0))
-        _save(self.figure, file)
+        save(self.figure, file)
 
 
 def _pixels(image: Tensor, words: str) -> tuple[NDArray[np.float32], str]:
@@ -318,7 +317,7 @@ def _pixels(image: Tensor, words: str) -> tuple[NDArray[np.float32], str]:
 
 def predicted_numbers(predicted: Tensor, true: Tensor, name: str, file: Path, *, r2: float | None) -> None:
     """Each sample as a point, true across and predicted up; on the diagonal they agree."""
-    figure, (axes,) = _panels(1, width=4.2, height=4.2)
+    figure, (axes,) = panels(1, width=4.2, height=4.2)
     both = np.concatenate([predicted.numpy().ravel(), true.numpy().ravel()])
     ends = [float(both.min()), float(both.max())]
     axes.plot(ends, ends, color=GREY, linewidth=1, zorder=0)
@@ -327,26 +326,26 @@ def predicted_numbers(predicted: Tensor, true: Tensor, name: str, file: Path, *,
     axes.set_xlabel(f"true {name}")
     axes.set_ylabel(f"predicted {name}")
     axes.set_title("test" + (f": R² = {r2:.3f}" if r2 is not None else ""), loc="left", color=INK)
-    _save(figure, file)
+    save(figure, file)
 
 
-def coefficients(comparison: Comparison, file: Path) -> None:
+def coefficients(found: dict[str, Any], file: Path) -> None:
     """The coefficients that gradient descent found beside those of least squares."""
-    count = len(comparison.names)
-    figure, (axes,) = _panels(1, width=6.4, height=0.36 * count + 1.3)
-    place = np.arange(count)
-    axes.barh(place - 0.19, comparison.exact, 0.36, color=GREY, label="least squares")
-    axes.barh(place + 0.19, comparison.trained, 0.36, color=BLUE, label="gradient descent")
-    axes.set_yticks(place, comparison.names)
+    names, both = list(found["coefficients"]), found["coefficients"].values()
+    figure, (axes,) = panels(1, width=6.4, height=0.36 * len(names) + 1.3)
+    place = np.arange(len(names))
+    axes.barh(place - 0.19, [one["least_squares"] for one in both], 0.36, color=GREY, label="least squares")
+    axes.barh(place + 0.19, [one["trained"] for one in both], 0.36, color=BLUE, label="gradient descent")
+    axes.set_yticks(place, names)
     axes.invert_yaxis()
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.legend(frameon=False, loc="best")
-    difference = f"coefficients; the largest difference is {comparison.largest_difference:.1e}"
+    difference = f"coefficients; the largest difference is {found['largest_difference']:.1e}"
     axes.set_title(difference, loc="left", color=INK)
-    _save(figure, file)
+    save(figure, file)
 
 
-def _panels(count: int, *, width: float, height: float, columns: int | None = None) -> tuple[Figure, list[Axes]]:
+def panels(count: int, *, width: float, height: float, columns: int | None = None) -> tuple[Figure, list[Axes]]:
     """A figure with `count` panels in rows, each of a size in inches."""
     columns = columns or count
     rows = -(-count // columns)
@@ -364,6 +363,6 @@ def _panels(count: int, *, width: float, height: float, columns: int | None = No
     return figure, grid[:count]
 
 
-def _save(figure: Figure, file: Path) -> None:
+def save(figure: Figure, file: Path) -> None:
     """Without a date or version inside, so that the same run draws the same bytes."""
     figure.savefig(file, dpi=144, metadata={"Software": None})

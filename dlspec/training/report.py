@@ -40,6 +40,7 @@ CONTENTS = {
     "gradients.png": "the length of every layer's gradient",
     "mistakes.png": "the validation samples with the highest loss, as pictures",
     "predictions.png": "test samples and what they were taken for",
+    "regions.png": "which class each point of the plane is taken for",
     "templates.png": "the weights as pictures",
     "checkpoints/": "the best weights, and the last to resume from",
     "tensorboard/": "curves for TensorBoard",
@@ -75,8 +76,7 @@ class Report(Record):
             best = data["best"]
             lines.append(f"kept  epoch {best['epoch']} of {data['epochs']}, the best by {best['by']}")
         if "closed_form" in data:
-            difference = data["closed_form"]["largest_difference"]
-            lines.append(f"coefficients differ from least squares by at most {difference:.1e}")
+            lines += closed_form.told(data["closed_form"])
         seconds = f"{data['train_seconds']:.1f} s of training"
         lines.append(f"{data['parameters']:,} parameters, {data['steps']:,} steps in {seconds}")
         lines.append(f"{self.folder}/")
@@ -134,7 +134,7 @@ def report(
         data["confusion_matrix"] = _confusion(setting, test, val)
     compared = _compared(setting, samples) if setting.plan.closed_form else None
     if compared is not None:
-        data["closed_form"] = compared[1] | compared[0].as_data()
+        data["closed_form"] = compared
     write_whole(out / "report.json", json.dumps(data, indent=2) + "\n")
     if pictures:
         _draw(setting, state, out, test, val, samples, compared)
@@ -166,16 +166,18 @@ def _confusion(setting: Setting, test: Judgement | None, val: Judgement | None) 
     }
 
 
-def _compared(setting: Setting, test: Samples | None) -> tuple[closed_form.Comparison, dict[str, Any]]:
-    """Coefficients side by side, and the scores of the exact solution on every split."""
-    train = setting.prepared(setting.splits.train)
-    comparison = closed_form.compare(setting.module, train, setting.dataset.features)
-    trained, exact = setting.module, closed_form.solved(setting.module, train)
+def _compared(setting: Setting, test: Samples | None) -> dict[str, Any]:
+    """The scores of the exact solution on every split, and how it differs from what was trained."""
+    train, trained = setting.prepared(setting.splits.train), setting.module
     shares = {"train": setting.splits.train, "val": setting.splits.val, "test": test}
-    scores: dict[str, Any] = {"trained": {}, "least_squares": {}}
-    for key, module in (("trained", trained), ("least_squares", exact)):
-        scores[key] = {role: _scores(setting, module, part) for role, part in shares.items() if part}
-    return comparison, {"scores": scores}
+    exact = closed_form.solved(trained, train, setting.classes)
+    both = (("trained", trained), ("least_squares", exact))
+    scores = {
+        key: {role: _scores(setting, module, part) for role, part in shares.items() if part} for key, module in both
+    }
+    if setting.classes:
+        return {"scores": scores} | closed_form.misfit(train, setting.classes).as_data()
+    return {"scores": scores} | closed_form.compare(trained, train, setting.dataset.features).as_data()
 
 
 def _scores(setting: Setting, module: nn.Module, samples: Samples) -> dict[str, float]:
@@ -189,15 +191,17 @@ def _draw(
     test: Judgement | None,
     val: Judgement | None,
     samples: Samples | None,
-    compared: tuple[closed_form.Comparison, dict[str, Any]] | None,
+    compared: dict[str, Any] | None,
 ) -> None:
-    from dlspec.training import gallery, pictures
+    from dlspec.training import gallery, pictures, plane
     from dlspec.training.record import read_rows
 
     rows = read_rows(out / "metrics.jsonl")
     if rows:
         best = state.best_epoch if state.best is not None and setting.plan.keep.best_by else None
-        levels = compared[1]["scores"]["least_squares"]["train"] if compared else None
+        levels = dict(compared["scores"]["least_squares"]["train"]) if compared else {}
+        if setting.classes:
+            levels.pop("loss", None)  # it is of another kind than what least squares minimises
         pictures.curves(rows, out / "curves.png", best_epoch=best, levels=levels)
     lengths = [row for row in rows if row["split"] == "gradients"]
     if lengths:
@@ -207,12 +211,13 @@ def _draw(
         pictures.confusion_matrix(
             confusion["counts"], confusion["classes"], out / "confusion_matrix.png", split=confusion["split"]
         )
-    if compared is not None:
-        pictures.coefficients(compared[0], out / "coefficients.png")
+    if compared is not None and "coefficients" in compared:
+        pictures.coefficients(compared, out / "coefficients.png")
     if test is not None and samples is not None:
         gallery.draw_predictions(setting, samples, test, out / "predictions.png")
     with torch.no_grad():
         gallery.draw_templates(setting, out / "templates.png")
+        plane.draw_regions(setting, samples, out / "regions.png")
         gallery.draw_augmentation(setting, out / "augmentation.png")
         thumbnails = _mistakes(setting, val, out) if val is not None else []
     write_page(out, thumbnails)

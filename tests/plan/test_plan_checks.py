@@ -272,3 +272,5 @@ def test_what_a_schedule_announces_comes_before_the_end(schedule: str) -> None:
 def test_least_squares_solves_mse_alone() -> None:
     assert only(problems_of(None, DIABETES, loss="l1", closed_form="least_squares")).code == "E0614"
     assert problems_of(None, DIABETES, closed_form="least_squares") == []
+    assert problems_of(None, closed_form="least_squares") == []
+    assert only(problems_of(None, loss="multi_margin", closed_form="least_squares")).code == "E0614"

@@ -170,3 +170,22 @@ def test_labels_that_count_from_one_get_the_likely_reason() -> None:
     dataset.samples.targets += 1
     with pytest.raises(RunError, match=r"has the label 10.*classes count from 0"):
         check_classes(dataset, 10)
+
+
+def test_points_of_xor_lie_about_four_corners_and_opposite_corners_are_of_one_class() -> None:
+    samples = load(plan_of(data="{ source = xor(count=400, noise=0.1) }")).samples
+    signs = samples.inputs > 0
+    assert torch.equal(samples.targets, (signs[:, 0] ^ signs[:, 1]).long())
+    offsets = samples.inputs - (2 * signs.float() - 1)
+    assert offsets.std().item() == pytest.approx(0.1, rel=0.1)
+    assert offsets.mean(0).abs().max() < 0.02
+    assert samples.targets.bincount().tolist() == [200, 200]
+
+
+def test_points_of_rings_lie_at_two_distances_from_the_origin() -> None:
+    dataset = load(plan_of(data="{ source = rings(count=400, noise=0) }"))
+    distances = dataset.samples.inputs.norm(dim=1)
+    assert torch.allclose(distances, 1 - dataset.samples.targets / 2, atol=1e-6)
+    again = load(plan_of(data="{ source = rings(count=400, noise=0, seed=1) }"))
+    assert not torch.equal(again.samples.inputs, dataset.samples.inputs)
+    assert dataset.classes == ("0", "1")

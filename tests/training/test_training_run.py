@@ -140,6 +140,48 @@ def test_the_closed_form_is_that_of_a_linear_regression_only(tmp_path: Path) -> 
         run(plan_of(DIABETES, closed_form="least_squares"), tmp_path / "run", source)
 
 
+def test_least_squares_of_a_classifier_is_scikit_learns_towards_one_hot_scores(tmp_path: Path) -> None:
+    from dlspec.training.splits import split_rows
+
+    report = run(plan_of(closed_form="least_squares", epochs="2"), tmp_path / "run", SOFTMAX)
+    bunch, found = load_digits(), report.data["closed_form"]
+    labels = torch.from_numpy(bunch.target).long()
+    rows = {
+        role: part.numpy()
+        for role, part in split_rows(1797, labels, load_run(tmp_path / "run").plan.data.split).items()
+    }
+    train, test = rows["train"], rows["test"]
+    theirs = LinearRegression().fit(bunch.data[train] / 16, np.eye(10)[bunch.target[train]])
+    scores = theirs.predict(bunch.data[train] / 16)
+    assert found["highest_score"] == pytest.approx(scores.max(), abs=1e-6)
+    assert found["lowest_score"] == pytest.approx(scores.min(), abs=1e-6)
+    errors = ((scores - np.eye(10)[bunch.target[train]]) ** 2).sum(1)
+    right = scores.argmax(1) == bunch.target[train]
+    assert found["error_on_right"] == pytest.approx(errors[right].sum() / errors.sum(), abs=1e-6)
+    accuracy = (theirs.predict(bunch.data[test] / 16).argmax(1) == bunch.target[test]).mean()
+    assert found["scores"]["least_squares"]["test"]["accuracy"] == pytest.approx(accuracy, abs=2 / len(test))
+    assert "least squares  test accuracy" in str(report)
+
+
+def test_a_classifier_of_two_numbers_gets_a_picture_of_its_plane(tmp_path: Path) -> None:
+    from PIL import Image
+
+    hidden = "from torch import nn\n\n\ndef build():\n    return nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 2))\n"
+    plan = plan_of(data="{ source = rings(noise=0.05) }", epochs="60", optimizer="adam(lr=0.03)")
+    report = run(plan, tmp_path / "run", hidden, pictures=True)
+    assert report.test["accuracy"] > 0.97
+    assert "regions.png" in report.files
+    pixels = np.asarray(Image.open(tmp_path / "run" / "regions.png").convert("RGB")).astype(int)
+    bluer = pixels[..., 2] - pixels[..., 0]
+    height, width = bluer.shape
+    assert bluer[height // 2, width // 2] > 20  # the middle is of the inner ring, in blue
+    assert bluer[height // 5, width // 5] < -20  # the corner of the outer one, in red
+
+
+def test_other_networks_get_no_picture_of_a_plane(tmp_path: Path) -> None:
+    assert "regions.png" not in run(plan_of(epochs="1"), tmp_path / "run", SOFTMAX, pictures=True).files
+
+
 def test_evaluating_reads_val_and_counts_reads_of_test(tmp_path: Path) -> None:
     report = run(plan_of(), tmp_path / "run", SOFTMAX)
     assert evaluate(tmp_path / "run").values == pytest.approx(report.val)
