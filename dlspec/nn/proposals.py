@@ -1,0 +1,71 @@
+"""From the scores and corrections of a region proposal network to the regions that it proposes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from dlspec.nn.box_coding import decode_boxes
+from dlspec.nn.boxes import clip_boxes_to_image, sides_reach
+from dlspec.nn.groups import rank_in_group
+from dlspec.nn.suppression import batched_nms
+
+
+def rpn_proposals(
+    objectness: Sequence[Tensor],
+    deltas: Sequence[Tensor],
+    anchors: Tensor,
+    image_sizes: Tensor,
+    pre_nms_top_n: int = 1000,
+    post_nms_top_n: int = 1000,
+    nms_thresh: float = 0.7,
+    score_thresh: float = 0.0,
+    min_size: float = 1e-3,
+) -> Tensor:
+    """The regions most like an object: of each level the best, clipped, suppressed level by level, the best of all.
+
+    Ren et al., "Faster R-CNN" (2015), section 3.3. No gradient flows through the coordinates.
+
+    Shapes: L of (N, A, h, w), L of (N, 4A, h, w), (sum of h·w·A, 4), (N, 2) -> rois (R, 5), R <= N·post_nms_top_n,
+    image by image, by falling score.
+    """
+    with torch.no_grad():
+        logits, codes = flat_predictions(objectness, 1).squeeze(2), flat_predictions(deltas, 4)
+        places, levels = _best_of_levels([one[0].numel() for one in objectness], logits, pre_nms_top_n)
+        codes = codes.gather(1, places.unsqueeze(2).expand(-1, -1, 4))
+        boxes = clip_boxes_to_image(decode_boxes(codes.float(), anchors[places]), image_sizes.unsqueeze(1))
+        scores = logits.gather(1, places).float().sigmoid()
+        real = sides_reach(boxes, min_size) & (scores >= score_thresh)
+        images = torch.arange(len(boxes), device=boxes.device).unsqueeze(1).expand_as(places)
+        groups = images * len(objectness) + levels
+        images, boxes, scores, groups = (part[real] for part in (images, boxes, scores, groups))
+        return _suppressed(images, boxes, scores, groups, nms_thresh, post_nms_top_n)
+
+
+def flat_predictions(predictions: Sequence[Tensor], values: int) -> Tensor:
+    """The predictions of all levels in the order of the anchors.
+
+    Shapes: L of (N, A·values, h, w) -> (N, sum of h·w·A, values).
+    """
+    rows = [one.unflatten(1, (-1, values)).permute(0, 3, 4, 1, 2).flatten(1, 3) for one in predictions]
+    return rows[0] if len(rows) == 1 else torch.cat(rows, dim=1)
+
+
+def _best_of_levels(counts: Sequence[int], logits: Tensor, top: int) -> tuple[Tensor, Tensor]:
+    """The places of the best predictions of each level, and their levels. Shapes: (N, sum of counts) -> (N, K), (K)."""
+    places, levels, begin = [], [], 0
+    for level, count in enumerate(counts):
+        best = logits[:, begin : begin + count].topk(min(top, count), dim=1).indices
+        places.append(best + begin)
+        levels.append(torch.full_like(best[0], level))
+        begin += count
+    return torch.cat(places, dim=1), torch.cat(levels)
+
+
+def _suppressed(images: Tensor, boxes: Tensor, scores: Tensor, groups: Tensor, nms_thresh: float, top: int) -> Tensor:
+    keep = batched_nms(boxes, scores, groups, nms_thresh)
+    keep = keep[rank_in_group(images[keep]) < top]
+    keep = keep[torch.sort(images[keep], stable=True).indices]
+    return torch.cat([images[keep].unsqueeze(1).to(boxes.dtype), boxes[keep]], dim=1)

@@ -1,0 +1,40 @@
+"""Between lists with one entry per image and flat tensors whose rows carry an image index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def rois_from_boxes(boxes: Sequence[Tensor]) -> Tensor:
+    """The boxes of all images, each row opened by the index of its image. Shapes: N of (M, 4) -> (R, 5)."""
+    flat = torch.cat(list(boxes))
+    counts = torch.tensor([len(some) for some in boxes])
+    index = torch.repeat_interleave(torch.arange(len(boxes)), counts).to(flat.device, non_blocking=True)
+    return torch.cat([index.unsqueeze(1).to(flat.dtype), flat], dim=1)
+
+
+def split_by_image(values: Tensor, images: Tensor, num_images: int) -> list[Tensor]:
+    """The rows of each image, as a list.
+
+    Shapes: (R, ...), and rois (R, 5) or image indices (R), sorted -> N of (M, ...).
+    """
+    counts = torch.bincount(image_index(images), minlength=num_images)
+    return list(values.split(counts.tolist()))
+
+
+def image_index(rois: Tensor) -> Tensor:
+    """The image of each row, as integers. Shapes: (R, 5) or (R) -> (R)."""
+    return (rois[:, 0] if rois.ndim == 2 else rois).long()
+
+
+def padded(values: Sequence[Tensor], fill: float = 0) -> tuple[Tensor, Tensor]:
+    """The entries of a list under each other, filled up to the longest; and which rows are real.
+
+    Shapes: N of (M, ...) -> (N, most M, ...), (N, most M) bool.
+    """
+    together = torch.nn.utils.rnn.pad_sequence(list(values), batch_first=True, padding_value=fill)
+    counts = torch.tensor([len(some) for some in values]).to(together.device, non_blocking=True)
+    return together, torch.arange(together.shape[1], device=together.device) < counts.unsqueeze(1)
