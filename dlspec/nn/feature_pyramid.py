@@ -58,7 +58,7 @@ def _level_by_level(
     levels: Tensor,
     sampling_ratio: int,
 ) -> Tensor:
-    pooled = features[0].new_zeros(len(rois), features[0].shape[1], *size)
+    pooled = features[0].new_zeros(rois.shape[0], features[0].shape[1], *size)
     for level, (feature, scale) in enumerate(zip(features, scales)):
         rows = torch.nonzero(levels == level).squeeze(1)
         pooled = pooled.index_copy(0, rows, roi_align(feature, rois[rows], size, scale, sampling_ratio))
