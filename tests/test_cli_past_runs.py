@@ -166,3 +166,26 @@ def test_listing_loads_neither_torch_nor_numpy(tmp_path: Path) -> None:
     program = "import sys; from dlspec.cli import main; main(['runs', sys.argv[1]]); print(sorted({'torch', 'numpy', 'matplotlib'} & set(sys.modules)))"
     said = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
     assert said.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_curves_of_several_runs_come_in_one_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    folders = [str(write_run(tmp_path / name, day=day)) for name, day in (("gd", 1), ("sgd", 2), ("batch", 3))]
+    out = tmp_path / "curves.png"
+    assert main(["runs", *folders, "-o", str(out)]) == 0
+    assert out.read_bytes().startswith(b"\x89PNG")
+    assert capsys.readouterr().out.startswith("3 runs drawn in ")
+    assert main(["runs", *folders, "-o", str(tmp_path / "curves.jpeg")]) == 1
+    assert "does not end in `.png`" in capsys.readouterr().err
+
+
+def test_a_run_has_a_line_in_each_panel_that_it_has_scores_for() -> None:
+    pytest.importorskip("matplotlib")
+    from dlspec.training.beside import _lines, _panels
+
+    rows = {
+        "a": [COLUMNS | {"split": "train", "loss": 0.4}, COLUMNS | {"split": "val", "loss": 0.5, "accuracy": 0.9}],
+        "b": [COLUMNS | {"split": "train", "loss": 0.3}, COLUMNS | {"split": "gradients", "norms": {"fc": 1.0}}],
+    }
+    assert _panels(rows) == [("train", "loss"), ("val", "loss"), ("val", "accuracy")]
+    assert _lines(rows, "val", "accuracy") == {"a": [(3, 0.9)]}

@@ -353,7 +353,7 @@ def _steps(graph: Graph, node: Node, name: str, fields: ReceptiveFields) -> list
     axis = field.axes[-1]
     steps: list[Step] = []
     while node is not graph.inputs[name].node:
-        before = _widest(node, name, axis, fields)
+        before = widest(node, name, axis, fields)
         if before is None:
             break
         old, new = fields.view(before, name), fields.view(node, name)
@@ -364,7 +364,7 @@ def _steps(graph: Graph, node: Node, name: str, fields: ReceptiveFields) -> list
     return steps[::-1]
 
 
-def _widest(node: Node, name: str, axis: int, fields: ReceptiveFields) -> Node | None:
+def widest(node: Node, name: str, axis: int, fields: ReceptiveFields) -> Node | None:
     """The node before that sees most of the input."""
     best, span = None, -1
     for tensor in node.inputs:
@@ -466,7 +466,7 @@ def _whole_lines(node: Node, name: str, fields: ReceptiveFields) -> list[str]:
         return [f"which part of `{name}` it sees is decided by the numbers"]
     axis, at = field.axes[-1], node
     while True:
-        before = _widest(at, name, axis, fields)
+        before = widest(at, name, axis, fields)
         view = None if before is None else fields.view(before, name)
         if before is None or view is None or isinstance(view[axis], Reach):
             break

@@ -3,6 +3,7 @@
 dlspec runs                        every run below runs/, the latest first
 dlspec runs experiments            every run below another folder
 dlspec runs runs/lenet runs/wide   what two runs differ in: plan, curves, scores, what they were made with
+dlspec runs a b c -o curves.png    their curves in one picture, as far as both the runs and the scores go
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from pathlib import Path
 
     from dlspec.history import Comparison, PastRun
 
@@ -22,6 +24,7 @@ def arguments(parser: ArgumentParser) -> None:
         "folders", metavar="FOLDER", nargs="*", default=["runs"], help="a folder of runs, or two runs (runs)"
     )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print it (text)")
+    parser.add_argument("-o", "--out", metavar="OUT.png", help="draw the curves of the runs in one picture")
 
 
 def run(options: Namespace) -> int:
@@ -33,11 +36,23 @@ def run(options: Namespace) -> int:
     folders = [Path(name) for name in options.folders]
 
     def job() -> str:
+        if options.out:
+            return _drawn(find_runs(folders), Path(options.out))
         if len(folders) == 2 and all(is_run(folder) for folder in folders):
             return _compared(compare_runs(*folders), options.format)
         return _listed(find_runs(folders), options.format)
 
     return reporting(job)
+
+
+def _drawn(runs: list[PastRun], out: Path) -> str:
+    """Their curves in one picture; a line that says where."""
+    from pathlib import Path
+
+    from dlspec.cli.running import training
+
+    training("beside").draw_beside([Path(one.folder) for one in reversed(runs)], out)
+    return f"{len(runs)} runs drawn in {out}"
 
 
 def _listed(runs: list[PastRun], form: str) -> str:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from dlspec.drawing.canvas import Canvas
     from dlspec.graph import Graph
 
-__all__ = ["dot_source", "draw", "draw_difference", "figure_svg", "mermaid", "page_html"]
+__all__ = ["dot_source", "draw", "draw_difference", "draw_field", "figure_svg", "mermaid", "page_html"]
 
 FIGURES = ("svg", "png", "pdf", "tex")
 GRAPHS = ("svg", "png", "pdf", "dot", "mmd")
@@ -73,6 +73,28 @@ def figure_svg(graph: Graph, theme: str = "auto") -> str:
     from dlspec.drawing.svg import svg_text
 
     return svg_text(_canvas(graph), theme)
+
+
+def draw_field(graph: Graph, path: str, out: str, *, photo: bytes | None = None, theme: str = "auto") -> None:
+    """Draw what the unit in the middle of the layer at `path` sees of the image, layer by layer, into a file: `.svg`,
+    `.png`, `.pdf` or `.tex`; on a photo, the bytes of a PNG or JPEG file, not as `.tex`.
+    """
+    from dlspec.drawing.field import field_figure
+
+    form = _form(out)
+    _check_layout(form, "figure")
+    _check_photo(photo, form)
+    _write(out, _picture(field_figure(graph, path, photo), form, theme))
+
+
+def _check_photo(photo: bytes | None, form: str) -> None:
+    from dlspec.drawing.canvas import Photo
+    from dlspec.drawing.refusals import NOT_DRAWN, refused
+
+    if photo is not None and not Photo(0, 0, 0, 0, photo).kind:
+        raise refused(NOT_DRAWN, "the image to draw on is neither PNG nor JPEG", [], "save it as PNG")
+    if photo is not None and form == "tex":
+        raise refused(NOT_DRAWN, "a field on an image is not written as `.tex`", ["`.svg`, `.png` and `.pdf` hold one"])
 
 
 def draw_difference(

@@ -68,6 +68,21 @@ class Text(Record):
         return text_width(self.text, self.size, self.bold)
 
 
+class Photo(Record):
+    """A picture of pixels, a PNG or JPEG file, in a rectangle; written as SVG and PNG only."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    file: bytes
+
+    @property
+    def kind(self) -> str:
+        """The format, by the first bytes; empty for any other file."""
+        return "png" if self.file[:4] == b"\x89PNG" else "jpeg" if self.file[:3] == b"\xff\xd8\xff" else ""
+
+
 class Canvas:
     """Shapes in the order in which they are drawn, and how large the picture is."""
 
@@ -77,7 +92,7 @@ class Canvas:
         self.title = title
         self.about = ""
         """What the picture shows, for those who cannot see it."""
-        self.shapes: list[Polygon | Box | Circle | Line | Text] = []
+        self.shapes: list[Polygon | Box | Circle | Line | Text | Photo] = []
         self.width = 0.0
         self.height = 0.0
 
@@ -113,6 +128,9 @@ class Canvas:
             ],
             colour,
         )
+
+    def photo(self, x: float, y: float, width: float, height: float, file: bytes) -> None:
+        self.shapes.append(Photo(x, y, width, height, file))
 
     def text(
         self, x: float, y: float, text: str, size: float, colour: str = "ink", anchor: str = "start", bold: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlspec.drawing.canvas import Box, Canvas, Circle, Line, Polygon, Text, rounded
+from dlspec.drawing.canvas import Box, Canvas, Circle, Line, Photo, Polygon, Text, rounded
 from dlspec.drawing.fonts import BOLD, FAMILY, REGULAR
 from dlspec.drawing.refusals import without
 from dlspec.drawing.theme import colours
@@ -47,9 +47,11 @@ class _Painter:
         self.height = height
         self.place = 1 if theme == "dark" else 0
 
-    def shape(self, shape: Polygon | Box | Circle | Line | Text) -> None:
+    def shape(self, shape: Polygon | Box | Circle | Line | Text | Photo) -> None:
         if isinstance(shape, Text):
             self._text(shape)
+        elif isinstance(shape, Photo):
+            self._photo(shape)
         elif isinstance(shape, Line):
             self.page.setStrokeColor(self._colour(shape.colour))
             self.page.setLineWidth(shape.thickness)
@@ -58,6 +60,14 @@ class _Painter:
             self.page.setDash()
         else:
             self._area(shape)
+
+    def _photo(self, shape: Photo) -> None:
+        from io import BytesIO
+
+        from reportlab.lib.utils import ImageReader
+
+        bottom = self.height - shape.y - shape.height
+        self.page.drawImage(ImageReader(BytesIO(shape.file)), shape.x, bottom, shape.width, shape.height)
 
     def _area(self, shape: Polygon | Box | Circle) -> None:
         self.page.setFillColor(self._colour(shape.fill))

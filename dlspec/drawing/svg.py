@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from dlspec.drawing.canvas import Box, Canvas, Circle, Line, Polygon, Text, rounded
+from dlspec.drawing.canvas import Box, Canvas, Circle, Line, Photo, Polygon, Text, rounded
 from dlspec.drawing.theme import colours
 from dlspec.record import TYPE_CHECKING
 
@@ -41,7 +41,7 @@ def _classes(canvas: Canvas) -> list[tuple[str, str]]:
             found["stroke", shape.colour] = None
         elif isinstance(shape, Text):
             found["fill", shape.colour] = None
-        else:
+        elif not isinstance(shape, Photo):
             found["fill", shape.fill] = None
             if shape.stroke:
                 found["stroke", shape.stroke] = None
@@ -69,7 +69,19 @@ def _paint(fill: str, stroke: str) -> str:
     return f'class="{_name("fill", fill)} {_name("stroke", stroke)}" stroke-linejoin="round"'
 
 
-def _shape(shape: Polygon | Box | Circle | Line | Text) -> str:
+def _photo(shape: Photo) -> str:
+    """The file itself, in letters; few pixels are shown as squares, not smoothed."""
+    from base64 import b64encode
+
+    place = f'x="{_number(shape.x)}" y="{_number(shape.y)}"'
+    size = f'width="{_number(shape.width)}" height="{_number(shape.height)}" preserveAspectRatio="none"'
+    look = 'image-rendering="optimizeSpeed" style="image-rendering:pixelated"'
+    return f'<image {place} {size} {look} href="data:image/{shape.kind};base64,{b64encode(shape.file).decode()}"/>'
+
+
+def _shape(shape: Polygon | Box | Circle | Line | Text | Photo) -> str:
+    if isinstance(shape, Photo):
+        return _photo(shape)
     if isinstance(shape, Text):
         anchor = "" if shape.anchor == "start" else f' text-anchor="{shape.anchor}"'
         bold = ' font-weight="bold"' if shape.bold else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlspec.drawing.canvas import Box, Canvas, Circle, Line, Polygon, Text, rounded
+from dlspec.drawing.canvas import Box, Canvas, Circle, Line, Photo, Polygon, Text, rounded
 from dlspec.drawing.theme import colours
 from dlspec.record import TYPE_CHECKING
 
@@ -22,14 +22,17 @@ _SIGNS = {
 def tikz_text(canvas: Canvas, theme: str = "light") -> str:
     """The picture as LaTeX for `\\usepackage{tikz}`; a unit is a point of the figure, so that `scale` works on all."""
     place = 1 if theme == "dark" else 0
-    roles = sorted({role for shape in canvas.shapes for role in _roles(shape)} | ({"paper"} if place else set()))
+    roles = sorted(
+        {role for shape in canvas.shapes if not isinstance(shape, Photo) for role in _roles(shape)}
+        | ({"paper"} if place else set())
+    )
     lines = [
         f"% {canvas.title}: {canvas.about}",
         "% In the preamble: \\usepackage{tikz}",
         *(rf"\definecolor{{{_name(role)}}}{{HTML}}{{{colours(role)[place][1:]}}}" for role in roles),
         r"\begin{tikzpicture}[x=1bp, y=-1bp, line join=round, every node/.style={inner sep=0pt, font=\sffamily}]",
         *([_shape(Box(0, 0, canvas.width, canvas.height, 0, "paper"))] if place else []),
-        *(_shape(shape) for shape in canvas.shapes),
+        *(_shape(shape) for shape in canvas.shapes if not isinstance(shape, Photo)),
         r"\end{tikzpicture}",
     ]
     return "\n".join([*lines, ""])
