@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "convert": "write a spec in the other spelling",
     "ops": "list the operators, or show the page of one",
     "schema": "print the JSON Schema of specs and operators",
+    "lsp": "answer an editor: diagnostics, shapes, hover, completion, renaming",
     "train": "run a training plan",
     "search": "run the search of a plan",
     "lr-find": "look which learning rates train",
