@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "check": "say everything that is wrong with a spec, before anything runs",
     "summary": "show the layers of a network with shapes, parameters, arithmetic and receptive fields",
     "explain": "derive a layer's numbers, or show the page of a code",
+    "quiz": "ask for the numbers of a spec, and grade what is answered",
     "diff": "show what changed between two networks, and what follows from it",
     "draw": "draw a network",
     "compile": "write the PyTorch source of a network",
