@@ -1,7 +1,7 @@
 """What generated modules need and torch lacks; imports torch and nothing of dlspec's other rooms."""
 
 from dlspec.nn.anchors import anchor_boxes, cell_anchors
-from dlspec.nn.bilinear_weight import bilinear_weight
+from dlspec.nn.bilinear import bilinear_
 from dlspec.nn.box_coding import decode_boxes, encode_boxes
 from dlspec.nn.box_iou import box_iou, complete_box_iou, distance_box_iou, generalized_box_iou
 from dlspec.nn.box_losses import complete_box_iou_loss, distance_box_iou_loss, generalized_box_iou_loss
@@ -31,7 +31,7 @@ __all__ = [
     "batch_images",
     "batched_nms",
     "best_detections",
-    "bilinear_weight",
+    "bilinear_",
     "box_area",
     "box_convert",
     "box_iou",

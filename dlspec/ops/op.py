@@ -88,6 +88,8 @@ class Op:
     """The function: `F.relu({x})`, in the same spelling (see `text`); empty where weights forbid it."""
     differs: ClassVar[dict[str, str]] = {}
     """Defaults that are not PyTorch's, each with the reason."""
+    added: ClassVar[dict[str, str]] = {}
+    """Parameters that PyTorch's has not, each with the reason."""
     takes: ClassVar[tuple[str, ...]] = FLOATS
     """Element types that it runs on."""
     keeps: str = ""
