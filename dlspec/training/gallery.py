@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from dlspec.plan.keys import seed_of
 from dlspec.training import pictures
 from dlspec.training.augment import Augmenter
 from dlspec.training.evaluation import Judgement
@@ -57,7 +58,7 @@ def draw_augmentation(setting: Setting, file: Path) -> None:
         return
     rows = torch.arange(min(AUGMENTED, len(setting.splits.train)))
     samples = setting.splits.train.at(rows)
-    augmenter = Augmenter(setting.plan.augment, setting.plan.seed)
+    augmenter = Augmenter(setting.plan.augment, seed_of(setting.plan, "augmentation"))
     versions = [augmenter(samples.values, rows, epoch) for epoch in range(VERSIONS)]
     labels = [setting.dataset.classes[number] for number in samples.targets.tolist()] if setting.classes else []
     pictures.augmented(samples.values, versions, labels or [""] * len(rows), file)
