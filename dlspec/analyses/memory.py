@@ -60,7 +60,7 @@ def memory(graph: Graph) -> Memory:
 
 def tensor_bytes(fact: Fact) -> Dim:
     """Bytes of the numbers of a tensor."""
-    return product(fact.shape) * BYTES[fact.dtype]
+    return product(fact.full_shape) * BYTES[fact.dtype]
 
 
 class _Storages:

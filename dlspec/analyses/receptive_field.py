@@ -191,7 +191,7 @@ def _views(graph: Graph, start: Tensor) -> dict[Node, View]:
         found: View | None = None
         for port, tensor in enumerate(node.inputs):
             view = views.get(tensor.node)
-            if view is None:
+            if view is None or _lends_sizes(tensor, view):
                 continue
             spread = _spread_of(node, port)
             if not spread.reads:
@@ -202,6 +202,14 @@ def _views(graph: Graph, start: Tensor) -> dict[Node, View]:
         if found is not None:
             views[node] = found
     return views
+
+
+def _lends_sizes(tensor: Tensor, view: View) -> bool:
+    """Whether a result has other axes than the first of its operator, along which nothing is seen: sizes of images."""
+    axes = len(tensor.shape)
+    if not tensor.port or axes == len(tensor.node.outputs[0].shape):
+        return False
+    return any(isinstance(sight, Reach) and sight.place is not None for sight in view)
 
 
 def _sight(sight: Sight, spread: _Spread, shape: tuple[Dim, ...], length: Dim) -> Sight:

@@ -111,7 +111,7 @@ class _Plain:
         return said if isinstance(said, str) else {name: [*values] for name, values in said.items()}
 
     def tensor(self, tensor: Tensor) -> dict[str, Any]:
-        return {"dtype": tensor.dtype, "shape": self.shape(tensor.shape)}
+        return {"dtype": tensor.dtype, "shape": self.shape(tensor.full_shape)}
 
 
 def summarize(graph: Graph) -> Summary:

@@ -51,6 +51,13 @@ CODES: dict[str, str] = {
     "E0309": "axis-out-of-range",
     "E0310": "sizes-never-fit",
     "E0312": "wrong-axis-size",
+    "E0320": "not-boxes",
+    "E0321": "anchors-differ",
+    "E0322": "levels-differ",
+    "E0323": "classes-differ",
+    "E0324": "level-does-not-fit-image",
+    "E0325": "list-or-tensor",
+    "E0326": "regions-differ",
     # W04: architecture lints
     "W0401": "unused-block",
     "W0402": "unused-value",

@@ -12,6 +12,7 @@ from dlspec.nn.feature_pyramid import assign_levels, multi_scale_roi_align
 from dlspec.nn.focal_loss import sigmoid_focal_loss
 from dlspec.nn.frozen_batch_norm import FrozenBatchNorm2d
 from dlspec.nn.image_batch import batch_images, resize_boxes, resize_masks, resize_rois
+from dlspec.nn.image_sizes import image_sizes
 from dlspec.nn.masks import maskrcnn_inference, maskrcnn_loss, paste_masks, paste_masks_in_image, project_masks_on_boxes
 from dlspec.nn.matching import match
 from dlspec.nn.proposals import region_proposals
@@ -48,6 +49,7 @@ __all__ = [
     "foreground",
     "generalized_box_iou",
     "generalized_box_iou_loss",
+    "image_sizes",
     "maskrcnn_inference",
     "maskrcnn_loss",
     "masks_to_boxes",
