@@ -19,16 +19,14 @@ if TYPE_CHECKING:
     from dlspec.sizes import Dim
 
 DTYPES = (*FLOATS, *INTEGERS, "bool")
-RECORDS = {
-    "boxes": ("float32", 4), "scores": ("float32", None), "labels": ("int64", None), "masks": ("uint8", None)
-}  # fmt: skip
+RECORDS = {"boxes": ("float32", 4), "scores": ("float32", None), "labels": ("int64", None)}
 """Names for what detectors carry: `boxes[M]` is `float32[M, 4]`."""
 
 
 def declared_input(run: Run, frame: Frame, statement: tree.Input) -> Any:
     """The tensor of an input of the network itself."""
     written = statement.type
-    count = run.sizes.setdefault("N", symbol("N")) if isinstance(written, tree.ListType) else None
+    listed = isinstance(written, tree.ListType)
     inner = written.element if isinstance(written, tree.ListType) else written
     assert isinstance(inner, tree.TensorType)
     dtype, extra = _dtype(run, frame, inner)
@@ -39,12 +37,9 @@ def declared_input(run: Run, frame: Frame, statement: tree.Input) -> Any:
     _declare(run, frame, statement.where)
     given = run.inputs_given.get(statement.name)
     if given is not None:
-        declared = shape if count is None else [count, *shape]
-        shape = list(_close(run, frame, statement, declared, given))
-        if count is not None:
-            count, *shape = shape
+        shape = list(_close(run, frame, statement, shape, given))
     node = Node(statement.name, Source("input"), (), At(()), statement.span, frame.application)
-    node.outputs = (Tensor(dtype, tuple(shape), node, 0, count),)
+    node.outputs = (Tensor(dtype, tuple(shape), node, 0, listed),)
     run.add(node, frame.application)
     run.graph.inputs[statement.name] = node.outputs[0]
     return node.outputs[0]

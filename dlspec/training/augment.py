@@ -17,6 +17,8 @@ from torch import Tensor
 from dlspec.plan import augmentations as named
 from dlspec.plan.augmentations import Augmentation
 from dlspec.training import draws
+from dlspec.training.following import followed
+from dlspec.training.objects import Targets
 
 DRAWS = 4
 """Numbers that an augmentation may draw for a sample, noise apart."""
@@ -37,8 +39,7 @@ class Augmenter:
         """Images (N, C, H, W) in 0..1, the numbers of the samples (N), to images of the same shape."""
         if not self.changes:
             return images
-        drawn = draws.uniform(self.seed, epoch, samples, DRAWS * len(self.changes)).to(images.dtype)
-        numbers = drawn.unflatten(1, (len(self.changes), DRAWS)).unbind(1)
+        numbers = self._numbers(samples, epoch, images.dtype)
         if self.geometric:
             images = moved(images, *self._matrix(numbers, images.shape[-2:]))
         for change, number in zip(self.changes, numbers, strict=True):
@@ -55,6 +56,18 @@ class Augmenter:
                     factor = (1 + change.change * _either_way(number[:, 0]))[:, None, None, None]
                     images = mean + (images - mean) * factor
         return images
+
+    def followed(self, targets: Targets, samples: Tensor, epoch: int, size: Sequence[int]) -> Targets:
+        """Boxes, masks and class maps where the same call moves their images (H, W); other targets as they are."""
+        if not self.geometric or (isinstance(targets, Tensor) and targets.dim() != 3):
+            return targets
+        return followed(targets, *self._matrix(self._numbers(samples, epoch, torch.float32), size), size)
+
+    def _numbers(self, samples: Tensor, epoch: int, dtype: torch.dtype) -> Sequence[Tensor]:
+        """What each change draws: (N, DRAWS) in [0, 1)."""
+        drawn = draws.uniform(self.seed, epoch, samples, DRAWS * len(self.changes)).to(dtype)
+        numbers: Sequence[Tensor] = drawn.unflatten(1, (len(self.changes), DRAWS)).unbind(1)
+        return numbers
 
     def _matrix(self, numbers: Sequence[Tensor], size: Sequence[int]) -> tuple[Tensor, Tensor]:
         """The composed map: matrices (N, 2, 2) and offsets (N, 2), x before y."""

@@ -66,7 +66,7 @@ def least_squares(samples: Samples, classes: int = 0) -> Tensor:
 
     For samples of classes the targets are one-hot.
     """
-    targets = F.one_hot(samples.targets, classes) if classes else samples.targets
+    targets = F.one_hot(samples.truth, classes) if classes else samples.truth
     # By singular values, since pixels that are always blank leave more than one solution: the shortest is taken.
     solution: Tensor = torch.linalg.lstsq(_extended(samples), targets.double().cpu(), driver="gelsd").solution
     return solution
@@ -80,7 +80,7 @@ def _extended(samples: Samples) -> Tensor:
 
 def misfit(train: Samples, classes: int) -> Misfit:
     scores = _extended(train) @ least_squares(train, classes)
-    targets = train.targets.cpu()
+    targets = train.truth.cpu()
     errors = (scores - F.one_hot(targets, classes)).square().sum(1)
     right = scores.argmax(1) == targets
     return Misfit(float(scores.min()), float(scores.max()), float(errors[right].sum() / errors.sum()))

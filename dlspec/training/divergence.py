@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from dlspec.plan.keys import ResolvedPlan
 from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training.errors import RunError
+from dlspec.training.objects import Targets
 from dlspec.training.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Batch(Record):
     """What a step is taken on: inputs and targets as network and loss get them, rows of the training split."""
 
     inputs: Tensor
-    targets: Tensor
+    targets: Targets
     rows: Tensor
 
 
@@ -90,7 +91,7 @@ def trace(setting: Setting, objective: Objective, batch: Batch) -> tuple[Origin,
         module.zero_grad()
         inputs = batch.inputs.detach().requires_grad_() if batch.inputs.is_floating_point() else batch.inputs
         with setting.autocast():
-            outputs = module(inputs)
+            outputs = objective.outputs(module, inputs, batch.targets)
         loss = objective(outputs, batch.targets)
         origin = _before(module, batch) or _forward(calls, loss, objective)
         if origin is None:
@@ -114,7 +115,9 @@ def finite(tensors: list[Tensor]) -> bool:
 
 def _before(module: nn.Module, batch: Batch) -> Origin | None:
     """What was out of range before the network began."""
-    for kind, values in (("input", batch.inputs), ("target", batch.targets)):
+    given = [("input", batch.inputs)]
+    given += [("target", batch.targets)] if isinstance(batch.targets, Tensor) else []
+    for kind, values in given:
         bad = ~values.isfinite().flatten(1).all(1) if values.dim() > 1 else ~values.isfinite()
         if bool(bad.any()):
             rows = batch.rows[bad.to(batch.rows.device)].tolist()
@@ -190,7 +193,8 @@ def _keep_tensors(module: nn.Module, batch: Batch, folder: Path) -> None:
     """Write the batch and the weights of before its step; raises RunError where the disk does not take them."""
     from safetensors.torch import save
 
-    kept = {"inputs": batch.inputs, "targets": batch.targets, "rows": batch.rows}
+    targets = {"targets": batch.targets} if isinstance(batch.targets, Tensor) else batch.targets.flat()
+    kept = {"inputs": batch.inputs, **targets, "rows": batch.rows}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, tensors in (("batch", kept), ("weights", module.state_dict())):

@@ -38,16 +38,20 @@ def _in_order(shares: list[Tensor], count: int) -> Tensor:
 @torch.no_grad()
 def judge(setting: Setting, samples: Samples, group: Group = ALONE) -> Judgement:
     """What the network makes of prepared samples, in evaluation mode; several processes take a share of them each."""
+    if setting.plan.task == "objects":
+        from dlspec.training.detection import judge_findings
+
+        return judge_findings(setting, samples, group)
     setting.module.eval()
-    judged = objective(setting.plan)
+    truth, judged = samples.truth, objective(setting.plan)
     sums, total, all_scores = Scores(setting.plan, setting.classes, setting.fitted), 0.0, []
     batches = torch.arange(len(samples)).split(EVALUATED_AT_ONCE * group.count)
     expect(samples.inputs, (group.share(batch)[0] for batch in batches))
     for batch in batches:
         rows, weight = group.share(batch)
         start = int(batch[0])
-        inputs, targets = (samples.inputs[rows], samples.targets[rows]) if group.count > 1 else (
-            samples.inputs[start : start + len(batch)], samples.targets[start : start + len(batch)]
+        inputs, targets = (samples.inputs[rows], truth[rows]) if group.count > 1 else (
+            samples.inputs[start : start + len(batch)], truth[start : start + len(batch)]
         )  # fmt: skip
         with setting.autocast():
             outputs = setting.module(inputs)
@@ -55,6 +59,6 @@ def judge(setting: Setting, samples: Samples, group: Group = ALONE) -> Judgement
         shares = group.gathered(own if weight else None)
         total += sum(share[0] for share in shares if share is not None)
         scores = _in_order([share[1] for share in shares if share is not None], len(batch))
-        sums.add(scores.to(samples.targets.device), samples.targets[start : start + len(batch)])
+        sums.add(scores.to(truth.device), truth[start : start + len(batch)])
         all_scores.append(scores)
     return Judgement({"loss": total / len(samples), **sums.values()}, sums, torch.cat(all_scores))

@@ -54,7 +54,7 @@ def train_folds(folds: int, out: Path, train: Callable[[int, Path], Report]) -> 
     """
     reports = [train(number, out / f"fold-{number}") for number in range(folds)]
     scores = [report.val for report in reports]
-    names = [name for name in scores[0] if name != "loss"] + ["loss"]
+    names = [name for name in scores[0] if name != "loss"] + (["loss"] if "loss" in scores[0] else [])
     data: dict[str, Any] = {
         "schema_version": 1,
         "plan": reports[0].data["plan"],

@@ -6,38 +6,61 @@ import math
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from dlspec.plan.keys import seed_of
-from dlspec.training import pictures
+from dlspec.training import pictures, scene_pictures
 from dlspec.training.augment import Augmenter
+from dlspec.training.detection import Findings
 from dlspec.training.evaluation import Judgement
 from dlspec.training.job import Setting
 from dlspec.training.objective import classes_of, probabilities
+from dlspec.training.objects import Objects
 from dlspec.training.samples import Samples
+from dlspec.training.scene_pictures import SCENES
 
 SHOWN = 32
 """Samples in a picture of predictions, the wrong ones first."""
 
 AUGMENTED, VERSIONS = 6, 8
 """Rows and columns of the picture of augmentation."""
+MOVED = 3
+"""Scenes, and epochs of them, in that of scenes."""
 
 
 def draw_predictions(setting: Setting, samples: Samples, judged: Judgement, file: Path) -> None:
     """Images with their predicted classes, or numbers against the truth; nothing for tables of classes."""
+    if isinstance(judged, Findings):
+        objects = samples.targets
+        assert isinstance(objects, Objects)
+        images = samples.inputs[torch.arange(min(SCENES, len(samples)))]
+        scene_pictures.write_findings(images, objects, judged.found, setting.dataset.classes, file)
+        return
     if not setting.classes:
         predicted = setting.fitted.in_units(judged.scores.double())
         name = setting.plan.data.source.target_name
-        pictures.predicted_numbers(predicted, samples.targets, name, file, r2=judged.values.get("r2"))
+        pictures.predicted_numbers(predicted, samples.truth, name, file, r2=judged.values.get("r2"))
         return
     if not setting.dataset.has_images:
         return
     loss, names = setting.plan.loss[0].loss, setting.dataset.classes
     predicted, chances = classes_of(loss, judged.scores), probabilities(loss, judged.scores)
-    order = (predicted == samples.targets).int().argsort(stable=True)[:SHOWN]
+    order = (predicted == samples.truth).int().argsort(stable=True)[:SHOWN]
     sure = None if chances is None else chances.max(1).values[order].tolist()
-    words = [[names[number] for number in numbers[order].tolist()] for numbers in (predicted, samples.targets)]
+    words = [[names[number] for number in numbers[order].tolist()] for numbers in (predicted, samples.truth)]
     pictures.predictions(samples.inputs[order], words[0], words[1], sure, file)
+
+
+def _draw_moved(setting: Setting, samples: Samples, rows: Tensor, augmenter: Augmenter, file: Path) -> None:
+    """Scenes as successive epochs see them, with boxes and masks that have moved with them."""
+    objects, size = samples.targets, samples.values.shape[-2:]
+    assert isinstance(objects, Objects)
+    columns = [(samples.values, objects)]
+    for epoch in range(MOVED):
+        moved = augmenter.followed(objects, rows, epoch, size)
+        assert isinstance(moved, Objects)
+        columns.append((augmenter(samples.values, rows, epoch), moved))
+    shown = [[(images[row], own[[row]]) for images, own in columns] for row in range(min(MOVED, len(rows)))]
+    scene_pictures.write_scenes(shown, setting.dataset.classes, file)
 
 
 def draw_templates(setting: Setting, file: Path) -> None:
@@ -58,7 +81,10 @@ def draw_augmentation(setting: Setting, file: Path) -> None:
         return
     rows = torch.arange(min(AUGMENTED, len(setting.splits.train)))
     samples = setting.splits.train.at(rows)
-    augmenter = Augmenter(setting.plan.augment, seed_of(setting.plan, "augmentation"))
+    augmenter = Augmenter(setting.plan.augment, setting.plan.seed)
+    if isinstance(samples.targets, Objects):
+        _draw_moved(setting, samples, rows, augmenter, file)
+        return
     versions = [augmenter(samples.values, rows, epoch) for epoch in range(VERSIONS)]
-    labels = [setting.dataset.classes[number] for number in samples.targets.tolist()] if setting.classes else []
+    labels = [setting.dataset.classes[number] for number in samples.truth.tolist()] if setting.classes else []
     pictures.augmented(samples.values, versions, labels or [""] * len(rows), file)

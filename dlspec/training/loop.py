@@ -12,14 +12,14 @@ import math
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from dlspec.plan.keys import ResolvedPlan, seed_of
+from dlspec.plan.keys import ResolvedPlan
 from dlspec.training import draws
 from dlspec.training.augment import Augmenter
 from dlspec.training.checkpoints import Checkpoint
@@ -28,7 +28,8 @@ from dlspec.training.errors import Interrupted
 from dlspec.training.evaluation import judge
 from dlspec.training.interruption import stop_requests
 from dlspec.training.job import Job, Setting, State, about_run, random_state, restore_random_state
-from dlspec.training.metrics import Scores, better
+from dlspec.training.metrics import Scores, better, scores_of
+from dlspec.training.objects import Targets, tally
 from dlspec.training.optimization import Rate, build_optimizer
 from dlspec.training.parallel import Group
 from dlspec.training.starting import in_training
@@ -68,11 +69,11 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
     total = plan.steps if plan.steps is not None else (plan.epochs or 1) * len(ends)
     optimizer, rate = build_optimizer(plan, module), Rate(plan, len(ends), total)
     augmenter, epoch_scores = (
-        Augmenter(plan.augment, seed_of(plan, "augmentation")),
-        Scores(plan, setting.classes, setting.fitted),
+        Augmenter(plan.augment, plan.seed),
+        scores_of(plan, setting.classes, setting.fitted),
     )
     run = Run(job, State(), optimizer, rate, epoch_scores, total)
-    torch.manual_seed(seed_of(plan, "dropout") + job.group.rank)  # of dropout; the first weights have drawn theirs
+    torch.manual_seed(plan.seed + job.group.rank)  # of dropout; the first weights have drawn theirs
     if resumed is not None:
         run.restore(resumed)
     state = run.state
@@ -80,11 +81,10 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
     whole = len(ends) == 1 and job.group.count == 1
     every = job.train.values if whole else torch.empty(0)
     augments = bool(plan.augment) and job.augments
-    ordered = partial(draws.permutation, seed_of(plan, "order"))
 
     with stop_requests() as stop, job.progress:
         while state.step < total and not state.stopped:
-            order = samples if len(ends) == 1 else ordered(state.epoch, count).to(setting.device)
+            order = samples if len(ends) == 1 else draws.permutation(plan.seed, state.epoch, count).to(setting.device)
             in_training(module, setting.held)
             expect(job.train.inputs, batches(order, state.position, ends, job.group), state.epoch)
             while state.position < count and state.step < total:
@@ -94,6 +94,7 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
                 inputs = every if whole else job.train.inputs[rows]
                 targets = job.train.targets if whole else job.train.targets[rows]
                 if augments:
+                    targets = augmenter.followed(targets, rows, state.epoch, inputs.shape[-2:])
                     inputs = setting.fitted.prepared(augmenter(inputs, rows, state.epoch))
 
                 rate.set(optimizer, state.step)
@@ -103,7 +104,7 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
                     run.mean.update_parameters(module)
 
                 if weight:
-                    run.kept.append((run.loss, run.scores, targets))
+                    run.kept.append((run.loss, run.scores, tally(targets)))
                 state.step, state.position = state.step + 1, end
                 state.seconds += time.perf_counter() - began
                 if state.step % FLUSH == 0:
@@ -141,7 +142,7 @@ class Run:
         # Elsewhere than on a CPU a look waits for the device; of several processes all must stop at once.
         self.looks = job.careful or (self.setting.device.type == "cpu" and job.group.count == 1)
 
-    def take_step(self, inputs: Tensor, targets: Tensor, weight: float) -> None:
+    def take_step(self, inputs: Tensor, targets: Targets, weight: float) -> None:
         """Move the weights; in float16 only where no gradient overflowed, else the factor of the loss is halved."""
         if self.scaler is None:
             self.optimizer.step(partial(self.gradients, inputs, targets, weight))
@@ -150,7 +151,7 @@ class Run:
         self.scaler.step(self.optimizer)
         self.scaler.update()
 
-    def gradients(self, inputs: Tensor, targets: Tensor, weight: float) -> float:
+    def gradients(self, inputs: Tensor, targets: Targets, weight: float) -> float:
         """Forward and backward of one batch, which counts `weight` times; an optimizer may ask for it several times."""
         self.optimizer.zero_grad()
         if self.plan.accumulate > 1:
@@ -177,18 +178,19 @@ class Run:
         began = self.job.careful or finite(list(self.setting.module.state_dict().values()))
         return self.batch if began else None
 
-    def backward(self, inputs: Tensor, targets: Tensor, share: float = 1.0) -> tuple[Tensor, Tensor]:
+    def backward(self, inputs: Tensor, targets: Targets, share: float = 1.0) -> tuple[Tensor, Tensor]:
         """Add the gradient of a batch, or of a share of one; its loss and scores."""
         with self.setting.autocast():
-            outputs = self.module(inputs)
+            outputs = self.job.objective.outputs(self.module, inputs, targets)
         loss = self.job.objective(outputs, targets)
         part = loss if share == 1 else loss * share
         (part if self.scaler is None else self.scaler.scale(part)).backward()
         return loss.detach(), self.job.objective.scores(outputs).detach()
 
-    def accumulated(self, inputs: Tensor, targets: Tensor, weight: float) -> tuple[Tensor, Tensor]:
+    def accumulated(self, inputs: Tensor, targets: Targets, weight: float) -> tuple[Tensor, Tensor]:
         """A batch in parts, each counting as many times as it has samples: the mean is that of the batch."""
-        parts = [*zip(inputs.chunk(self.plan.accumulate), targets.chunk(self.plan.accumulate), strict=True)]
+        wanted_parts: Sequence[Targets] = targets.chunk(self.plan.accumulate)
+        parts = [*zip(inputs.chunk(self.plan.accumulate), wanted_parts, strict=True)]
         shares = [len(wanted) / len(targets) for _, wanted in parts]
         losses: list[Tensor] = []
         scores: list[Tensor] = []

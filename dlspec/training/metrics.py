@@ -77,6 +77,37 @@ class Scores:
         self.confusion, self.hits, self.sums = state["confusion"], state["hits"], state.get("sums")
 
 
+class LossSums(Scores):
+    """Of a network that computes its losses itself: the mean of each. What it finds is judged in evaluation alone."""
+
+    def __init__(self, plan: ResolvedPlan, classes: int, fitted: Fitted) -> None:
+        self.names = [str(term.loss.output) for term in plan.loss]
+        super().__init__(plan, classes, fitted)
+
+    def reset(self) -> None:
+        self.total, self.seen = torch.zeros(len(self.names), dtype=torch.float64), 0
+
+    def add(self, scores: Tensor, targets: Tensor) -> None:
+        """One more batch: the values of the losses (parts, losses), and a row of targets for each image."""
+        self.total += scores.double().mean(0).cpu() * len(targets)
+        self.seen += len(targets)
+
+    def values(self) -> Values:
+        means = (self.total / max(self.seen, 1)).tolist()
+        return {name: mean for name, mean in zip(self.names, means, strict=True) if len(self.names) > 1}
+
+    def state(self) -> dict[str, Tensor]:
+        return {"total": self.total, "seen": torch.tensor(self.seen)}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        self.total, self.seen = state["total"], int(state["seen"])
+
+
+def scores_of(plan: ResolvedPlan, classes: int, fitted: Fitted) -> Scores:
+    """The sums that the plan's task wants."""
+    return (LossSums if plan.task == "objects" else Scores)(plan, classes, fitted)
+
+
 def averaged(metric: named.Precision | named.Recall | named.F1, confusion: Tensor) -> float:
     """Precision, recall or F1 from a matrix: a row for each true class, a column for each predicted."""
     table = confusion.double()

@@ -48,20 +48,20 @@ def worst(setting: Setting, samples: Samples, judged: Judgement, most: int = SHO
     `samples` are those of `val` as the data has them, `judged` what the network made of them.
     """
     loss, scores = setting.plan.loss[0].loss, judged.scores
-    each = losses(loss, scores, setting.fitted.applied(samples).targets)
+    each = losses(loss, scores, setting.fitted.applied(samples).truth)
     order = each.argsort(descending=True, stable=True)[:most]
     chosen = Samples(samples.inputs[order], samples.targets[order])
     rows = (setting.splits.rows["val"][order] + 1).tolist()
     costs = [round(cost, 6) for cost in each[order].tolist()]
     if not setting.classes:
-        true, guesses = _numbers(chosen.targets), _numbers(setting.fitted.in_units(scores[order].double()))
+        true, guesses = _numbers(chosen.truth), _numbers(setting.fitted.in_units(scores[order].double()))
         told = zip(rows, true, guesses, costs, strict=True)
         return [Mistake(row, one, guess, None, cost, True) for row, one, guess, cost in told], chosen
     names, predicted = setting.dataset.classes, classes_of(loss, scores[order])
     chances = probabilities(loss, scores[order])
     found = []
     for place, (row, cost, true, guess) in enumerate(
-        zip(rows, costs, chosen.targets.tolist(), predicted.tolist(), strict=True)
+        zip(rows, costs, chosen.truth.tolist(), predicted.tolist(), strict=True)
     ):
         sure = None if chances is None else round(float(chances[place, guess]), 6)
         found.append(Mistake(row, names[true], names[guess], sure, cost, true != guess))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from inspect import signature
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from dlspec.plan import losses as named
 from dlspec.plan.keys import ResolvedPlan, Term
 from dlspec.plan.losses import Loss
+from dlspec.training.objects import Objects, Targets
 
 Outputs = Tensor | dict[str, Tensor]
 """What a network returns: its one output, or all by name."""
@@ -23,8 +25,14 @@ class Objective:
         self.terms = tuple(terms)
         self.judged = terms[0].loss
 
-    def __call__(self, outputs: Outputs, targets: Tensor) -> Tensor:
+    def outputs(self, module: nn.Module, inputs: Tensor, targets: Targets) -> Outputs:
+        """What the network makes of a batch in training."""
+        made: Outputs = module(inputs)
+        return made
+
+    def __call__(self, outputs: Outputs, targets: Targets) -> Tensor:
         """A scalar, the mean over samples."""
+        assert isinstance(targets, Tensor)
         first, *others = self.terms
         total = first.factor * loss_of(first.loss, selected(outputs, first.loss), targets)
         for term in others:
@@ -39,8 +47,33 @@ class Objective:
         return scores[:, None] if self.judged.task == "numbers" and scores.dim() == 1 else scores
 
 
+class OwnLosses(Objective):
+    """A sum of outputs of the network, which computes losses of the objects that it is given by name."""
+
+    def __init__(self, terms: Sequence[Term]) -> None:
+        super().__init__(terms)
+        self._taken: tuple[str, ...] | None = None
+
+    def outputs(self, module: nn.Module, inputs: Tensor, targets: Targets) -> Outputs:
+        assert isinstance(targets, Objects)
+        if self._taken is None:
+            own = module.module if isinstance(module, nn.parallel.DistributedDataParallel) else module
+            self._taken = tuple(signature(own.forward).parameters)
+        given = {name: kind for name, kind in targets.by_name().items() if name in self._taken}
+        made: Outputs = module(inputs, **given)
+        return made
+
+    def __call__(self, outputs: Outputs, targets: Targets) -> Tensor:
+        first, *others = [term.factor * selected(outputs, term.loss) for term in self.terms]
+        return sum(others, first)
+
+    def scores(self, outputs: Outputs) -> Tensor:
+        """The value of each loss (1, losses)."""
+        return torch.stack([selected(outputs, term.loss).float() for term in self.terms])[None]
+
+
 def objective(plan: ResolvedPlan) -> Objective:
-    return Objective(plan.loss)
+    return OwnLosses(plan.loss) if plan.task == "objects" else Objective(plan.loss)
 
 
 def selected(outputs: Outputs, loss: Loss) -> Tensor:

@@ -46,6 +46,33 @@ class Objects(Record):
     def to(self, device: torch.device) -> Objects:
         return Objects(*([one.to(device) for one in kind] for kind in self.kinds()))
 
+    def chunk(self, parts: int) -> tuple[Objects, ...]:
+        """Cut as `torch.chunk` cuts."""
+        return tuple(self[rows] for rows in torch.arange(len(self)).chunk(parts))
+
+    @property
+    def counts(self) -> Tensor:
+        """How many objects each image has (N), int64."""
+        return torch.tensor([len(labels) for labels in self.labels])
+
+    def flat(self) -> dict[str, Tensor]:
+        """All boxes and labels one after the other, and how many each image has, as tensors to be written."""
+        return {"boxes": torch.cat(self.boxes), "labels": torch.cat(self.labels), "counts": self.counts}
+
+
+def joined(several: Sequence[Objects]) -> Objects:
+    """All images one after the other."""
+    return Objects(*([one for objects in several for one in objects.kinds()[kind]] for kind in range(3)))
+
+
+Targets = Tensor | Objects
+"""What samples are to be: a tensor with a row for each, or the objects of each image."""
+
+
+def tally(targets: Targets) -> Tensor:
+    """What sums over an epoch need of targets: themselves, or how many objects each image has."""
+    return targets.counts if isinstance(targets, Objects) else targets
+
 
 def class_map(labels: Tensor, masks: Tensor) -> Tensor:
     """The class of every pixel (H, W), int64: 0 where no mask is, the later object where several are."""

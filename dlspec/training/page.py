@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 
 from dlspec.record import TYPE_CHECKING
-from dlspec.training.page_results import closed_form, confusion, curves, data_uri, mistakes
+from dlspec.training.page_results import closed_form, confusion, curves, data_uri, mistakes, per_class
 from dlspec.training.record import read_rows
 from dlspec.training.whole_file import write_whole
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-SHARES = ("accuracy", "top_k_accuracy", "precision", "recall", "f1")
+SHARES = ("accuracy", "top_k_accuracy", "precision", "recall", "f1", "map", "map50", "mask_map", "mask_map50")
 """Metrics that are shown as percentages."""
 PICTURES = {
-    "predictions.png": ("Test samples", "photos", "What the network makes of the test split."),
+    "predictions.png": ("Test samples", "photos", "What the network makes of samples that it was not trained on."),
     "regions.png": (
         "Regions",
         "drawn",
@@ -56,6 +56,7 @@ def page(folder: Path, thumbnails: Sequence[tuple[bytes, bool]] = ()) -> str:
         _told(report),
         curves(report, rows),
         confusion(report, folder),
+        per_class(report),
         mistakes(_json(folder / "mistakes.json") or [], thumbnails),
         closed_form(report),
         *(_picture(folder, name, ink=ink) for name in PICTURES if not (name == "predictions.png" and thumbnails)),

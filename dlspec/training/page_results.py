@@ -80,6 +80,31 @@ def _cells(row: Sequence[int], place: int) -> list[str]:
     return cells
 
 
+def per_class(report: dict[str, Any]) -> str:
+    """A row for each class of objects: how many there are, and how precisely they are found."""
+    found = report.get("per_class")
+    if not found:
+        return ""
+    rows, names = found["classes"], [name for name in found["classes"][0] if name != "class"]
+    head = "".join(f"<th class=right>{escape(_heading(name))}</th>" for name in names)
+    body = "".join(
+        f"<tr><td>{escape(row['class'])}</td>"
+        + "".join(f"<td class=right>{_precision(row[name])}</td>" for name in names)
+        for row in rows
+    )
+    about = f"{found['split']}: average precision over IoUs from 0.5 to 0.95, and at an IoU of 0.5."
+    table = f'<div class="scroll"><table><thead><tr><th>class</th>{head}</tr></thead>{body}</table></div>'
+    return f'<section><h2>Classes</h2><p class="soft">{escape(about)}</p>{table}</section>'
+
+
+def _heading(name: str) -> str:
+    return name.replace("mask_", "mask ").replace("ap", "AP")
+
+
+def _precision(value: float | None) -> str:
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.1%}".replace("%", " %")
+
+
 def mistakes(found: Sequence[dict[str, Any]], thumbnails: Sequence[tuple[bytes, bool]]) -> str:
     """The samples of `val` with the highest loss: as pictures where they are some, else as a table."""
     if not found:

@@ -51,7 +51,7 @@ def draw_regions(setting: Setting, held_out: Samples | None, file: Path) -> None
     if shares is None:
         shares = F.one_hot(classes_of(loss, scores), setting.classes)
     predicted = classes_of(loss, _scores(setting, setting.module, shown.values))
-    right = predicted == shown.targets
+    right = predicted == shown.truth
     plane = Plane(
         across.double().numpy(), up.double().numpy(), shares.double().view(GRID, GRID, -1).numpy(),
         _least_squares_scores(setting, grid), _creases(setting),
@@ -59,7 +59,7 @@ def draw_regions(setting: Setting, held_out: Samples | None, file: Path) -> None
     wrong = int((~right).sum())
     title = f"{role}: {wrong} of {len(right):,} wrong, {1 - wrong / len(right):.1%} right"
     regions(
-        plane, shown.values.double().numpy(), right.numpy(), shown.targets.numpy(), setting.dataset.classes, title, file
+        plane, shown.values.double().numpy(), right.numpy(), shown.truth.numpy(), setting.dataset.classes, title, file
     )
 
 

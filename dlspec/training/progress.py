@@ -104,7 +104,7 @@ class Live(Progress):
 def summary(scores: dict[str, float]) -> str:
     """Losses of both splits and what `val` measures: `loss 0.31 (val 0.35)  accuracy 0.981`."""
     beside = f" (val {scores['val.loss']:.4f})" if "val.loss" in scores else ""
-    role = "val" if "val.loss" in scores else "train"
+    role = "val" if any(name.startswith("val.") for name in scores) else "train"
     measured = [
         f"{name.partition('.')[2]} {value:.4f}"
         for name, value in scores.items()

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import nn
 
-from dlspec.plan.keys import ResolvedPlan, seed_of
+from dlspec.plan.keys import ResolvedPlan
 from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training import draws, threads
 from dlspec.training.augment import Augmenter
@@ -23,6 +23,7 @@ from dlspec.training.errors import RunError
 from dlspec.training.folder import refuse_taken
 from dlspec.training.loop import batch_ends, batch_length
 from dlspec.training.objective import objective
+from dlspec.training.objects import Targets
 from dlspec.training.optimization import build_optimizer
 from dlspec.training.run import set_up
 from dlspec.training.samples import Samples
@@ -113,7 +114,7 @@ def _swept(setting: Setting, rates: Sequence[float]) -> tuple[list[float], list[
     plan, module, judged = setting.plan, setting.module, objective(setting.plan)
     optimizer, batches = build_optimizer(plan, module), _batches(setting)
     losses: list[float] = []
-    torch.manual_seed(seed_of(plan, "weights"))
+    torch.manual_seed(plan.seed)
     in_training(module, setting.held)
     for rate in rates:
         inputs, targets = next(batches)
@@ -121,7 +122,7 @@ def _swept(setting: Setting, rates: Sequence[float]) -> tuple[list[float], list[
             group["lr"] = rate * group.get("lr_factor", 1.0)
         optimizer.zero_grad()
         with setting.autocast():
-            outputs = module(inputs)
+            outputs = judged.outputs(module, inputs, targets)
         loss = judged(outputs, targets)
         losses.append(float(loss.detach()))
         if not math.isfinite(losses[-1]) or _has_risen(smoothed(losses)):
@@ -138,16 +139,17 @@ def _swept(setting: Setting, rates: Sequence[float]) -> tuple[list[float], list[
     return list(rates[: len(losses)]), losses
 
 
-def _batches(setting: Setting) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(setting: Setting) -> Iterator[tuple[Tensor, Targets]]:
     """Batches as a run takes them, epoch after epoch."""
     plan, samples = setting.plan, setting.splits.train
-    augmenter, count, epoch = Augmenter(plan.augment, seed_of(plan, "augmentation")), len(samples), 0
+    augmenter, count, epoch = Augmenter(plan.augment, plan.seed), len(samples), 0
     while True:
-        order, start = draws.permutation(seed_of(plan, "order"), epoch, count), 0
+        order, start = draws.permutation(plan.seed, epoch, count), 0
         for end in batch_ends(count, batch_length(plan, count)):
             rows = order[start:end]
             batch, start = Samples(samples.inputs[rows], samples.targets[rows]), end
             if plan.augment:
+                batch.targets = augmenter.followed(batch.targets, rows, epoch, batch.values.shape[-2:])
                 batch.inputs = augmenter(batch.values, rows, epoch)
             batch = setting.prepared(batch)
             yield batch.values, batch.targets

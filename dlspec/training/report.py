@@ -10,7 +10,9 @@ from torch import nn
 
 from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training import closed_form
+from dlspec.training.average_precision import table
 from dlspec.training.checkpoints import Checkpoints
+from dlspec.training.detection import Findings
 from dlspec.training.errors import RunError
 from dlspec.training.evaluation import Judgement, judge
 from dlspec.training.job import Setting, State
@@ -39,7 +41,7 @@ CONTENTS = {
     "curves.png": "loss and metrics over the epochs",
     "gradients.png": "the length of every layer's gradient",
     "mistakes.png": "the validation samples with the highest loss, as pictures",
-    "predictions.png": "test samples and what they were taken for",
+    "predictions.png": "test samples and what they were taken for, or what was found in them",
     "regions.png": "which class each point of the plane is taken for",
     "templates.png": "the weights as pictures",
     "checkpoints/": "the best weights, and the last to resume from",
@@ -87,7 +89,8 @@ class Report(Record):
 def _said(values: dict[str, float]) -> str:
     """Metrics first, the loss last."""
     named = [(name, value) for name, value in values.items() if name != "loss"]
-    return "  ".join(f"{name} {value:.4f}" for name, value in (*named, ("loss", values["loss"])))
+    loss = [("loss", values["loss"])] if "loss" in values else []
+    return "  ".join(f"{name} {value:.4f}" for name, value in (*named, *loss))
 
 
 def report(
@@ -132,6 +135,8 @@ def report(
         data["allowed"] = setting.plan.allow
     if setting.classes:
         data["confusion_matrix"] = _confusion(setting, test, val)
+    if isinstance(findings := test or val, Findings):
+        data["per_class"] = {"split": "test" if test else "val", "classes": table(findings.precision)}
     compared = _compared(setting, samples) if setting.plan.closed_form else None
     if compared is not None:
         data["closed_form"] = compared
@@ -213,13 +218,15 @@ def _draw(
         )
     if compared is not None and "coefficients" in compared:
         pictures.coefficients(compared, out / "coefficients.png")
+    if test is None and isinstance(val, Findings):
+        gallery.draw_predictions(setting, setting.splits.val, val, out / "predictions.png")
     if test is not None and samples is not None:
         gallery.draw_predictions(setting, samples, test, out / "predictions.png")
     with torch.no_grad():
         gallery.draw_templates(setting, out / "templates.png")
         plane.draw_regions(setting, samples, out / "regions.png")
         gallery.draw_augmentation(setting, out / "augmentation.png")
-        thumbnails = _mistakes(setting, val, out) if val is not None else []
+        thumbnails = _mistakes(setting, val, out) if val is not None and setting.plan.task != "objects" else []
     write_page(out, thumbnails)
 
 

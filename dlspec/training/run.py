@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import nn
 
-from dlspec.plan.keys import ResolvedPlan, seed_of
+from dlspec.plan.keys import ResolvedPlan
 from dlspec.plan.writing import from_data, to_data
 from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training import divergence, environment, module_file, parallel, splits, threads, trackers
@@ -25,6 +25,7 @@ from dlspec.training.errors import OutOfMemory, RunError
 from dlspec.training.failing import located
 from dlspec.training.fitted import Fitted
 from dlspec.training.folder import refuse_taken
+from dlspec.training.found import coco, found_in
 from dlspec.training.job import Job, Setting, State
 from dlspec.training.loop import fit
 from dlspec.training.objective import objective
@@ -59,9 +60,6 @@ MAY_CHANGE = (
     "allow",
     "evaluate_every",
     "checkpoint",
-    "data.workers",
-    "data.prefetch",
-    "augment_on",
     "title",
     "folder",
 )
@@ -251,10 +249,10 @@ def set_up(
     shares = splits.split(dataset, plan)
     fitted = Fitted.to_train(shares.train, plan)
     if module is None:
-        torch.manual_seed(seed_of(plan, "weights"))
+        torch.manual_seed(plan.seed)
         module = module_file.build(out / "model.py")
     setting = Setting(plan, module, dataset, shares, fitted, 0, device)
-    setting.notes = [*dataset.notes, *(load_weights(module, plan) if first else [])]
+    setting.notes = load_weights(module, plan) if first else []
     setting.held = freeze(module, plan)
     recompute(module, plan)
     module.to(device, setting.dtype)
@@ -278,14 +276,20 @@ def refuse_half(plan: ResolvedPlan, device: torch.device) -> None:
 
 
 def _tried(setting: Setting, out: Path, places: LineMap | None) -> int:
-    """How many classes the network scores, 0 for numbers; found by one forward pass that leaves no trace."""
+    """How many classes the network scores, 0 for numbers and objects; found by a forward pass without a trace."""
     plan = setting.plan
     inputs = setting.prepared(setting.splits.train.at(torch.arange(2))).values
     setting.module.eval()
     try:
         with torch.no_grad():
+            if plan.task == "objects":
+                found_in(setting.module(inputs))
+                coco()  # a run of an hour should not end because there is nothing to judge by
+                return 0
             scores = objective(plan).scores(setting.module(inputs))
     except Exception as error:
+        if isinstance(error, RunError):
+            raise
         told = located(error, setting.module, out / "model.py", places)
         if told is None and not isinstance(error, RuntimeError):
             raise
@@ -293,7 +297,7 @@ def _tried(setting: Setting, out: Path, places: LineMap | None) -> int:
         reason = f"{told.message}: {told.hint}" if told is not None else str(error).splitlines()[0]
         raise RunError(f"the network does not take samples of {shape}", reason, code="E0705") from error
     if plan.task == "numbers":
-        wanted = setting.splits.train.targets.shape[1]
+        wanted = setting.splits.train.truth.shape[1]
         if scores.shape[1:] != (wanted,):
             says = f"the network gives {scores.shape[1]} numbers a sample, and the data has {wanted}"
             raise RunError(says, code="E0705")
@@ -311,7 +315,7 @@ def job(setting: Setting, checkpoints: Checkpoints, recorder: Recorder, shown: P
     plan, raw = setting.plan, setting.splits.train.inputs
     work = Job(setting, objective(plan), train, val, recorder, checkpoints, shown)
     if plan.augment and plan.augment_on == "workers" and isinstance(train.inputs, Stored):
-        train.inputs.reading = Augmenter(plan.augment, seed_of(plan, "augmentation"))
+        train.inputs.reading = Augmenter(plan.augment, plan.seed)
         work.augments = False
     elif plan.augment:
         work.train = setting.laid_out(Samples(raw.to(setting.device, setting.dtype), train.targets))
@@ -335,8 +339,7 @@ def _refuse_other_plan(before: ResolvedPlan, plan: ResolvedPlan, out: Path) -> N
     """Raise RunError with the keys that differ and may not."""
     old, new = to_data(before), to_data(plan)
     length = () if plan.schedule.follows_length else ("epochs", "steps")
-    free = {*MAY_CHANGE, *length}
-    differing = [one for one in _differences(old, new) if not {one[0], one[0].partition(".")[0]} & free]
+    differing = list(_differences(old, new, (*MAY_CHANGE, *length)))
     if not differing:
         return
     listed = "; ".join(f"`{key}` was {was}, is {now}" for key, was, now in differing)
@@ -345,13 +348,14 @@ def _refuse_other_plan(before: ResolvedPlan, plan: ResolvedPlan, out: Path) -> N
     raise RunError(f"the run in `{out}` follows another plan: {listed}", hint, code="E0703")
 
 
-def _differences(old: Any, new: Any, path: str = "") -> Any:
+def _differences(old: Any, new: Any, skipped: tuple[str, ...] = (), path: str = "") -> Any:
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for place, (one, other) in enumerate(zip(old, new, strict=True)):
-            yield from _differences(one, other, f"{path}[{place}]")
+            yield from _differences(one, other, (), f"{path}[{place}]")
     elif isinstance(old, dict) and isinstance(new, dict) and old.get("op") == new.get("op"):
         for key in dict.fromkeys((*old, *new)):
-            yield from _differences(old.get(key), new.get(key), f"{path}.{key}".lstrip("."))
+            if key not in skipped:
+                yield from _differences(old.get(key), new.get(key), (), f"{path}.{key}".lstrip("."))
     elif old != new:
         said = [value["op"] if isinstance(value, dict) and "op" in value else value for value in (old, new)]
         yield (path, *(json.dumps(value) for value in said))

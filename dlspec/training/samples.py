@@ -8,17 +8,17 @@ import torch
 from torch import Tensor
 
 from dlspec.plan import sources as named
-from dlspec.plan.keys import ResolvedPlan
 from dlspec.record import Record
 from dlspec.training.errors import RunError
-from dlspec.training.stored import Ahead, Stored
+from dlspec.training.objects import Objects, Targets
+from dlspec.training.stored import Stored
 
 
 class Samples(Record):
-    """Inputs (N, ...) and targets: int64 classes (N), or float32 numbers (N, targets)."""
+    """Inputs (N, ...) and targets: int64 classes (N), float32 numbers (N, targets), or the objects of N images."""
 
     inputs: Tensor | Stored
-    targets: Tensor
+    targets: Targets
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -33,8 +33,16 @@ class Samples(Record):
         """All inputs, in memory."""
         return self.inputs[slice(None)] if isinstance(self.inputs, Stored) else self.inputs
 
+    @property
+    def truth(self) -> Tensor:
+        """The targets of a task that has a class or numbers for each sample."""
+        assert isinstance(self.targets, Tensor), "objects are not one tensor"
+        return self.targets
+
     def to(self, device: torch.device, dtype: torch.dtype) -> Samples:
         """On a device, floats at a precision; classes stay whole numbers."""
+        if isinstance(self.targets, Objects):
+            return Samples(self.inputs.to(device, dtype), self.targets.to(device))
         targets = self.targets if self.targets.dtype == torch.int64 else self.targets.to(dtype)
         return Samples(self.inputs.to(device, dtype), targets.to(device))
 
@@ -49,12 +57,6 @@ class Dataset(Record):
     classes: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     rows: dict[str, Tensor] | None = None
-    held: dict[str, Tensor] = {}
-    """The rows of `val` and `test`, as far as they have files of their own."""
-    groups: Tensor | None = None
-    """For each sample the number of what it belongs to, where the split keeps such samples together."""
-    names: list[str] = []
-    """The file of each sample, where each has one."""
     notes: tuple[str, ...] = ()
     """What is to be said of how it was read."""
 
@@ -80,35 +82,9 @@ def loads(*sources: type[named.Source]) -> Callable[[Loader], Loader]:
     return registered
 
 
-def loader_of(source: named.Source) -> Loader:
-    """Who loads a source; one of another package loads itself."""
-    return LOADERS.get(type(source), from_package)
-
-
-def from_package(source: named.Source, plan: ResolvedPlan) -> Dataset:
-    """The samples of a source that another package declares; raises RunError for what is no data set."""
-    made = source.load(plan.folder)
-    wanted = ("inputs", "targets")
-    if not isinstance(made, dict) or any(key not in made for key in wanted):
-        hint = "give a dictionary of `inputs` and `targets`, and of `classes` or `features`, which are names"
-        raise RunError(f"the source `{source.name}` gave no samples", hint)
-    inputs, targets = made["inputs"], torch.as_tensor(made["targets"])
-    if len(inputs) != len(targets):
-        raise RunError(f"the source `{source.name}` gave {len(inputs):,} inputs and {len(targets):,} targets")
-    if targets.is_floating_point():
-        targets = targets.to(torch.float32).reshape(len(targets), -1)
-    else:
-        targets = targets.to(torch.int64)
-    if hasattr(inputs, "read"):
-        samples = Samples(Stored(inputs, Ahead(plan.data.workers, plan.data.prefetch)), targets)
-    else:
-        samples = Samples(torch.as_tensor(inputs).to(torch.float32), targets)
-    return Dataset(samples, tuple(made.get("classes", source.class_names or ())), tuple(made.get("features", ())))
-
-
 def check_classes(dataset: Dataset, scores: int) -> None:
     """Raise RunError where a label has no score among the network's."""
-    targets = dataset.samples.targets
+    targets = dataset.samples.truth
     low, high = int(targets.min()), int(targets.max())
     if low < 0:
         row = int(torch.nonzero(targets < 0)[0]) + 1

@@ -80,3 +80,38 @@ def final_weights(out: Path) -> dict[str, torch.Tensor]:
 def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     """Whether two sets of weights agree bit for bit."""
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+FINDER = '''"""A small detector: a grid of 16 x 16 cells."""
+
+import dlspec.nn
+from torch import nn
+
+
+def build():
+    return Finder()
+
+
+class Finder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(1, 8, 3, stride=4, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 15, 3, 2, 1)
+        )
+
+    def forward(self, image, boxes=None, labels=None):
+        cells = self.body(image)
+        if self.training:
+            names = ("loss_box", "loss_objectness", "loss_class")
+            return dict(zip(names, dlspec.nn.yolo_loss(cells, image, boxes, labels)))
+        return dict(zip(("boxes", "scores", "labels"), dlspec.nn.yolo_detections(cells, image, score_thresh=0.01)))
+'''
+FINDING = {
+    "network": "finder",
+    "data": "{ source = digit_scenes(train=24, val=8) }",
+    "loss": "loss_box + loss_objectness + 0.5 * loss_class",
+    "optimizer": "adamw(lr=1e-2)",
+    "epochs": "2",
+    "batch_size": "8",
+    "device": "cpu",
+}

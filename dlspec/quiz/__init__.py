@@ -1,1 +1,0 @@
-"""Questions about a spec, whose answers the analyses know: asked, graded, and where wrong derived."""

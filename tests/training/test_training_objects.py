@@ -1,0 +1,127 @@
+"""Detectors are trained and judged by the runner as any network is: resumed exactly, scored across processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from dlspec.training import trained
+from dlspec.training.errors import RunError
+from dlspec.training.objects import Objects
+from tests.training.runs import FINDER, FINDING, equal, final_weights, plan_of, run
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    found = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in found]
+
+
+def test_a_detector_trains_and_reports_average_precision_by_class(tmp_path: Path) -> None:
+    made = run(plan_of(FINDING), tmp_path, FINDER, pictures=True)
+    assert set(made.val) == {"map", "map50"}
+    train, val = rows(tmp_path)[-2:]
+    parts = train["loss_box"] + train["loss_objectness"] + 0.5 * train["loss_class"]
+    assert train["loss"] == pytest.approx(parts, rel=1e-6)
+    assert val["map50"] == made.val["map50"] >= made.val["map"]
+    table = made.data["per_class"]["classes"]
+    assert [row["class"] for row in table] == [str(digit) for digit in range(10)]
+    assert made.val["map"] == pytest.approx(
+        sum(row["ap"] or 0 for row in table) / sum(row["objects"] > 0 for row in table)
+    )
+    assert "<h2>Classes</h2>" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert Image.open(tmp_path / "predictions.png").size[0] > 600
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("changed", [{}, {"augment": "[horizontal_flip, scale(0.8, 1.2)]", "accumulate": "2"}])
+def test_a_resumed_detector_equals_an_undisturbed_one(tmp_path: Path, changed: dict[str, str]) -> None:
+    plan = plan_of(FINDING, **{"keep": "{ last = 99  every_seconds = 0 }", **changed})
+    run(plan, tmp_path / "whole", FINDER)
+    steps = sorted((tmp_path / "whole" / "checkpoints").glob("step-*"))
+    cut = tmp_path / "cut"
+    shutil.copytree(tmp_path / "whole", cut)
+    (cut / "report.json").unlink()
+    for path in [*steps[2:], *(cut / "checkpoints").glob("best-*")]:
+        shutil.rmtree(cut / "checkpoints" / path.name)
+    run(plan, cut, FINDER, resume=True)
+    assert equal(final_weights(cut), final_weights(tmp_path / "whole"))
+    assert rows(cut) == rows(tmp_path / "whole")
+
+
+def test_scores_of_a_finished_detector_are_those_of_its_report(tmp_path: Path) -> None:
+    made = run(plan_of(FINDING), tmp_path, FINDER)
+    assert trained.evaluate(tmp_path).values == made.val
+
+
+def test_a_network_that_finds_nothing_by_name_is_told_before_the_first_step(tmp_path: Path) -> None:
+    source = FINDER.replace('("boxes", "scores", "labels")', '("places", "scores", "labels")')
+    with pytest.raises(RunError, match="the network gives no `boxes` in evaluation"):
+        run(plan_of(FINDING), tmp_path, source)
+
+
+def test_scenes_without_an_object_train_too(tmp_path: Path) -> None:
+    from dlspec.nn import yolo_loss
+
+    cells = torch.randn(2, 15, 4, 4, requires_grad=True)
+    losses = yolo_loss(
+        cells, torch.zeros(2, 1, 32, 32), [torch.zeros(0, 4)] * 2, [torch.zeros(0, dtype=torch.int64)] * 2
+    )
+    sum(losses).backward()  # type: ignore[union-attr]
+    assert cells.grad is not None
+    assert cells.grad[:, 4].abs().min() > 0
+    assert losses[0].item() == losses[2].item() == 0
+
+
+def test_objects_are_chosen_by_rows_and_chunked_as_tensors_are() -> None:
+    objects = Objects([torch.full((n, 4), n) for n in range(5)], [torch.full((n,), n) for n in range(5)])
+    assert objects[torch.tensor([3, 1])].counts.tolist() == [3, 1]
+    assert [len(one) for one in objects.chunk(2)] == [len(one) for one in torch.arange(5).chunk(2)]
+    assert objects.flat()["labels"].tolist() == [1, 2, 2, 3, 3, 3, 4, 4, 4, 4]
+
+
+@pytest.mark.slow
+def test_two_processes_judge_what_one_does_though_a_rank_has_no_object(tmp_path: Path) -> None:
+    (tmp_path / "run.py").write_text(SCRIPT, encoding="utf-8")
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+    words = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "run.py"]
+    done = subprocess.run(
+        words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert report["processes"] == 2
+    last = rows(tmp_path / "out")[-1]
+    assert {name: last[name] for name in report["val"]} == report["val"]
+
+
+SCRIPT = """
+from pathlib import Path
+
+from dlspec.training import digit_scenes, scene_data
+from dlspec.training.objects import Objects
+from tests.training.runs import FINDER, FINDING, plan_of, run
+
+made = digit_scenes.scenes
+
+
+def half_empty(role, count, seed):
+    images, objects = made(role, count, seed)
+    if role == "train":
+        for row in range(0, count, 3):
+            objects.boxes[row], objects.labels[row] = objects.boxes[row][:0], objects.labels[row][:0]
+            objects.masks[row] = objects.masks[row][:0]
+    return images, objects
+
+
+digit_scenes.scenes = half_empty
+run(plan_of(FINDING, batch_size="2"), Path("out"), FINDER)
+"""
