@@ -28,12 +28,14 @@ SUFFIXES = (".dls", ".yaml", ".yml")
 class Spec:
     """A spec that was read: its networks are made on demand, once for each setting."""
 
-    def __init__(self, source: Source, path: Path | None, *, network: str | None = None) -> None:
+    def __init__(
+        self, source: Source, path: Path | None, *, network: str | None = None, opened: Mapping[Path, str] | None = None
+    ) -> None:
         self.source = source
         self.path = path
         self.chosen = network
         """The network that the name of a zoo entry means, `resnet50` in `resnet.dls`."""
-        self.files = Files(path.parent.resolve() if path is not None else None)
+        self.files = Files(path.parent.resolve() if path is not None else None, opened)
         self.scope: FileScope = self.files.load(source, path.resolve() if path is not None else None)
 
     @property

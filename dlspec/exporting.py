@@ -37,7 +37,7 @@ def export_run(folder: Path, form: str, out: Path | None = None, *, for_inferenc
     spec = Spec(Source(str(path), path.read_text(encoding="utf-8")), path)
     _, _, graph, _ = checked_plan(spec, None, {}, {})
     source = lower(graph, for_inference=True).source if for_inference else None
-    return export(folder, form, out, open_axes(graph), source)
+    return export(folder, form, out, open_axes(graph), source, roomy=open_axes(graph, least=2))
 
 
 def folding_difference(graph: Graph, source: str) -> float:

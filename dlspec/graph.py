@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import networkx
 
+    from dlspec.ops.fact import Found
     from dlspec.sizes import Dim
     from dlspec.source import Span
 
@@ -28,14 +29,12 @@ if TYPE_CHECKING:
 class Tensor(Fact):
     """A value that flows: one output of a node."""
 
-    __slots__ = ("listed", "node", "port")
+    __slots__ = ("node", "port")
 
-    def __init__(self, dtype: str, shape: tuple[Dim, ...], node: Node, port: int = 0, listed: bool = False) -> None:
-        super().__init__(dtype, shape)
+    def __init__(self, dtype: str, shape: tuple[Dim, ...], node: Node, port: int = 0, count: Dim | None = None) -> None:
+        super().__init__(dtype, shape, count)
         self.node = node
         self.port = port
-        self.listed = listed
-        """Whether it is a list with one tensor per image (a ragged batch)."""
 
 
 class Source(Op, abstract=True):
@@ -198,6 +197,8 @@ class Graph:
         self.output_spans: dict[str, Span] = {}
         self.declared: list[tuple[str, Dim, Dim]] = []
         """What the inputs declare of their sizes: relation, left, right."""
+        self.found: dict[str, Found] = {}
+        """The sizes that only a run knows, with their bounds."""
         self.failures: list[Failure] = []
         """What could not be made, in a network with mistakes."""
         self.requirements: list[Requirement] = []

@@ -15,3 +15,6 @@ def _place(name: str, mark: str) -> Path:
 
 GRAMMAR = _place("grammar", "dlspec.lark")
 ZOO = _place("specs", "resnet.dls")
+_PAGES = _CHECKOUT / "docs" / "course"
+COURSE = _PAGES if _PAGES.is_dir() else _PACKAGE / "_data" / "course"
+"""The pages of the course, whose exercises `dlspec quiz` asks."""

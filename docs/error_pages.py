@@ -31,6 +31,7 @@ FAMILIES = {
     "E05": "Writing things out",
     "E06": "Plans",
     "E07": "Runs",
+    "E08": "Editor and quiz",
     "W07": "Likely mistakes in a plan",
 }
 INTRODUCTION = """\

@@ -44,14 +44,15 @@ class Cost:
 
     __slots__ = ("bytes_of_trainable", "nodes", "parts", "total", "weight_bytes")
 
-    def __init__(self, nodes: dict[Node, Share], parts: dict[Application, Share], modules: list[Module]) -> None:
+    def __init__(self, nodes: dict[Node, Share], parts: dict[Application, Share], counts: dict[Module, int]) -> None:
         self.nodes = nodes
         self.parts = parts
         """A share for every use of a block, group, list or network, the sum of what is in it."""
         self.total = next(iter(parts.values()))
-        self.weight_bytes = sum(map(weight_bytes, modules))
+        learned = {module: count * _bytes_each(module) for module, count in counts.items()}
+        self.weight_bytes = sum(learned.values()) + sum(map(_buffer_bytes, counts))
         """Bytes of parameters and buffers, as a file of weights holds them."""
-        self.bytes_of_trainable = sum(_parameter_bytes(module) for module in modules if not module.frozen)
+        self.bytes_of_trainable = sum(size for module, size in learned.items() if not module.frozen)
 
     @property
     def parameters(self) -> int:
@@ -76,21 +77,22 @@ class Cost:
 
 def cost(graph: Graph) -> Cost:
     """Parameters, buffers and MACs of every node and every use of a block; shared modules count once."""
+    counts = {module: parameters(module) for module in graph.modules.values()}
     counted: set[Module] = set()
-    nodes = {node: _share(node, counted) for node in graph.nodes}
+    nodes = {node: _share(node, counts, counted) for node in graph.nodes}
     parts: dict[Application, Share] = {graph.root: Share()}
     _sum(graph.root, nodes, parts)
-    return Cost(nodes, parts, list(graph.modules.values()))
+    return Cost(nodes, parts, counts)
 
 
-def _share(node: Node, counted: set[Module]) -> Share:
+def _share(node: Node, counts: dict[Module, int], counted: set[Module]) -> Share:
     macs = node.op.macs(node.at, node.outputs)
     module = node.module
     if module is None or module in counted:
         return Share(macs=macs)
     counted.add(module)
-    count = parameters(module)
-    buffers = sum(_count(shape) for _, shape, _ in module.buffers)
+    count = counts[module]
+    buffers = sum(_count(shape) for _, shape, _ in module.buffers) if module.buffers else 0
     return Share(count, 0 if module.frozen else count, buffers, macs)
 
 
@@ -113,14 +115,17 @@ def parameters(module: Module) -> int:
 
 def weight_bytes(module: Module) -> int:
     """Bytes of a module's parameters and buffers."""
-    return _parameter_bytes(module) + sum(_count(shape) * BYTES[dtype] for _, shape, dtype in module.buffers)
+    return parameters(module) * _bytes_each(module) + _buffer_bytes(module)
 
 
-def _parameter_bytes(module: Module) -> int:
-    if not module.weights:
-        return 0
-    dtype = module.op.result_type(module.at) if module.at.inputs else "float32"
-    return parameters(module) * BYTES[dtype if dtype in FLOATS else "float32"]
+def _buffer_bytes(module: Module) -> int:
+    return sum(_count(shape) * BYTES[dtype] for _, shape, dtype in module.buffers) if module.buffers else 0
+
+
+def _bytes_each(module: Module) -> int:
+    """Bytes of each number that a module learns."""
+    dtype = module.op.result_type(module.at) if module.weights and module.at.inputs else "float32"
+    return BYTES[dtype if dtype in FLOATS else "float32"]
 
 
 def _count(shape: tuple[Dim, ...]) -> int:

@@ -60,7 +60,7 @@ def memory(graph: Graph) -> Memory:
 
 def tensor_bytes(fact: Fact) -> Dim:
     """Bytes of the numbers of a tensor."""
-    return product(fact.shape) * BYTES[fact.dtype]
+    return product(fact.full_shape) * BYTES[fact.dtype]
 
 
 class _Storages:
@@ -139,6 +139,7 @@ def _peak(graph: Graph) -> tuple[Dim | Largest, Node | None]:
     live = _Pile()
     moments: dict[frozenset[tuple[Dim, int]], Node] = {}
     for node in graph.nodes:
+        before = live.changes
         for tensor in node.outputs:
             if storages.owner(tensor) is tensor and not _is_weight(node):
                 live.add(tensor)
@@ -148,7 +149,8 @@ def _peak(graph: Graph) -> tuple[Dim | Largest, Node | None]:
         scratch = () if makes_nothing else tuple(node.op.saved(node.at, node.outputs))
         for fact in scratch:
             live.add(fact)
-        moments.setdefault(live.moment, node)
+        if live.changes != before:
+            moments.setdefault(live.moment, node)
         for fact in (*scratch, *freed.get(node, ())):
             live.remove(fact)
     return _largest({_sum(moment): node for moment, node in reversed(moments.items())})
@@ -157,14 +159,17 @@ def _peak(graph: Graph) -> tuple[Dim | Largest, Node | None]:
 class _Pile:
     """Tensors counted by their bytes: many layers have few sizes, and adding up open sizes costs microseconds."""
 
-    __slots__ = ("_bytes", "_counts")
+    __slots__ = ("_bytes", "_counts", "changes")
 
     def __init__(self) -> None:
         self._bytes: dict[tuple[object, ...], Dim] = {}
         self._counts: dict[Dim, int] = {}
+        self.changes = 0
+        """How often a tensor came or went."""
 
     def add(self, fact: Fact, count: int = 1) -> None:
-        key = (fact.dtype, *fact.shape)
+        self.changes += 1
+        key = (fact.dtype, fact.shape)
         size = self._bytes.get(key)
         if size is None:
             size = self._bytes[key] = tensor_bytes(fact)
@@ -264,8 +269,10 @@ class _Ends:
 
 def _is_read_by_name(tensor: Tensor, node: Node) -> bool:
     """Whether one of several values that are joined stands there under a name, which holds it."""
+    if len(node.inputs) < 2:
+        return False
     operands = _operands(node.call)
-    if len(operands) != len(node.inputs) or len(operands) < 2:
+    if len(operands) != len(node.inputs):
         return False
     return any(given is tensor and text.isidentifier() for text, given in zip(operands, node.inputs))
 

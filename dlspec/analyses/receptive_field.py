@@ -102,12 +102,14 @@ class Field:
 class ReceptiveFields:
     """The receptive field of every tensor of a graph with respect to every input."""
 
-    __slots__ = ("_graph", "_positions", "_views")
+    __slots__ = ("_fields", "_graph", "_positions", "_views")
 
     def __init__(self, graph: Graph, views: dict[str, dict[Node, View]], positions: dict[str, tuple[int, ...]]) -> None:
         self._graph = graph
         self._views = views
         self._positions = positions
+        self._fields: dict[tuple[str, int], Field] = {}
+        """By input and view: units of a chain without windows see the same, and share it."""
 
     def of(self, node: Node, input: str | None = None) -> Field | None:
         """The field of a unit of that node; None where it does not depend on the input.
@@ -117,9 +119,13 @@ class ReceptiveFields:
         for name in self._views if input is None else (input,):
             view = self._views[name].get(node)
             if view is not None:
-                axes = self._positions[name]
-                shape = self._graph.inputs[name].shape
-                return Field(axes, tuple(view[axis] for axis in axes), tuple(shape[axis] for axis in axes))
+                field = self._fields.get((name, id(view)))
+                if field is None:
+                    axes = self._positions[name]
+                    shape = self._graph.inputs[name].shape
+                    field = Field(axes, tuple(view[axis] for axis in axes), tuple(shape[axis] for axis in axes))
+                    self._fields[name, id(view)] = field
+                return field
         return None
 
     def view(self, node: Node, input: str) -> View | None:
@@ -133,8 +139,7 @@ class ReceptiveFields:
 
 def receptive_fields(graph: Graph) -> ReceptiveFields:
     """The receptive field of every node with respect to every input; time is linear in the nodes."""
-    spreads = _Spreads()
-    views = {name: _views(graph, tensor, spreads) for name, tensor in graph.inputs.items()}
+    views = {name: _views(graph, tensor) for name, tensor in graph.inputs.items()}
     positions = {name: _positions(graph.inputs[name], views[name]) for name in views}
     return ReceptiveFields(graph, views, positions)
 
@@ -159,43 +164,36 @@ def _is_identity(much: Window | Stretch | str) -> bool:
     return isinstance(much, Window) and much.span == much.step == 1 and much.before == 0
 
 
-class _Spreads:
-    """What operators see of their inputs, asked once for each kind of application."""
-
-    __slots__ = ("_known",)
-
-    def __init__(self) -> None:
-        self._known: dict[Any, _Spread] = {}
-
-    def of(self, node: Node, port: int) -> _Spread:
-        op = node.op
-        try:
-            key = (
-                op.__class__,
-                op.name,
-                port,
-                *op.given,
-                *op.given.values(),
-                *[fact.shape for fact in node.inputs],
-            )
-            found = self._known.get(key)
-        except TypeError:  # a parameter that cannot be hashed
-            return _Spread(op.spread(node.at, node.outputs, port))
-        if found is None:
-            found = self._known[key] = _Spread(op.spread(node.at, node.outputs, port))
-        return found
+_SPREADS: dict[Any, _Spread] = {}
+"""What operators see of their inputs, asked once for each kind of application, in every network of a process."""
+_MOST_SPREADS = 4096
 
 
-def _views(graph: Graph, start: Tensor, spreads: _Spreads) -> dict[Node, View]:
+def _spread_of(node: Node, port: int) -> _Spread:
+    op = node.op
+    shapes = [fact.shape for fact in node.inputs]
+    key = (op.__class__, op.name, port, node.outputs[0].shape, *op.given, *op.given.values(), *shapes)
+    try:
+        found = _SPREADS.get(key)
+    except TypeError:  # a parameter that cannot be hashed
+        return _Spread(op.spread(node.at, node.outputs, port))
+    if found is None:
+        if len(_SPREADS) >= _MOST_SPREADS:
+            _SPREADS.clear()
+        found = _SPREADS[key] = _Spread(op.spread(node.at, node.outputs, port))
+    return found
+
+
+def _views(graph: Graph, start: Tensor) -> dict[Node, View]:
     """What a unit of each node that depends on `start` sees of it."""
     views: dict[Node, View] = {start.node: tuple(Reach(axis) for axis in range(len(start.shape)))}
     for node in graph.nodes:
         found: View | None = None
         for port, tensor in enumerate(node.inputs):
             view = views.get(tensor.node)
-            if view is None:
+            if view is None or _lends_sizes(tensor, view):
                 continue
-            spread = spreads.of(node, port)
+            spread = _spread_of(node, port)
             if not spread.reads:
                 continue
             if not spread.keeps:
@@ -204,6 +202,14 @@ def _views(graph: Graph, start: Tensor, spreads: _Spreads) -> dict[Node, View]:
         if found is not None:
             views[node] = found
     return views
+
+
+def _lends_sizes(tensor: Tensor, view: View) -> bool:
+    """Whether a result has other axes than the first of its operator, along which nothing is seen: sizes of images."""
+    axes = len(tensor.shape)
+    if not tensor.port or axes == len(tensor.node.outputs[0].shape):
+        return False
+    return any(isinstance(sight, Reach) and sight.place is not None for sight in view)
 
 
 def _sight(sight: Sight, spread: _Spread, shape: tuple[Dim, ...], length: Dim) -> Sight:

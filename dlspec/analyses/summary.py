@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from dlspec.analyses.cost import Cost
     from dlspec.analyses.memory import Memory
-    from dlspec.analyses.receptive_field import ReceptiveFields
+    from dlspec.analyses.receptive_field import Field, ReceptiveFields
     from dlspec.graph import Graph, Node, Tensor
     from dlspec.sizes import Dim
 
@@ -68,7 +68,7 @@ class Summary:
             "output_shape": plain.shape(node.outputs[0].shape),
             "parameters": share.parameters,
             "macs": plain.size(share.macs),
-            "receptive_field": None if field is None else field.to_json(),
+            "receptive_field": None if field is None else plain.field(field),
             "file": span.source.name,
             "line": line,
             "column": column,
@@ -85,12 +85,13 @@ class Summary:
 
 
 class _Plain:
-    """Sizes as JSON has them; each open size is written once."""
+    """Sizes and fields as JSON has them; each open size and each field is put into words once."""
 
-    __slots__ = ("_texts",)
+    __slots__ = ("_fields", "_texts")
 
     def __init__(self) -> None:
         self._texts: dict[Dim | Largest, str] = {}
+        self._fields: dict[Field, dict[str, list[int | str]] | str] = {}
 
     def size(self, size: Dim | Largest) -> int | str:
         if isinstance(size, int):
@@ -103,8 +104,14 @@ class _Plain:
     def shape(self, shape: tuple[Dim, ...]) -> list[int | str]:
         return [self.size(size) for size in shape]
 
+    def field(self, field: Field) -> dict[str, list[int | str]] | str:
+        said = self._fields.get(field)
+        if said is None:
+            said = self._fields[field] = field.to_json()
+        return said if isinstance(said, str) else {name: [*values] for name, values in said.items()}
+
     def tensor(self, tensor: Tensor) -> dict[str, Any]:
-        return {"dtype": tensor.dtype, "shape": self.shape(tensor.shape)}
+        return {"dtype": tensor.dtype, "shape": self.shape(tensor.full_shape)}
 
 
 def summarize(graph: Graph) -> Summary:

@@ -51,6 +51,13 @@ CODES: dict[str, str] = {
     "E0309": "axis-out-of-range",
     "E0310": "sizes-never-fit",
     "E0312": "wrong-axis-size",
+    "E0320": "not-boxes",
+    "E0321": "anchors-differ",
+    "E0322": "levels-differ",
+    "E0323": "classes-differ",
+    "E0324": "level-does-not-fit-image",
+    "E0325": "list-or-tensor",
+    "E0326": "regions-differ",
     # W04: architecture lints
     "W0401": "unused-block",
     "W0402": "unused-value",
@@ -102,6 +109,12 @@ CODES: dict[str, str] = {
     "E0706": "unreadable-data",
     "E0707": "search-found-nothing",
     "E0708": "strategy-does-not-fit",
+    # E08: editor and quiz
+    "E0810": "no-such-page",
+    "E0811": "unknown-question",
+    "E0812": "unreadable-answer",
+    "E0813": "answered-twice",
+    "E0814": "nothing-to-ask",
     # W07: plan lints
     "W0701": "label-destroying-augmentation",
     "W0702": "schedule-length-differs",
@@ -109,7 +122,7 @@ CODES: dict[str, str] = {
     "W0704": "field-smaller-than-objects",
 }
 
-UNREADABLE = ("E0101", "E0501", "E0502", "E0702", "E0706")
+UNREADABLE = ("E0101", "E0501", "E0502", "E0702", "E0706", "E0810")
 """What is about the machine and not about the spec: the command line ends with 2 and not with 1."""
 
 NAMING = ("E0102", "E0105", "E0106", "E0110", "E0112", "E0118", "E0119", "E0609")

@@ -30,6 +30,7 @@ _FAMILIES = {
     "embedding": ("#6D3FA6", "#F4EEFB"),
     "normalization": ("#0E6478", "#E8F5F8"),
     "activation": ("#A12A5E", "#FCEEF4"),
+    "detection": ("#9A3412", "#FDF1EA"),
     "wrong": ("#B42318", "#FEECEB"),
     "join": ("#855508", "#FEF6E0"),
     "reduction": ("#A94A17", "#FCF0E8"),

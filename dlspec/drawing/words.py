@@ -143,7 +143,7 @@ class Shapes:
     """Writes the shapes of one network: without the batch, open sizes as short as they are exact."""
 
     def __init__(self, graph: Graph) -> None:
-        first = next((t.shape for t in graph.inputs.values() if t.shape and not t.listed), ())
+        first = next((t.full_shape for t in graph.inputs.values() if t.full_shape), ())
         self.batch = first[0] if first else None
         self.multiples = _multiples(graph)
         named = {str(size): size for tensor in graph.inputs.values() for size in tensor.shape}
@@ -154,12 +154,12 @@ class Shapes:
         """`64×56×56`; with open sizes `64×H/2×W/2` where the network asks for even ones, else `64×⌈H/2⌉×⌈W/2⌉`."""
         shape = self.without_batch(tensor)
         words = "×".join(self.size(size) for size in shape) or "1"
-        return f"list of {words}" if tensor.listed else words
+        return f"list of {words}" if tensor.is_list else words
 
     def without_batch(self, tensor: Tensor) -> tuple[Any, ...]:
         """The sizes of one element of a batch; all of them where the first axis is not the batch."""
         shape = tensor.shape
-        has_batch = tensor.node.op.family != "parameter" and not tensor.listed
+        has_batch = tensor.node.op.family != "parameter" and not tensor.is_list
         return shape[1:] if has_batch and shape[:1] == (self.batch,) else shape
 
     def size(self, size: Any) -> str:

@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     from dlspec.sizes import Dim
 
 DTYPES = (*FLOATS, *INTEGERS, "bool")
-RECORDS = {"boxes": ("float32", 4), "scores": ("float32", None), "labels": ("int64", None)}
+RECORDS = {
+    "boxes": ("float32", 4), "scores": ("float32", None), "labels": ("int64", None), "masks": ("uint8", None)
+}  # fmt: skip
 """Names for what detectors carry: `boxes[M]` is `float32[M, 4]`."""
 
 
 def declared_input(run: Run, frame: Frame, statement: tree.Input) -> Any:
     """The tensor of an input of the network itself."""
     written = statement.type
-    listed = isinstance(written, tree.ListType)
+    count = run.sizes.setdefault("N", symbol("N")) if isinstance(written, tree.ListType) else None
     inner = written.element if isinstance(written, tree.ListType) else written
     assert isinstance(inner, tree.TensorType)
     dtype, extra = _dtype(run, frame, inner)
@@ -37,9 +39,12 @@ def declared_input(run: Run, frame: Frame, statement: tree.Input) -> Any:
     _declare(run, frame, statement.where)
     given = run.inputs_given.get(statement.name)
     if given is not None:
-        shape = list(_close(run, frame, statement, shape, given))
+        declared = shape if count is None else [count, *shape]
+        shape = list(_close(run, frame, statement, declared, given))
+        if count is not None:
+            count, *shape = shape
     node = Node(statement.name, Source("input"), (), At(()), statement.span, frame.application)
-    node.outputs = (Tensor(dtype, tuple(shape), node, 0, listed),)
+    node.outputs = (Tensor(dtype, tuple(shape), node, 0, count),)
     run.add(node, frame.application)
     run.graph.inputs[statement.name] = node.outputs[0]
     return node.outputs[0]

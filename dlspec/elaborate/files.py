@@ -14,6 +14,7 @@ from dlspec.syntax import tree
 from dlspec.syntax.read import read
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
 _IMPORTS = 64
@@ -53,8 +54,10 @@ class FileScope:
 class Files:
     """Every file of one check, read once each."""
 
-    def __init__(self, root: Path | None) -> None:
+    def __init__(self, root: Path | None, opened: Mapping[Path, str] | None = None) -> None:
         self.root = root
+        self.opened = opened or {}
+        """Texts that stand for files, as an editor holds what is not saved."""
         self.scopes: dict[str, FileScope] = {}
         self.problems: list[Diagnostic] = []
         self._loading: list[str] = []
@@ -168,7 +171,7 @@ class Files:
                         notes=["a spec imports from its own folder and from the zoo"])
             )  # fmt: skip
             return None
-        if not target.is_file():
+        if target not in self.opened and not target.is_file():
             self.problems.append(_no_file(item, target))
             return None
         return target
@@ -192,8 +195,9 @@ class Files:
                 problem("E0209", f"more than {_IMPORTS} files are imported", item.path_span, "one too many")
             )
             return None
+        shown = str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else key
         try:
-            source = Source.read(path, str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else key)
+            source = Source(shown, self.opened[path]) if path in self.opened else Source.read(path, shown)
         except (OSError, UnicodeDecodeError) as error:
             self.problems.append(problem("E0101", f'"{item.path}" cannot be read', item.path_span, str(error)))
             return None

@@ -8,7 +8,7 @@ from dlspec.elaborate.labels import path_for
 from dlspec.elaborate.mistakes import say
 from dlspec.elaborate.parameters import bind
 from dlspec.elaborate.run import Run
-from dlspec.elaborate.values import UNKNOWN, ArgumentSpans, is_unknown, kind_of
+from dlspec.elaborate.values import UNKNOWN, ArgumentSpans, Fields, is_unknown, kind_of
 from dlspec.graph import Failure, Module, Node, Tensor
 from dlspec.ops import lookup
 from dlspec.ops.op import At, Mistake, Op, spaced
@@ -102,8 +102,9 @@ def make_node(
 ) -> Any:  # fmt: skip
     """The node of an operator on its tensors, or what is wrong with it."""
     run.room_for(1, frame, call.span)
-    at = At(tensors)
+    at = At(tensors, run.sizes, run.graph.found)
     try:
+        op.check_lists(at)
         facts = op.result(at)
         module_needed = place.label is not None or has_weights(op, at)
         path = path_for(run, frame, place, op.name, call.span, has_weights(op, at))
@@ -111,7 +112,7 @@ def make_node(
             other = operator_instead(run, frame, op, path)
             if other is None:
                 return UNKNOWN
-            op, at = other, At(tensors)
+            op, at = other, At(tensors, run.sizes, run.graph.found)
             facts = op.result(at)
         run.require(at, frame, call.span, path)
     except Mistake as mistake:
@@ -122,15 +123,21 @@ def make_node(
         return UNKNOWN
     node = Node(path, op, tuple(tensors), at, call.span, frame.application)
     node.call = call
-    node.outputs = tuple(Tensor(fact.dtype, fact.shape, node, port) for port, fact in enumerate(facts))
+    node.outputs = tuple(Tensor(fact.dtype, fact.shape, node, port, fact.count) for port, fact in enumerate(facts))
     if module_needed or place.number is not None:
         node.module = _module(run, frame, node, call.span)
     elif frame.scope.round:
         node.path = f"{path}#{frame.scope.round + 1}"
     run.add(node, frame.application)
-    value: Any = list(node.outputs) if op.several or len(node.outputs) > 1 else node.outputs[0]
-    run.values[node.path] = value
+    run.values[node.path] = value = _given(node)
     return value
+
+
+def _given(node: Node) -> Any:
+    """What a node stands for: a tensor, a record where its results have names, else a list of several."""
+    if node.op.results:
+        return Fields(zip(node.op.results, node.outputs))
+    return list(node.outputs) if node.op.several or len(node.outputs) > 1 else node.outputs[0]
 
 
 def has_weights(op: Op, at: At) -> bool:

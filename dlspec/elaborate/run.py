@@ -6,7 +6,7 @@ from dlspec.diagnostics.record import Diagnostic, Fix, Label, problem
 from dlspec.graph import Application, Graph, Node, Requirement
 from dlspec.ops.fact import mistake_of
 from dlspec.record import TYPE_CHECKING
-from dlspec.sizes import Condition, Domain, Verdict, decide, solve
+from dlspec.sizes import Condition, Domain, Verdict, decide, solve, symbol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -149,8 +149,24 @@ class Run:
 
     def require(self, at: At, frame: Frame, span: Span, path: str) -> None:
         """Judge the conditions of an application; what never holds is raised, what may is kept."""
+        self._take_in(at)
         for relation, left, right, mistake in at.conditions:
             self.demand(relation, left, right, mistake, span, path)
+
+    def _take_in(self, at: At) -> None:
+        """Keep what is known of the sizes that an application made and only a run knows."""
+        if not at.found:
+            return
+        facts = [*self.domain.facts]
+        for name, bounds in at.found.items():
+            size = self.sizes[name] = symbol(name)
+            if bounds.most is not None:
+                facts.append(Condition(">=", bounds.most, size))
+            if bounds.multiple > 1:
+                facts.append(Condition("==", size % bounds.multiple, 0))
+        lows = {**self.domain.lows, **{name: bounds.least for name, bounds in at.found.items()}}
+        self.domain = Domain(facts, lows)
+        self.graph.found.update(at.found)
 
     def demand(
         self, relation: str, left: Dim, right: Dim, mistake: Mistake | Callable[[], Mistake], span: Span, path: str

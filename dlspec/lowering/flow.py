@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dlspec.graph import Tensor
+from dlspec.lowering.expressions import Training, mentions_training
 from dlspec.lowering.names import TAKEN, fresh, value_names
 from dlspec.lowering.units import Phi
 from dlspec.record import TYPE_CHECKING
@@ -121,20 +122,37 @@ class Flow:
 
     def _modes(self) -> None:
         """Part what only one mode of the module needs from what both do."""
+        results = self.unit.results
         needed = {
-            outcome.training: _needed(self.unit, [self.unit.results[index] for index in outcome.places.values()])
+            outcome.training: _needed(self.unit, [results[index] for index in outcome.indices], outcome.training)
             for outcome in self.unit.outcomes
             if outcome.training is not None
         }
+        tests: dict[int, Expression | None] = {}
         for index, value in self._lines.items():
             modes = [training for training, lines in needed.items() if index in lines]
             if len(modes) == 1:
-                value.mode, value.test = modes[0], None
+                value.mode, tests[index], value.test = modes[0], value.test, None
+        for value in self._phis.values():
+            value.mode = next((s.mode for s, _ in value.reads if isinstance(s, Value) and s.mode is not None), None)
+            if value.phi is not None and mentions_training(value.phi.test):
+                value.mode = None
+        self._bring_forward(tests)
+
+    def _bring_forward(self, tests: dict[int, Expression | None]) -> None:
+        """What one mode makes and both go on with stands where it is read, under the question of the mode."""
+        values = [*self._lines.values(), *self._phis.values()]
+        stack = [value for value in values if value.mode is None]
+        while stack:
+            for source, _ in stack.pop().reads:
+                if isinstance(source, Value) and source.mode is not None:
+                    if source.line is not None:
+                        source.test = tests.get(source.index)
+                    source.mode = None
+                    stack.append(source)
 
     def _ordered(self) -> list[Value]:
         """Lines as the unit has them, those of one mode last; a choice as soon as both of its values are there."""
-        for value in self._phis.values():
-            value.mode = next((s.mode for s, _ in value.reads if isinstance(s, Value) and s.mode is not None), None)
         values = [*self._lines.values(), *self._phis.values()]
         ranks = {None: 0, True: 1, False: 2}
         return sorted(values, key=lambda value: (ranks[value.mode], value.index, value.phi is not None))
@@ -192,14 +210,15 @@ class Flow:
         return [value for value in self.values if not value.inlined]
 
 
-def _needed(unit: Unit, wanted: list[Operand]) -> set[int]:
-    """The lines that what is wanted depends on."""
+def _needed(unit: Unit, wanted: list[Operand], training: bool | None = None) -> set[int]:
+    """The lines that what is wanted depends on, in a mode or in both."""
     needed: set[int] = set()
     stack = list(wanted)
     while stack:
         operand = stack.pop()
         if isinstance(operand, Phi):
-            stack += [operand.then, operand.orelse]
+            by_mode = training is not None and isinstance(operand.test, Training)
+            stack += [operand.then if training else operand.orelse] if by_mode else [operand.then, operand.orelse]
         elif operand[0] != "in" and operand[0] not in needed:
             needed.add(operand[0])
             stack += unit.lines[operand[0]].operands
@@ -279,6 +298,9 @@ class Naming:
 def _part_names(value: Value, given: tuple[str, ...], ports: int) -> list[str]:
     """Names for several results: their keys in the record that they are, or numbers behind the name of all."""
     use = value.line.sample.use if value.line is not None else None
+    node = value.line.sample.node if value.line is not None else None
+    if node is not None and node.op.results:
+        return list(node.op.results)
     result = use.application.result if use is not None else None
     if use is not None and isinstance(result, dict):
         keys = {item: key for key, item in result.items() if isinstance(item, Tensor)}

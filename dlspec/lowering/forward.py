@@ -72,6 +72,11 @@ class Forward:
             return self.members.attribute(line)
         if step.use is not None:
             assert line.unit is not None
+            if line.unit.of_one_mode:
+                names = [name for name in line.unit.inputs if name in step.use.inputs]
+                tensors = [
+                    f"{name}={text}" if name in line.unit.of_one_mode else text for name, text in zip(names, tensors)
+                ]
             handed = [self.members.module(path, self.unit) for path in step.use.borrowed]
             return f"{self.members.attribute(line)}({', '.join([*tensors, *handed])})"
         assert step.node is not None

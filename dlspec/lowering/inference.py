@@ -181,7 +181,7 @@ class _Copy:
         application = self._application(node.application)
         made = Node(self.paths.of(node.path), op, inputs, node.at, node.span, application)
         made.call = node.call
-        made.outputs = tuple(Tensor(t.dtype, t.shape, made, t.port, t.listed) for t in node.outputs)
+        made.outputs = tuple(Tensor(t.dtype, t.shape, made, t.port, t.count) for t in node.outputs)
         self.tensors.update(zip(node.outputs, made.outputs))
         if node.module is not None:
             new = self.paths.of(path)

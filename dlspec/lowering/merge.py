@@ -379,20 +379,55 @@ class _Merge:
         if unit.sample.parent is None:
             self._outcomes()
             return
-        rows = [use.results for use in unit.uses]
-        if len({len(row) for row in rows}) == 1:
-            unit.results = self._operands(dict(enumerate(rows)))
+        modes: dict[bool, list[int]] = {}
+        for number, use in enumerate(unit.uses):
+            modes.setdefault(use.training, []).append(number)
+        try:
+            if len(modes) > 1 and self._takes_more_in_training():
+                raise Apart
+            self._give([*unit.everywhere])
+        except (Apart, KeyError):
+            if len(modes) == 1:
+                raise Apart from None
+            self._give_by_mode(modes)
+
+    def _takes_more_in_training(self) -> bool:
+        """Whether something comes in that evaluation does not have."""
+        names = [(use.training, use.inputs.keys()) for use in self.unit.uses]
+        return any(not mine <= other for training, mine in names for mode, other in names if training and not mode)
+
+    def _give_by_mode(self, modes: dict[bool, list[int]]) -> None:
+        """What a block gives in training, then what it gives in evaluation."""
+        unit = self.unit
+        results: list[Operand] = []
+        tensors: list[list[Tensor | None]] = []
+        outcomes: list[Outcome] = []
+        for training in (True, False):
+            try:
+                self._give(modes[training])
+            except KeyError:
+                raise Apart from None
+            indices = list(range(len(results), len(results) + len(unit.results)))
+            outcomes.append(Outcome({}, training, {}, indices))
+            results += unit.results
+            tensors += unit.result_tensors
+        unit.results, unit.result_tensors, unit.outcomes = results, tensors, outcomes
+
+    def _give(self, numbers: list[int]) -> None:
+        """The results of these uses; KeyError or `Apart` where they do not give the same."""
+        unit = self.unit
+        rows = {number: unit.uses[number].results for number in numbers}
+        if len({len(row) for row in rows.values()}) == 1:
+            unit.results = self._operands(rows)
         else:
             found: dict[Ref, None] = {}
-            for number, row in enumerate(rows):
+            for number, row in rows.items():
                 found.update((self.refs[number][tensor][0], None) for tensor in row)
             unit.results = list(found)
-        try:
-            unit.result_tensors = [
-                [unit.tensor(ref, number) for number in range(len(unit.uses))] for ref in unit.results
-            ]
-        except KeyError:
-            raise Apart from None
+        unit.result_tensors = [
+            [unit.tensor(ref, number) if number in rows else None for number in range(len(unit.uses))]
+            for ref in unit.results
+        ]
 
     def _inputs(self) -> None:
         """The inputs that are needed, in order."""
@@ -401,9 +436,14 @@ class _Merge:
         for operand in [*unit.results, *(operand for line in unit.lines for operand in line.operands)]:
             needed.update(_input_names(operand))
         names = dict.fromkeys(name for use in unit.uses for name in use.inputs if name in needed)
-        if unit.sample.parent is not None and any(name not in use.inputs for use in unit.uses for name in names):
+        if unit.sample.parent is None:
+            unit.inputs = list(names)
+            return
+        missing = {name: [use for use in unit.uses if name not in use.inputs] for name in names}
+        if any(uses and not unit.is_parted_by_mode for uses in missing.values()):
             raise Apart
-        unit.inputs = list(names)
+        unit.inputs = sorted(names, key=lambda name: bool(missing[name]))
+        unit.of_one_mode = {name for name in names if missing[name]}
 
 
 def _input_names(operand: Operand) -> Iterator[str]:

@@ -19,12 +19,13 @@ class OpenAxis(Record):
     last: int | None
 
 
-def open_axes(graph: Graph) -> dict[str, list[int | OpenAxis]]:
+def open_axes(graph: Graph, *, least: int = 1) -> dict[str, list[int | OpenAxis]]:
     """The axes of every input. Of sizes that are no single progression, the one with most members is taken.
 
-    An axis that is a function of open sizes, and no open size itself, is open without a bound.
+    An axis that is a function of open sizes, and no open size itself, is open without a bound. With `least` they are
+    so large that no map of the network has fewer rows or columns.
     """
-    left = admissible(graph)
+    left = admissible(graph, least=least)
     return {
         name: [size if isinstance(size, int) else _open(str(size), left.get(str(size))) for size in tensor.shape]
         for name, tensor in graph.inputs.items()

@@ -85,15 +85,19 @@ class Line:
 class Outcome:
     """What a network returns, in one mode of the module or in both."""
 
-    __slots__ = ("places", "result", "training")
+    __slots__ = ("indices", "places", "result", "training")
 
-    def __init__(self, result: dict[str, Any], training: bool | None, places: dict[Tensor, int]) -> None:
+    def __init__(
+        self, result: dict[str, Any], training: bool | None, places: dict[Tensor, int], indices: list[int] | None = None
+    ) -> None:
         self.result = result
-        """Output name to a tensor, or to a list or record of them."""
+        """Output name to a tensor, or to a list or record of them; empty for a block, which gives them in order."""
         self.training = training
         """The mode; None where there is no difference."""
         self.places = places
         """Where the tensors stand among the results of the unit."""
+        self.indices = list(places.values()) if indices is None else indices
+        """The results that are of this outcome."""
 
 
 class Unit:
@@ -109,9 +113,11 @@ class Unit:
         """Whether it is a plain `nn.Sequential`."""
         self.lines: list[Line] = []
         self.inputs: list[str] = []
+        self.of_one_mode: set[str] = set()
+        """Inputs that only training has, or only evaluation; they stand last and are handed over by name."""
         self.results: list[Operand] = []
         self.outcomes: list[Outcome] = []
-        """Of the network: what it returns."""
+        """What the network returns, or a block that gives something else in training."""
         self.result_tensors: list[list[Tensor | None]] = []
         self.formals: dict[tuple[Any, ...], Formal] = {}
         self.covered: set[int] = set()
@@ -141,9 +147,19 @@ class Unit:
     def everywhere(self) -> frozenset[int]:
         return frozenset(range(len(self.uses)))
 
+    @property
+    def is_parted_by_mode(self) -> bool:
+        """Whether it takes or gives in training what it does not in evaluation."""
+        return any(outcome.training is not None for outcome in self.outcomes)
+
     def results_in(self, use: Use) -> list[Tensor]:
         """The tensors that a use of it gives, in the order of its results."""
-        return [row[use.number] for row in self.result_tensors]  # type: ignore[misc]  # wanted where they exist
+        if self.is_parted_by_mode:
+            outcome = next(outcome for outcome in self.outcomes if outcome.training is use.training)
+            rows = [self.result_tensors[place] for place in outcome.indices]
+        else:
+            rows = self.result_tensors
+        return [row[use.number] for row in rows]  # type: ignore[misc]  # wanted where they exist
 
     def formal(self, key: tuple[Any, ...], hint: str, values: list[Any]) -> Formal:
         """The formal of that key, made where it is new."""

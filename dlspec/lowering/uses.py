@@ -37,7 +37,7 @@ class Step:
         if self.node is not None:
             return list(self.node.inputs)
         assert self.use is not None
-        return [self.use.inputs[name] for name in self.use.unit.inputs]
+        return [self.use.inputs[name] for name in self.use.unit.inputs if name in self.use.inputs]
 
     @property
     def outputs(self) -> list[Tensor]:
@@ -57,7 +57,9 @@ class Step:
     @property
     def site(self) -> tuple[Any, ...]:
         """Where it is written; steps of several uses that are written at one place correspond."""
-        kind = self.node.op.name if self.node is not None else "use"
+        kind: Any = self.node.op.name if self.node is not None else "use"
+        if self.use is not None and self.use.unit.is_parted_by_mode:
+            kind = ("use", self.use.training)
         return id(self.span.source), self.span.start, self.span.end, kind
 
 

@@ -216,6 +216,7 @@ class File:
             for outcome in outcomes:
                 if outcome.training is mode:
                     texts = [forward.source(source) for source in flow.results]
+                    texts = texts if outcome.result else [texts[index] for index in outcome.indices] or texts
                     emit.line(f"return {_returned(outcome, texts)}", _end_of(unit))
             if mode:
                 emit.dedent()
@@ -247,17 +248,23 @@ class File:
     def _input_type(self, unit: Unit, name: str) -> str:
         """The type of an input, with None as the default of one that only training has."""
         if unit is not self.network:
-            return "Tensor"
+            tensor = next(use.inputs[name] for use in unit.uses if name in use.inputs)
+            kind = "list[Tensor]" if tensor.is_list else "Tensor"
+            return f"{kind} | None = None" if name in unit.of_one_mode else kind
         tensor = self._inputs[name]
-        kind = "list[Tensor]" if tensor.listed else "Tensor"
+        kind = "list[Tensor]" if tensor.is_list else "Tensor"
         return kind if name in self.graph.inputs else f"{kind} | None = None"
 
     def _result_type(self, unit: Unit) -> str:
         if unit is self.network:
             return " | ".join(dict.fromkeys(_outcome_type(outcome) for outcome in unit.outcomes))
-        if len(unit.results) == 1:
-            return "Tensor"
-        return f"tuple[{', '.join(['Tensor'] * len(unit.results))}]"
+        outcomes = [outcome.indices for outcome in unit.outcomes] or [list(range(len(unit.results)))]
+        return " | ".join(dict.fromkeys(self._given_type(unit, indices) for indices in outcomes))
+
+    def _given_type(self, unit: Unit, indices: list[int]) -> str:
+        rows = [unit.result_tensors[index] for index in indices]
+        kinds = ["list[Tensor]" if any(t is not None and t.is_list for t in row) else "Tensor" for row in rows]
+        return kinds[0] if len(kinds) == 1 else f"tuple[{', '.join(kinds)}]"
 
     @property
     def _inputs(self) -> dict[str, Tensor]:
@@ -335,7 +342,9 @@ def _outcome_type(outcome: Outcome) -> str:
 
 
 def _value_type(value: Any) -> str:
-    return "Tensor" if isinstance(value, Tensor) else "dict[str, Tensor]" if isinstance(value, dict) else "list[Tensor]"
+    if isinstance(value, Tensor):
+        return "list[Tensor]" if value.is_list else "Tensor"
+    return "dict[str, Tensor]" if isinstance(value, dict) else "list[Tensor]"
 
 
 def _end_of(unit: Unit) -> Any:

@@ -15,13 +15,13 @@ Ratios = Sequence[float] | Sequence[Sequence[float]]
 
 def anchor_boxes(
     features: Sequence[Tensor], image: Tensor | Sequence[int], sizes: Sequence[Sequence[int]], aspect_ratios: Ratios
-) -> Tensor:
-    """The anchors of all levels under each other: cell by cell in reading order, the shapes of a cell together.
+) -> list[Tensor]:
+    """The anchors of each level: cell by cell in reading order, the shapes of a cell together.
 
     `sizes` has a list for each level; `aspect_ratios` (height over width) too, or one list for all. The stride of a
     level is the image's size by the map's, rounded down.
 
-    Shapes: L of (N, C, h, w), and the image (N, C, H, W) or its (H, W) -> (sum of h·w·shapes, 4).
+    Shapes: L of (N, C, h, w), and the image (N, C, H, W) or its (H, W) -> L of (h·w·shapes, 4).
     """
     height, width = image.shape[-2:] if isinstance(image, Tensor) else image
     ratios = _by_level(aspect_ratios, len(features))
@@ -31,7 +31,7 @@ def anchor_boxes(
         shapes = cell_anchors(level_sizes, level_ratios).to(feature.device, non_blocking=True)
         corners = _corners((rows, columns), (height // rows, width // columns), feature.device)
         levels.append((corners.unsqueeze(1) + shapes).flatten(0, 1))
-    return torch.cat(levels)
+    return levels
 
 
 def cell_anchors(sizes: Sequence[int], aspect_ratios: Sequence[float]) -> Tensor:

@@ -27,27 +27,26 @@ def assign_levels(
     return level.clamp(k_min, k_max).long() - k_min
 
 
-def multiscale_roi_align(
+def multi_scale_roi_align(
     features: Sequence[Tensor],
     rois: Tensor,
+    spatial_scales: Sequence[float],
     output_size: int | Sequence[int],
-    strides: Sequence[int],
     sampling_ratio: int = 2,
     canonical_scale: int = 224,
     canonical_level: int = 4,
 ) -> Tensor:
     """RoI align of each region from the level that fits its size.
 
-    `strides` are the pixels of the image for each pixel of a level: powers of two, each twice the one before.
+    `spatial_scales` take the image's pixels to a level's: 1/4, 1/8, and on, each half of the one before.
     Shapes: L of (N, C, h, w), (R, 5) -> (R, C, *output_size). Differentiable in `features`.
     """
     size = (output_size, output_size) if isinstance(output_size, int) else (output_size[0], output_size[1])
-    scales = [1 / stride for stride in strides]
-    k_min, k_max = (round(math.log2(stride)) for stride in (strides[0], strides[-1]))
+    k_min, k_max = (round(-math.log2(scale)) for scale in (spatial_scales[0], spatial_scales[-1]))
     levels = assign_levels(rois[:, 1:], k_min, k_max, canonical_scale, canonical_level)
     if exporting() or compiled("roi_align"):
-        return _level_by_level(features, rois, size, scales, levels, sampling_ratio)
-    return aligned_regions(features, rois, size, scales, levels, sampling_ratio)
+        return _level_by_level(features, rois, size, spatial_scales, levels, sampling_ratio)
+    return aligned_regions(features, rois, size, spatial_scales, levels, sampling_ratio)
 
 
 def _level_by_level(

@@ -13,11 +13,11 @@ from dlspec.nn.groups import rank_in_group
 from dlspec.nn.suppression import batched_nms
 
 
-def rpn_proposals(
+def region_proposals(
     objectness: Sequence[Tensor],
     deltas: Sequence[Tensor],
-    anchors: Tensor,
-    image_sizes: Tensor,
+    anchors: Sequence[Tensor],
+    sizes: Tensor,
     pre_nms_top_n: int = 1000,
     post_nms_top_n: int = 1000,
     nms_thresh: float = 0.7,
@@ -28,20 +28,21 @@ def rpn_proposals(
 
     Ren et al., "Faster R-CNN" (2015), section 3.3. No gradient flows through the coordinates.
 
-    Shapes: L of (N, A, h, w), L of (N, 4A, h, w), (sum of h·w·A, 4), (N, 2) -> rois (R, 5), R <= N·post_nms_top_n,
-    image by image, by falling score.
+    Shapes: L of (N, A, h, w), L of (N, 4A, h, w), L of (h·w·A, 4), (N, 2) heights and widths -> rois (R, 5), image by
+    image, by falling score; R <= N·post_nms_top_n.
     """
     with torch.no_grad():
         logits, codes = flat_predictions(objectness, 1).squeeze(2), flat_predictions(deltas, 4)
-        places, levels = _best_of_levels([one[0].numel() for one in objectness], logits, pre_nms_top_n)
+        places, levels = _best_of_levels([len(one) for one in anchors], logits, pre_nms_top_n)
         codes = codes.gather(1, places.unsqueeze(2).expand(-1, -1, 4))
-        boxes = clip_boxes_to_image(decode_boxes(codes.float(), anchors[places]), image_sizes.unsqueeze(1))
+        boxes = clip_boxes_to_image(decode_boxes(codes.float(), torch.cat(list(anchors))[places]), sizes.unsqueeze(1))
         scores = logits.gather(1, places).float().sigmoid()
         real = sides_reach(boxes, min_size) & (scores >= score_thresh)
-        images = torch.arange(len(boxes), device=boxes.device).unsqueeze(1).expand_as(places)
-        groups = images * len(objectness) + levels
+        images = torch.arange(boxes.shape[0], device=boxes.device).unsqueeze(1).expand_as(places)
+        groups = images * len(anchors) + levels
         images, boxes, scores, groups = (part[real] for part in (images, boxes, scores, groups))
-        return _suppressed(images, boxes, scores, groups, nms_thresh, post_nms_top_n)
+        keep = best_per_image(images, batched_nms(boxes, scores, groups, nms_thresh), post_nms_top_n)
+        return torch.cat([images[keep].unsqueeze(1).to(boxes.dtype), boxes[keep]], dim=1)
 
 
 def flat_predictions(predictions: Sequence[Tensor], values: int) -> Tensor:
@@ -53,6 +54,15 @@ def flat_predictions(predictions: Sequence[Tensor], values: int) -> Tensor:
     return rows[0] if len(rows) == 1 else torch.cat(rows, dim=1)
 
 
+def best_per_image(images: Tensor, keep: Tensor, top: int) -> Tensor:
+    """Of the rows that were kept, by falling score, the first `top` of each image, image by image.
+
+    Shapes: (R) image indices, (K) rows -> (at most K).
+    """
+    keep = keep[rank_in_group(images[keep]) < top]
+    return keep[torch.sort(images[keep], stable=True).indices]
+
+
 def _best_of_levels(counts: Sequence[int], logits: Tensor, top: int) -> tuple[Tensor, Tensor]:
     """The places of the best predictions of each level, and their levels. Shapes: (N, sum of counts) -> (N, K), (K)."""
     places, levels, begin = [], [], 0
@@ -62,10 +72,3 @@ def _best_of_levels(counts: Sequence[int], logits: Tensor, top: int) -> tuple[Te
         levels.append(torch.full_like(best[0], level))
         begin += count
     return torch.cat(places, dim=1), torch.cat(levels)
-
-
-def _suppressed(images: Tensor, boxes: Tensor, scores: Tensor, groups: Tensor, nms_thresh: float, top: int) -> Tensor:
-    keep = batched_nms(boxes, scores, groups, nms_thresh)
-    keep = keep[rank_in_group(images[keep]) < top]
-    keep = keep[torch.sort(images[keep], stable=True).indices]
-    return torch.cat([images[keep].unsqueeze(1).to(boxes.dtype), boxes[keep]], dim=1)

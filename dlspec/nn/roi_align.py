@@ -70,14 +70,14 @@ def aligned_regions(
     starts, ends = (corners - 0.5 if aligned else corners).split(2, dim=1)
     lengths = ends - starts if aligned else (ends - starts).clamp(min=1)
     columns, rows = (
-        _reads(starts[:, axis], lengths[:, axis], bins, extent, sampling_ratio)
+        axis_reads(starts[:, axis], lengths[:, axis], bins, extent, sampling_ratio)
         for axis, (bins, extent) in enumerate([(output_size[1], maps.width), (output_size[0], maps.height)])
     )
     sums = [_sums(table, maps, rows, columns, some) for some in _portions(rows[0].shape, columns[0].shape)]
     return torch.cat(sums).permute(0, 3, 1, 2).to(features[0].dtype)
 
 
-def _reads(start: Tensor, length: Tensor, bins: int, extent: Tensor, ratio: int) -> tuple[Tensor, Tensor]:
+def axis_reads(start: Tensor, length: Tensor, bins: int, extent: Tensor, ratio: int) -> tuple[Tensor, Tensor]:
     """Along one axis, the pixels that each bin reads and their weights. Shapes: (R) each -> (R, bins, reads) each."""
     start, width, last = start.view(-1, 1, 1), (length / bins).view(-1, 1, 1), (extent - 1).view(-1, 1, 1)
     points = width.new_full((1, 1, 1), ratio) if ratio > 0 else width.ceil()

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from dlspec.nn.onnx_operators import exporting
+
 
 def rois_from_boxes(boxes: Sequence[Tensor]) -> Tensor:
     """The boxes of all images, each row opened by the index of its image. Shapes: N of (M, 4) -> (R, 5)."""
@@ -16,13 +18,17 @@ def rois_from_boxes(boxes: Sequence[Tensor]) -> Tensor:
     return torch.cat([index.unsqueeze(1).to(flat.dtype), flat], dim=1)
 
 
-def split_by_image(values: Tensor, images: Tensor, num_images: int) -> list[Tensor]:
-    """The rows of each image, as a list.
+def per_image(values: Tensor, rois: Tensor, sizes: Tensor) -> list[Tensor]:
+    """The rows of each image, as a list; `sizes` tells how many images there are.
 
-    Shapes: (R, ...), and rois (R, 5) or image indices (R), sorted -> N of (M, ...).
+    Shapes: (R, ...), (R, 5) sorted by image, (N, 2) -> N of (M, ...).
     """
-    counts = torch.bincount(image_index(images), minlength=num_images)
-    return list(values.split(counts.tolist()))
+    if len(sizes) == 1:
+        return [values]
+    images = image_index(rois)
+    if exporting():
+        return [values[images == image] for image in range(len(sizes))]
+    return list(values.split(torch.bincount(images, minlength=len(sizes)).tolist()))
 
 
 def image_index(rois: Tensor) -> Tensor:

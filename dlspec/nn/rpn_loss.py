@@ -15,14 +15,12 @@ from dlspec.nn.proposals import flat_predictions
 from dlspec.nn.rois import padded
 from dlspec.nn.sampling import balanced_sample
 
-# Where the absolute error becomes a squared one; the paper's code has 1/σ² with σ = 3.
-_BETA = 1 / 9
+# Where the absolute error becomes a squared one: the paper's code has 1/σ² with σ = 3.
+SMOOTH_BELOW = 1 / 9
 
 
-def rpn_loss(
-    objectness: Sequence[Tensor],
-    deltas: Sequence[Tensor],
-    anchors: Tensor,
+def match_anchors(
+    anchors: Sequence[Tensor],
     boxes: Sequence[Tensor],
     fg_iou_thresh: float = 0.7,
     bg_iou_thresh: float = 0.3,
@@ -30,29 +28,39 @@ def rpn_loss(
     positive_fraction: float = 0.5,
     generator: torch.Generator | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """The losses of objectness and of boxes, over a balanced sample of the anchors of each image.
+    """A balanced sample of the anchors of each image, and the corrections that would make them the objects' boxes.
 
-    Ren et al., "Faster R-CNN" (2015), equation 1, both normalised by the size of the sample. Without a positive the
-    second is 0, with gradients that are 0.
+    Ren et al., "Faster R-CNN" (2015), section 3.1.2. The labels are 1 for an object, 0 for background, -1 for what was
+    not drawn; corrections are 0 where there is no object.
 
-    Shapes: L of (N, A, h, w), L of (N, 4A, h, w), (sum of h·w·A, 4), N of (M, 4) -> (), ().
+    Shapes: L of (S', 4), N of (M, 4) -> labels (N, S), targets (N, S, 4), S all anchors; float32.
     """
-    truth, real = padded([some.to(anchors.dtype) for some in boxes])
+    together = torch.cat(list(anchors))
+    truth, real = padded([some.to(together.dtype) for some in boxes])
     with torch.no_grad():
-        matches = match(box_iou(truth, anchors), fg_iou_thresh, bg_iou_thresh, True, real)
-        positive, negative = balanced_sample(_labels(matches), batch_size_per_image, positive_fraction, generator)
+        matches = match(box_iou(truth, together), fg_iou_thresh, bg_iou_thresh, True, real)
+        kinds = torch.where(matches >= 0, 1, torch.where(matches == BELOW, 0, -1))
+        positive, negative = balanced_sample(kinds, batch_size_per_image, positive_fraction, generator)
         images, places = torch.nonzero(positive, as_tuple=True)
-        targets = encode_boxes(truth[images, matches[images, places]], anchors[places])
-    sampled = positive | negative
-    count = sampled.sum().clamp(min=1)
-    logits, codes = flat_predictions(objectness, 1).squeeze(2).float(), flat_predictions(deltas, 4)
-    loss_objectness = functional.binary_cross_entropy_with_logits(
-        logits[sampled], positive[sampled].to(logits.dtype), reduction="sum"
-    )
-    loss_box = functional.smooth_l1_loss(codes[images, places].float(), targets, beta=_BETA, reduction="sum")
+        targets = together.new_zeros(*matches.shape, 4)
+        targets[images, places] = encode_boxes(truth[images, matches[images, places]], together[places])
+        labels = torch.where(positive, 1.0, torch.where(negative, 0.0, -1.0))
+    return labels, targets
+
+
+def rpn_loss(
+    objectness: Sequence[Tensor], deltas: Sequence[Tensor], labels: Tensor, targets: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The losses of objectness and of boxes over the anchors that were drawn.
+
+    Ren et al., "Faster R-CNN" (2015), equation 1, both divided by the size of the sample. Without an object the second
+    is 0, and so are its gradients, which are there all the same.
+
+    Shapes: L of (N, A, h, w), L of (N, 4A, h, w), (N, S), (N, S, 4) -> (), ().
+    """
+    drawn, positive = labels >= 0, labels > 0
+    count = drawn.sum().clamp(min=1)
+    logits, codes = flat_predictions(objectness, 1).squeeze(2)[drawn].float(), flat_predictions(deltas, 4)[positive]
+    loss_objectness = functional.binary_cross_entropy_with_logits(logits, labels[drawn], reduction="sum")
+    loss_box = functional.smooth_l1_loss(codes.float(), targets[positive], beta=SMOOTH_BELOW, reduction="sum")
     return loss_objectness / count, loss_box / count
-
-
-def _labels(matches: Tensor) -> Tensor:
-    """1 for an object, 0 for background, -1 for what lies between and teaches nothing."""
-    return torch.where(matches >= 0, 1, torch.where(matches == BELOW, 0, -1))

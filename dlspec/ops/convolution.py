@@ -8,7 +8,8 @@ from dlspec.record import TYPE_CHECKING
 from dlspec.sizes import Window, product, transposed_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Any, Literal
 
     from dlspec.ops.fact import Shape
     from dlspec.ops.kinds import (
@@ -205,6 +206,7 @@ class _Transposed(_Filters, abstract=True):
     """A convolution run backwards: every input position adds a filter's worth of numbers to the result."""
 
     filter_axis = 1
+    added = {"start": "a network that enlarges scores begins as interpolation, which PyTorch leaves to code"}
 
     stride: Lengths
     """Positions between what neighbouring inputs add to."""
@@ -218,6 +220,8 @@ class _Transposed(_Filters, abstract=True):
     """Whether each output channel learns an offset."""
     dilation: Lengths
     """Spacing between the taps of a filter."""
+    start: Literal["random", "bilinear"] = "random"
+    """What the weights begin as: PyTorch's random numbers, or what interpolates each channel by itself."""
 
     def result(self, at: At) -> tuple[Fact, ...]:
         (fact,) = self.bind(at)
@@ -263,6 +267,16 @@ class _Transposed(_Filters, abstract=True):
                 extra < max(stride, dilation), "output_padding",
                 f"output padding {extra} is not below the stride {stride} or the dilation {dilation}", "E0202",
             )  # fmt: skip
+
+        yield (
+            self.start == "random" or self.out_channels == at["C"], "start",
+            f'`start="bilinear"` carries each channel to itself: {at["C"]} come in, {self.out_channels} go out',
+            "E0312",
+        )  # fmt: skip
+
+    def module_text(self, at: At, text_of: Callable[[Any], str] | None = None, words: Mapping[str, str] = {}) -> str:
+        made = super().module_text(at, text_of, words)
+        return f"dlspec.nn.bilinear_({made})" if self.start == "bilinear" else made
 
     def weights(self, at: At) -> Iterator[tuple[str, Shape]]:
         yield "weight", (at["C"], self.out_channels // self.groups, *self.kernel_size)
@@ -320,8 +334,10 @@ class ConvTranspose2d(_Transposed):
     samples = (
         "float32[2, 4, 5, 6] -> conv_transpose2d(6, 2, stride=2)",
         "float32[2, 4, 5, 6] -> conv_transpose2d(6, [3, 4], stride=2, padding=1, output_padding=[1, 0], groups=2)",
+        'float32[2, 4, 5, 6] -> conv_transpose2d(4, 4, stride=2, padding=1, bias=false, start="bilinear")',
     )
     mistakes = (
+        ('float32[2, 4, 5, 6] -> conv_transpose2d(6, 4, stride=2, start="bilinear")', "E0312"),
         ("float32[2, 4, 5, 6] -> conv_transpose2d(6, 3, output_padding=1)", "E0202"),
         ("float32[2, 4, 5, 6] -> conv_transpose2d(6, 3, groups=3)", "E0303"),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from dlspec.sizes import Dim
 
@@ -55,30 +55,79 @@ def mistake_of(words: Mistake | Callable[[], Mistake]) -> Mistake:
 
 
 class Fact:
-    """What is known of a tensor: its element type and shape."""
+    """What is known of a tensor: its element type and shape. Of a list of tensors, what is known of each."""
 
-    __slots__ = ("dtype", "shape")
+    __slots__ = ("count", "dtype", "shape")
 
-    def __init__(self, dtype: str, shape: Shape) -> None:
+    def __init__(self, dtype: str, shape: Shape, count: Dim | None = None) -> None:
         self.dtype = dtype
         self.shape = shape
+        self.count = count
+        """How many tensors are in the list, one per image; None where it is no list but a tensor."""
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it is a list with a tensor per image, each perhaps of another size."""
+        return self.count is not None
+
+    @property
+    def full_shape(self) -> Shape:
+        """The shape, with the number of tensors in front where it is a list."""
+        return self.shape if self.count is None else (self.count, *self.shape)
 
     def __repr__(self) -> str:
-        return f"{self.dtype}[{axes_text(self.shape)}]"
+        text = f"{self.dtype}[{axes_text(self.shape)}]"
+        return f"list[{text}]" if self.is_list else text
+
+
+class Found:
+    """What bounds a size that only a run knows."""
+
+    __slots__ = ("least", "most", "multiple")
+
+    def __init__(self, least: int, most: Dim | None, multiple: int) -> None:
+        self.least = least
+        self.most = most
+        self.multiple = multiple
+        """What it is a multiple of."""
 
 
 class At(dict):  # type: ignore[type-arg]  # axis name to size, `*B` to a tuple of sizes
     """Where an operator is applied: its axes by name, its inputs, and what must hold of open sizes."""
 
-    __slots__ = ("conditions", "inputs")
+    __slots__ = ("conditions", "counted", "found", "inputs", "taken")
 
     weights_may_be_open = False
     """Whether the sizes of weights may be left open: where an operator is only explained, and never run."""
 
-    def __init__(self, inputs: Sequence[Fact]) -> None:
+    def __init__(self, inputs: Sequence[Fact], taken: Collection[str] = (), counted: Collection[str] = ()) -> None:
         super().__init__()
         self.inputs = inputs
+        self.counted = counted
+        """Sizes that only a run knows, made before."""
+        self.taken = taken
+        """Names that sizes of the network have already."""
+        self.found: dict[str, Found] = {}
+        """Sizes that only a run knows, made here."""
         self.conditions: list[tuple[str, Dim, Dim, Mistake | Callable[[], Mistake]]] = []
+
+    def only_a_run_knows(self, name: str, *, least: int = 0, most: Dim | None = None, multiple: int = 1) -> Dim:
+        """An open size that the numbers decide: so many regions. It takes the name, or the next that is free."""
+        from dlspec.sizes import symbol
+
+        own, number = name, 2
+        while own in self.taken or own in self.found:
+            own, number = f"{name}{number}", number + 1
+        self.found[own] = Found(least, most, multiple)
+        return symbol(own)
+
+    def share_of(self, total: Dim) -> Dim:
+        """How many of so many belong to an image: `d` of `D`; the same wherever it is asked."""
+        from dlspec.sizes import symbol
+
+        name = str(total).lower()
+        name = name if name.isidentifier() and name != str(total) else "d"
+        return symbol(name) if name in self.counted else self.only_a_run_knows(name, most=total)
 
     def equal(self, left: Dim, right: Dim, mistake: Mistake) -> None:
         """Both sizes must be equal: at once where known, as a condition where open."""
@@ -114,4 +163,5 @@ def spaced(shape: Iterable[Dim]) -> str:
 
 def shown(fact: Fact) -> str:
     """The label of a tensor in a message: `is N 64 56 56`."""
-    return f"is {spaced(fact.shape) or 'a single number'}"
+    text = spaced(fact.shape) or "a single number"
+    return f"is a list of {text}" if fact.is_list else f"is {text}"

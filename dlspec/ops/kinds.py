@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     Sizes = tuple[Dim, ...]
     Wholes = tuple[int, ...]
     Counts = tuple[int, ...]
+    Numbers = tuple[float, ...]
+    PerLevel = tuple[tuple[float, ...], ...]
     Sections = int | tuple[int, ...]
     Scales = float | tuple[float, ...]
     Resized = Dim | tuple[Dim, ...]
@@ -219,6 +221,11 @@ def _per_axis_or_one(one: Kind, words: str) -> Kind:
     return Kind(words, read, several.schema)
 
 
+def _above(words: str) -> Kind:
+    """A number above 0."""
+    return Kind(words, lambda value: real(value, words, 0, above=True), {"type": "number", "exclusiveMinimum": 0})
+
+
 def _scalar(value: Any) -> Any:
     return value if isinstance(value, Size) else real(value, "a number")
 
@@ -230,6 +237,8 @@ _COUNTS = "a whole number of at least 1, or a list of them"
 _WHOLES = "a whole number or a list of them"
 _AXES = "an axis or a list of axes"
 _FACTORS = "a factor above 0, or a list of factors"
+_NUMBERS = "a number or a list of numbers"
+_PER_LEVEL = "a list with one or several numbers above 0 for each level"
 _SECTIONS = "a whole number of at least 1, or a list of lengths"
 
 KINDS: dict[str, Kind] = {
@@ -270,11 +279,10 @@ KINDS: dict[str, Kind] = {
     "Sizes": _several(_whole(-1, _SIZES, open_too=True), None, _SIZES, evens=False),
     "Counts": _several(_whole(1, _COUNTS), None, _COUNTS, evens=False),
     "Wholes": _several(_whole(None, _WHOLES), None, _WHOLES, evens=False),
+    "Numbers": _several(Kind(_NUMBERS, lambda value: real(value, _NUMBERS), _NUMBER), None, _NUMBERS, evens=False),
+    "PerLevel": _several(_several(_above(_PER_LEVEL), None, _PER_LEVEL, evens=False), None, _PER_LEVEL, evens=False),
     "Sections": _per_axis_or_one(_whole(1, _SECTIONS), _SECTIONS),
-    "Scales": _per_axis_or_one(
-        Kind(_FACTORS, lambda value: real(value, _FACTORS, 0, above=True), {"type": "number", "exclusiveMinimum": 0}),
-        _FACTORS,
-    ),
+    "Scales": _per_axis_or_one(_above(_FACTORS), _FACTORS),
     "Axes": _several(_whole(None, _AXES), None, _AXES),
 }  # fmt: skip
 

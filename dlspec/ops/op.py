@@ -88,6 +88,8 @@ class Op:
     """The function: `F.relu({x})`, in the same spelling (see `text`); empty where weights forbid it."""
     differs: ClassVar[dict[str, str]] = {}
     """Defaults that are not PyTorch's, each with the reason."""
+    added: ClassVar[dict[str, str]] = {}
+    """Parameters that PyTorch's has not, each with the reason."""
     takes: ClassVar[tuple[str, ...]] = FLOATS
     """Element types that it runs on."""
     keeps: str = ""
@@ -99,6 +101,10 @@ class Op:
     order or only in part, `packed` where the input lies in plain order, with a copy made of one that does not."""
     several: ClassVar[bool] = False
     """Whether it gives a list of tensors, of one too: `split`, `chunk`."""
+    results: ClassVar[tuple[str, ...]] = ()
+    """The names of its results, where it gives a record of several: `sampled.rois`, `sampled.labels`."""
+    lists: ClassVar[tuple[str, ...]] = ()
+    """Inputs that are lists with a tensor per image; every other must be one tensor."""
     centres: ClassVar[bool] = False
     """Whether it takes each channel's own mean away, and with it any bias put there before."""
     over_batch: ClassVar[bool] = False
@@ -170,6 +176,16 @@ class Op:
                 raise Mistake(code[0] if code else "E0303", sentence, "set here", parameter=parameter)
         self._check_weights(at)
         return at.inputs
+
+    def check_lists(self, at: At) -> None:
+        """A list of images goes into what takes lists alone."""
+        for position, fact in enumerate(at.inputs):
+            if fact.is_list:
+                raise Mistake(
+                    "E0325", f"`{self.name}` takes a tensor, its input is a list with a tensor per image",
+                    shown(fact), input=position,
+                    help="`batch_images` brings images of several sizes into one batch",
+                )  # fmt: skip
 
     def check_types(self, at: At) -> None:
         """Every input has an element type that the operator runs on."""

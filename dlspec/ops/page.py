@@ -19,7 +19,7 @@ FAMILIES = {
     "convolution": "Convolutions", "pooling": "Poolings", "linear": "Fully connected", "normalization": "Normalization",
     "activation": "Activations", "attention": "Attention", "embedding": "Embeddings",
     "regularization": "Regularization", "join": "Joins", "shape": "Shapes", "resize": "Resolution",
-    "reduction": "Reductions", "function": "Functions of numbers",
+    "reduction": "Reductions", "function": "Functions of numbers", "detection": "Regions of images",
 }  # fmt: skip
 """The shelves of the catalogue, in the order of the reference."""
 

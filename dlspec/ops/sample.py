@@ -25,7 +25,7 @@ class Sample:
         tensors, arrow, call = text.partition(" -> ")
         if not arrow:
             raise ValueError(f"a sample is `tensors -> operator`, not {text!r}")
-        self.at = At([_fact(part) for part in tensors.rstrip("]").split("], ")])
+        self.at = At([fact_of(part) for part in split_tensors(tensors)])
         name, self.given = _call(call)
         op = lookup(name)
         if op is None:
@@ -44,10 +44,22 @@ class Sample:
         return made, self.at, made.result(self.at)
 
 
-def _fact(text: str) -> Fact:
-    """`float32[2, 3` as a tensor; the bracket was cut."""
-    dtype, _, sizes = text.partition("[")
-    return Fact(dtype, tuple(int(size) for size in sizes.split(",") if size))
+IMAGES = 2
+"""How many tensors the lists of a sample have."""
+
+
+def split_tensors(text: str) -> list[str]:
+    """The tensors of `float32[2, 3], list[int64[5]]`, each as its text."""
+    from dlspec.ops.text import split_arguments
+
+    return split_arguments(text)
+
+
+def fact_of(text: str) -> Fact:
+    """`float32[2, 3]` as a tensor, `list[float32[2, 3]]` as a list of such."""
+    inner = text.removeprefix("list[").removesuffix("]") if text.startswith("list[") else text
+    dtype, _, sizes = inner.rstrip("]").partition("[")
+    return Fact(dtype, tuple(int(size) for size in sizes.split(",") if size), IMAGES if inner is not text else None)
 
 
 def _call(text: str) -> tuple[str, dict[Any, Any]]:

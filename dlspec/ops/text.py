@@ -30,6 +30,9 @@ def literal(value: Any) -> str:
         from json import dumps
 
         return dumps(value, ensure_ascii=False)
+    if isinstance(value, tuple):
+        items = ", ".join(map(literal, value))
+        return f"({items},)" if len(value) == 1 else f"({items})"
     if isinstance(value, float):
         mantissa, _, exponent = repr(value).partition("e")
         return f"{mantissa}e{int(exponent)}" if exponent else mantissa

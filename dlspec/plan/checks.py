@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from dlspec.diagnostics.record import Diagnostic, Edit, Fix, problem
 from dlspec.plan.fitting import check_classes, check_input, check_outputs, check_reads, check_targets
-from dlspec.plan.keys import ResolvedPlan, Split, called, known_source, shares_of_folds
+from dlspec.plan.keys import Data, ResolvedPlan, Split, called, holds, known_source, shares_of_folds
 from dlspec.plan.metrics import metrics
 from dlspec.plan.network_checks import check_batch, check_field
 from dlspec.plan.network_facts import NetworkFacts
@@ -19,6 +19,7 @@ from dlspec.plan.output_losses import check_output_losses
 from dlspec.plan.reading import listed, renamed
 from dlspec.plan.schedule_checks import check_schedule
 from dlspec.plan.schedules import Plateau
+from dlspec.plan.sources import Source
 from dlspec.plan.starting import check_groups, check_patterns, check_weights
 from dlspec.plan.values import text_of
 from dlspec.record import TYPE_CHECKING
@@ -48,6 +49,8 @@ def check_split(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Di
         yield problem("E0614", message, split.span, "has no say", also=also, fixes=[Fix("leave `split` out")])
         return
     yield from _check_folds(split)
+    yield from _check_files(plan.data)
+    yield from _check_grouped(plan.data)
     shares = {role: getattr(split, role) for role in ROLES}
     total = sum(shares.values())
     said = " + ".join(text_of(share) for share in shares.values())
@@ -59,6 +62,41 @@ def check_split(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Di
         yield problem("E0606", f"the split {verb}", split.span or plan.title_span, said, notes=notes)
     elif shares["train"] == 0:
         yield problem("E0606", "the split leaves nothing to train on", split.at("train"), "is 0")
+
+
+def _check_files(data: Data) -> Iterator[Diagnostic]:
+    """Samples of a role come from files of their own or from the split, and are what those of `source` are."""
+    for role in ("val", "test"):
+        own: Source | None = getattr(data, role)
+        if own is None:
+            continue
+        if getattr(data.split, role) > 0:
+            message = f"`{role}` has files of its own and a share of the split"
+            also = [(own.span, "its files")] if own.span else []
+            fix = Fix(f"leave `{role}` out of `split`")
+            yield problem("E0614", message, data.split.at(role), "a share", also=also, fixes=[fix])
+        if None not in (own.shape, data.source.shape) and own.shape != data.source.shape:
+            first = " ".join(str(size) for size in data.source.shape or ())
+            also = [(data.source.span, f"gives {first}")] if data.source.span else []
+            shape = " ".join(str(size) for size in own.shape or ())
+            message = f"the samples of `{role}` are not like those of `train`"
+            yield problem("E0607", message, own.span, f"gives {shape}", also=also)
+    if data.val is not None and data.split.folds is not None:
+        also = [(data.val.span, "has files of its own")] if data.val.span else []
+        yield problem("E0614", "with `folds` each part is `val` once", data.split.at("folds"), "cut folds", also=also)
+
+
+def _check_grouped(data: Data) -> Iterator[Diagnostic]:
+    if data.split.groups is not None and data.source.grouped_by is None:
+        able = [name for name, member in Source.members.items() if getattr(member, "grouped_by", None)]
+        message = f"`{data.source.name}` does not tell which samples belong together"
+        notes = [f"groups are known of {listed(tuple(able))}"]
+        yield problem("E0614", message, data.split.at("groups"), "names no column", notes=notes)
+    if data.split.groups is not None and data.stratify and "stratify" in (data.spans or {}) and not data.split.folds:
+        message = "shares of whole groups cannot keep the shares of classes too"
+        also = [(data.split.at("groups"), "keeps groups together")]
+        fixes = [Fix("leave `stratify` out, or take `folds`, which can do both")]
+        yield problem("E0614", message, data.at("stratify"), "asks for both", also=also, fixes=fixes)  # type: ignore[arg-type]
 
 
 def _check_folds(split: Split) -> Iterator[Diagnostic]:
@@ -117,7 +155,7 @@ def _check_score(plan: ResolvedPlan, score: str, span: Span | None) -> Iterator[
         yield problem("E0610", f"`{metric}` is not measured", span, "not among the metrics", notes=notes, fixes=fixes)
     elif not known[metric]:
         yield problem("E0604", f"`{metric}` is a table, not one number", span, "cannot be compared")
-    elif plan.known("data") is not None and getattr(plan.data.split, role) == 0:
+    elif plan.known("data") is not None and not holds(plan.data, role):
         also = [(plan.data.split.span, f"leaves `{role}` empty")] if plan.data.split.span else []
         message = f"`{score}` cannot choose: the split holds no `{role}`"
         fix = Fix(f"give `{role}` a share of the split, or choose by another score")
@@ -132,7 +170,7 @@ def _test_chooses(plan: ResolvedPlan, on_test: list[tuple[Span | None, str]]) ->
     also += [(span, does) for span, does in others if span]
     spans = [span for span, _ in on_test if span]
     edits = [Edit(span, span.text.replace("test.", "val.", 1)) for span in spans]
-    if split.val > 0:
+    if split.val > 0 or (plan.known("data") is not None and holds(plan.data, "val")):
         fix = Fix("choose by the validation split", edits)
     else:
         fix = Fix("hold out part of the training split as `val`, and choose by that", edits)
@@ -271,7 +309,7 @@ def check_data(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Dia
 def _check_kept_classes(plan: ResolvedPlan) -> Iterator[Diagnostic]:
     source = plan.data.source
     kept = getattr(source, "classes", None)
-    if not isinstance(kept, tuple):
+    if not isinstance(kept, tuple) or not isinstance(next(iter(kept), None), int):
         return
     known = len(type(source)().class_names or ())
     outside = [number for number in kept if number >= known]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import dlspec.plan.scene_sources  # noqa: F401  # its sources are in the catalogue once they are defined
+import dlspec.plan.file_sources  # their sources are in the catalogue once they are defined
+import dlspec.plan.scene_sources  # noqa: F401
 from dlspec.plan.augmentations import Augmentation
 from dlspec.plan.facts import Facts
 from dlspec.plan.groups import ParameterGroup
@@ -50,6 +51,8 @@ class Split(Facts):
     """The one part that is `val`, where only that network is to be trained."""
     seed: Whole = 0
     """Which of the possible splits it is."""
+    groups: Text | None = None
+    """The column or array that tells which samples belong together, as those of a patient: no two parts share any."""
 
 
 def shares_of_folds(split: Split) -> dict[str, float]:
@@ -73,6 +76,10 @@ class Data(Facts):
 
     source: Source
     """Where samples come from."""
+    val: Source | None = None
+    """Where those of `val` come from, where they have files of their own."""
+    test: Source | None = None
+    """Where those of `test` come from, where they have files of their own."""
     resize: Count | tuple[Count, Count] | None = None
     """Height and width that images are resized to; one number for both."""
     split: Split = Split()
@@ -91,6 +98,11 @@ class Data(Facts):
     """Batches that each worker has ready."""
     normalize: Flag = False
     """Whether each channel of the images is brought to mean 0 and deviation 1, as found in `train`."""
+
+
+def holds(data: Data, role: str) -> bool:
+    """Whether there are samples of a role, by a share of the split or in files of their own."""
+    return getattr(data.split, role) > 0 or getattr(data, role, None) is not None
 
 
 class Keep(Facts):
@@ -144,6 +156,19 @@ class Log(Facts):
     """An experiment of MLflow that curves go to; needs `mlflow`, and writes where `MLFLOW_TRACKING_URI` says."""
     gradients: Flag = False
     """Whether the length of each layer's gradient is written at every evaluation, and drawn: what vanishes is seen."""
+
+
+class Seeds(Facts):
+    """A seed each for what is random, where they are not all `seed`."""
+
+    weights: Whole | None = None
+    """Of first weights."""
+    order: Whole | None = None
+    """Of the order of samples."""
+    augmentation: Whole | None = None
+    """Of augmentation."""
+    dropout: Whole | None = None
+    """Of dropout, and all else that a network draws as it trains."""
 
 
 class Limits(Facts):
@@ -209,6 +234,8 @@ class ResolvedPlan(Facts):
     """Epochs between two evaluations."""
     seed: Whole = 0
     """Of first weights, of the order of samples, of augmentation and dropout."""
+    seeds: Seeds | None = None
+    """Seeds of their own for some of these."""
     precision: Literal["float32", "float64", "bf16", "fp16"] = "float32"
     """Numbers that are computed with; `bf16` and `fp16` compute what can bear it in 16 bits, with float32 weights."""
     clip_norm: Positive | None = None
@@ -253,6 +280,12 @@ class ResolvedPlan(Facts):
     def task(self) -> str:
         """What the network learns to tell: `classes`, `two_classes`, `numbers` or `objects`."""
         return self.loss[0].loss.task
+
+
+def seed_of(plan: ResolvedPlan, what: str) -> int:
+    """The seed of `weights`, `order`, `augmentation` or `dropout`."""
+    own: int | None = getattr(plan.seeds, what, None)
+    return plan.seed if own is None else own
 
 
 def called(plan: ResolvedPlan) -> str:

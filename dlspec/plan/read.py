@@ -58,8 +58,10 @@ def _resolve(plan: keys.ResolvedPlan, network: NetworkFacts | None) -> None:
             term.loss.output = next(iter(network.outputs))
         if term.loss.target is None and not isinstance(term.loss, Output) and known_source(plan) is not None:
             term.loss.target = plan.data.source.target_name
-    if plan.known("data") is not None and plan.data.split.folds is not None:
-        plan.data.split = _shares_of_folds(plan.data.split)
+    if plan.known("data") is not None:
+        plan.data.split = _beside_files(plan.data)
+        if plan.data.split.folds is not None:
+            plan.data.split = _shares_of_folds(plan.data.split)
     source = known_source(plan)
     if source is not None and source.shares is not None and not plan.data.split.spans:
         plan.data.split = _given_shares(source.shares)
@@ -76,9 +78,9 @@ def _resolve_scores(plan: keys.ResolvedPlan, network: NetworkFacts | None) -> No
     if plan.known("data") is None:
         return
     if plan.data.stratify is None:
-        plan.data.stratify = plan.task in ("classes", "two_classes")
+        plan.data.stratify = plan.task in ("classes", "two_classes") and plan.data.split.groups is None
     scalars = [metric.name for metric in plan.metrics if metric.scalar]
-    if plan.keep.best_by is None and plan.data.split.val > 0:
+    if plan.keep.best_by is None and keys.holds(plan.data, "val"):
         plan.keep = _with(plan.keep, best_by=f"val.{(scalars or ['loss'])[0]}")
     if plan.early_stopping is not None and plan.early_stopping.by is None:
         plan.early_stopping.by = plan.keep.best_by
@@ -88,6 +90,19 @@ def _resolve_scores(plan: keys.ResolvedPlan, network: NetworkFacts | None) -> No
 
 def _given_shares(shares: dict[str, float]) -> keys.Split:
     return keys.Split(train=shares["train"], val=shares["val"], test=shares["test"])
+
+
+def _beside_files(data: keys.Data) -> keys.Split:
+    """The split of what has no files of its own, as far as its shares are not written."""
+    split, written = data.split, data.split.spans or {}
+    held = [role for role in ("val", "test") if getattr(data, role) is not None]
+    if not held:
+        return split
+    values = {field: getattr(split, field) for field in split._fields}
+    values |= {role: 0.0 for role in held if role not in written}
+    if "train" not in written:
+        values["train"] = round(1 - values["val"] - values["test"], 12)
+    return keys.Split(**values)
 
 
 def _shares_of_folds(split: keys.Split) -> keys.Split:

@@ -60,6 +60,7 @@ SECTIONS: dict[str, tuple[type[Facts], str]] = {
     "Keep": (keys.Keep, "`keep`"),
     "EarlyStopping": (keys.EarlyStopping, "`early_stopping`"),
     "Log": (keys.Log, "`log`"),
+    "Seeds": (keys.Seeds, "`seeds`"),
     "Search": (keys.Search, "`search`"),
     "Limits": (keys.Limits, "`limits`"),
 }

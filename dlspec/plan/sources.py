@@ -7,7 +7,7 @@ from dlspec.plan.kinds import Count, NonNegative, Text, Whole
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import ClassVar
+    from typing import Any, ClassVar, Literal, Self
 
 
 class Source(Family):
@@ -19,6 +19,10 @@ class Source(Family):
     samples: ClassVar[int | None] = None
     upright: ClassVar[str | None] = None
     """Why its pictures must not be mirrored; None where they may be."""
+    files: ClassVar[tuple[str, ...]] = ()
+    """Fields that name files, from the folder of the spec."""
+    grouped_by: ClassVar[str | None] = None
+    """What `groups` of a split names: a `column`, an `array`; None where samples have no groups."""
     targets: ClassVar[tuple[str, ...]] = ()
     """What a sample has beside its input where that is more than one thing: `boxes`, `labels`, `masks`, `class_map`."""
     object_sides: ClassVar[tuple[int, int] | None] = None
@@ -43,6 +47,25 @@ class Source(Family):
     def target_name(self) -> str:
         """The name of what is to be predicted."""
         return "label" if self.task == "classes" else "target"
+
+    def load(self, folder: str) -> dict[str, Any]:
+        """The samples, by a source of another package; `folder` is that of the spec.
+
+        `inputs` (N, ...) and `targets`, whole numbers (N) for classes or numbers with a point (N, targets), as arrays;
+        in place of an array of inputs something with `shape` (of one sample), `__len__` and `read(rows)`, which gives
+        a float32 tensor (rows, ...), is read by the batch. `classes` and `features` are names, where there are any.
+        """
+        raise NotImplementedError(f"`{self.name}` is loaded by the runner")
+
+    def anchored(self, folder: str) -> Self:
+        """The same with the whole paths of its files."""
+        from os.path import join
+
+        return self.with_files(**{field: join(folder, getattr(self, field)) for field in self.files})
+
+    def with_files(self, **paths: str) -> Self:
+        """The same with other files."""
+        return type(self)(**dict(self.values()) | paths)
 
 
 class Digits(Source):
@@ -182,6 +205,9 @@ class Rings(Source):
 class Csv(Source):
     """A table in a text file; its first line names the columns."""
 
+    files = ("path",)
+    grouped_by = "column"
+
     path: Text
     """The file, from the folder of the spec."""
     target: Text
@@ -190,10 +216,14 @@ class Csv(Source):
     """The columns that are read; all others where left out."""
     delimiter: Text = ","
     """What stands between two values."""
+    categories: tuple[Text, ...] = ()
+    """Columns that hold names rather than numbers; each name becomes an input that is 0 or 1."""
+    missing: Literal["refuse", "drop", "mean"] = "refuse"
+    """What is done where a value is missing: `drop` leaves the row out, `mean` takes the mean of `train`."""
 
     @property
     def shape(self) -> tuple[int, ...] | None:
-        return None if self.features is None else (len(self.features),)
+        return None if self.features is None or self.categories else (len(self.features),)
 
     @property
     def target_name(self) -> str:
@@ -204,6 +234,8 @@ class Npz(Source):
     """Arrays in a file of NumPy's: one of inputs and one of targets, a row for each sample."""
 
     input = "x"
+    files = ("path",)
+    grouped_by = "array"
 
     path: Text
     """The file, from the folder of the spec."""

@@ -9,7 +9,6 @@ from dlspec.plan import keys
 from dlspec.plan.facts import Facts, Family, annotation, fields, kind, listed_in
 from dlspec.plan.losses import Output
 from dlspec.plan.reading import CATALOGUES, SECTIONS
-from dlspec.plan.sources import Csv, Npz
 from dlspec.plan.values import quoted, text_of
 from dlspec.plan.weights import Load
 from dlspec.record import TYPE_CHECKING
@@ -72,9 +71,13 @@ def to_yaml(plan: keys.ResolvedPlan, *, key: str = "plan") -> str:
 def _anchored(plan: keys.ResolvedPlan) -> keys.ResolvedPlan:
     """The plan with the whole paths of its files."""
     copy = from_data(to_data(plan))
-    files = [one for one in (copy.data.source, *copy.weights) if isinstance(one, Csv | Npz | Load)]
-    for file in files:
-        file.path = join(plan.folder, file.path)
+    data = copy.data
+    data.source = data.source.anchored(plan.folder)
+    data.val = data.val and data.val.anchored(plan.folder)
+    data.test = data.test and data.test.anchored(plan.folder)
+    for file in copy.weights:
+        if isinstance(file, Load):
+            file.path = join(plan.folder, file.path)
     return copy
 
 

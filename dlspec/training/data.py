@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from dlspec.plan import sources as named
 from dlspec.plan.keys import ResolvedPlan
-from dlspec.training import files, points, scene_data  # noqa: F401  # those who load register themselves
-from dlspec.training.samples import LOADERS, Dataset, Samples, check_classes, loads
+from dlspec.training import points
+from dlspec.training.joining import add_role
+from dlspec.training.samples import Dataset, Samples, loader_of, loads
+
+from dlspec.training import arrays, image_folders, known_formats, scene_data, tables  # noqa: F401  # isort: skip  # they register
 
 
 def load(plan: ResolvedPlan) -> Dataset:
     """The plan's source, its images resized; raises RunError for a file that does not hold what it should."""
-    source = plan.data.source
-    dataset = LOADERS[type(source)](source, plan)
+    dataset = _loaded(plan.data.source, plan)
+    for role in ("val", "test"):
+        own: named.Source | None = getattr(plan.data, role)
+        if own is not None:
+            add_role(dataset, role, _loaded(own, plan))
+    return dataset
+
+
+def _loaded(source: named.Source, plan: ResolvedPlan) -> Dataset:
+    dataset = loader_of(source)(source, plan)
     inputs = dataset.samples.inputs
     if plan.data.resize is not None and dataset.has_images and isinstance(inputs, Tensor):
         dataset.samples.inputs = resized(inputs, plan.data.resize)
@@ -81,44 +89,3 @@ def _xor(source: named.Xor, plan: ResolvedPlan) -> Dataset:
 @loads(named.Rings)
 def _rings(source: named.Rings, plan: ResolvedPlan) -> Dataset:
     return Dataset(points.rings(source), source.class_names)
-
-
-@loads(named.Csv)
-def _csv(source: named.Csv, plan: ResolvedPlan) -> Dataset:
-    path = Path(plan.folder) / source.path
-    table = files.read_table(path, source.delimiter)
-    target = files.column(table, source.target, path)
-    names = source.features or tuple(name for name in table if name != source.target)
-    columns = [files.numbers(files.column(table, name, path), name, path) for name in names]
-    inputs = torch.from_numpy(np.stack(columns, axis=1)).to(torch.float32)
-    if plan.task == "numbers":
-        values = torch.from_numpy(files.numbers(target, source.target, path)).to(torch.float32)
-        return Dataset(Samples(inputs, values[:, None]), features=tuple(names))
-    labels, classes = files.labels(target, source.target, path)
-    return Dataset(Samples(inputs, torch.from_numpy(labels)), classes, tuple(names))
-
-
-@loads(named.Npz)
-def _npz(source: named.Npz, plan: ResolvedPlan) -> Dataset:
-    path = Path(plan.folder) / source.path
-    x, y = files.read_arrays(path, source.x, source.y)
-    inputs = inputs_of(x, f"`{source.x}` of `{path}`")
-    if plan.task == "numbers":
-        numbers = files.as_floats(y, f"`{source.y}` of `{path}`")
-        return Dataset(Samples(inputs, torch.from_numpy(numbers.reshape(len(y), -1)).to(torch.float32)))
-    labels = files.as_classes(y, f"`{source.y}` of `{path}`")
-    count = source.classes or max(int(labels.max()) + 1, 0)
-    dataset = Dataset(Samples(inputs, torch.from_numpy(labels)), tuple(str(number) for number in range(count)))
-    if source.classes is not None:
-        check_classes(dataset, source.classes)
-    return dataset
-
-
-def inputs_of(array: files.Array, what: str) -> Tensor:
-    """An array as inputs: bytes become 0 to 1, and images without a channel axis get one."""
-    values = files.as_floats(array, what)
-    if array.dtype == np.uint8:
-        values = values / 255
-        if array.ndim == 3:
-            values = values[:, None]
-    return torch.from_numpy(values).to(torch.float32)

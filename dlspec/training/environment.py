@@ -12,7 +12,8 @@ from pathlib import Path
 
 import torch
 
-from dlspec.plan.keys import ResolvedPlan
+from dlspec.plan.facts import fields
+from dlspec.plan.keys import ResolvedPlan, Seeds, seed_of
 from dlspec.record import TYPE_CHECKING
 from dlspec.training.errors import RunError
 
@@ -37,7 +38,7 @@ def describe(plan: ResolvedPlan, device: torch.device) -> dict[str, Any]:
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "device_memory_bytes": torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else None,
         "cuda": torch.version.cuda,
-        "seeds": {"run": plan.seed, "split": plan.data.split.seed},
+        "seeds": {"split": plan.data.split.seed} | {what: seed_of(plan, what) for what in fields(Seeds)},
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "git": _git(Path(plan.folder or ".")),
     }

@@ -79,13 +79,19 @@ class InUnits(nn.Module):
 
 
 def export(
-    folder: Path, form: str, out: Path | None, axes: Mapping[str, Axes], for_inference: str | None = None
+    folder: Path,
+    form: str,
+    out: Path | None,
+    axes: Mapping[str, Axes],
+    for_inference: str | None = None,
+    *,
+    roomy: Mapping[str, Axes] | None = None,
 ) -> Exported:
     """Write what a run trained as `safetensors`, `pt2` or `onnx`; open axes stay open.
 
-    `axes` are those of the network's inputs by name, `for_inference` the module file of the folded network where that
-    is wanted. Raises RunError where the file cannot be written, where a
-    package is missing, or where the program does not compute what the module does.
+    `axes` are those of the network's inputs by name, `roomy` the same with sizes at which no map has shrunk to one row
+    or column; `for_inference` the module file of the folded network where that is wanted. Raises RunError where the
+    file cannot be written, where a package is missing, or where the program does not compute what the module does.
     """
     run = Trained(folder, device="cpu")
     out = out or folder / f"model{FORMATS[form]}"
@@ -100,25 +106,40 @@ def export(
     if len(axes) != 1:
         raise RunError(f"the network has {len(axes)} inputs", "programs are exported of networks with one input")
     (name, taken), *_ = axes.items()
-    return export_program(network, form, out, name, taken, (2, *run.sample), run.dtype)
+    larger = None if roomy is None else roomy[name]
+    return export_program(network, form, out, name, taken, (2, *run.sample), run.dtype, roomy=larger)
 
 
 @torch.no_grad()
 def export_program(
-    network: nn.Module, form: str, out: Path, name: str, taken: Axes, sizes: Sequence[int], dtype: torch.dtype
+    network: nn.Module,
+    form: str,
+    out: Path,
+    name: str,
+    taken: Axes,
+    sizes: Sequence[int],
+    dtype: torch.dtype,
+    *,
+    roomy: Axes | None = None,
 ) -> Exported:
     """Write a module in `eval` as a program that takes every size of its open axes, and check it on two.
 
-    `sizes` are those of an input that the module takes. Raises RunError as `export` does.
+    `sizes` are those of an input that the module takes. Where torch makes no program for all sizes of `taken`, there
+    may be one for those of `roomy`. Raises RunError as `export` does.
     """
     examples = [_example(taken, sizes, larger).to(dtype) for larger in (0, 1)]
-    program = _program(network, examples[0], taken)
+    try:
+        program = _program(network, examples[0], taken)
+    except RunError:
+        if roomy is None or roomy == taken or not _holds(roomy, examples[0].shape):
+            raise
+        taken, program = roomy, _program(network, examples[0], roomy)
     write = {"pt2": _write_pt2, "onnx": _write_onnx}[form]
     outputs = write(program, out, name, examples)
     difference = max(_difference(network(example), got) for example, got in zip(examples, outputs, strict=True))
     if not difference <= CLOSE:
         raise RunError(f"`{out}` does not compute what the network does: its outputs differ by {difference:.1e}")
-    described = " ".join(_axis_text(size) for size in taken)
+    described = " ".join(_axis_text(size) for size in taken) + _from_text(taken)
     return Exported(out, {name: described}, difference, [tuple(example.shape) for example in examples])
 
 
@@ -146,6 +167,11 @@ def _example(axes: Axes, sizes: Sequence[int], larger: int) -> Tensor:
         if isinstance(axis, OpenAxis) and (axis.last is None or size + axis.step <= axis.last):
             chosen[place] = size + larger * axis.step
     return torch.rand(chosen, generator=torch.Generator().manual_seed(larger))
+
+
+def _holds(axes: Axes, sizes: Sequence[int]) -> bool:
+    """Whether the sizes are large enough for open axes."""
+    return all(isinstance(axis, int) or size >= axis.first for axis, size in zip(axes, sizes, strict=True))
 
 
 def _dimension(axis: int | OpenAxis, dims: dict[str, Any]) -> Any:
@@ -221,3 +247,9 @@ def _axis_text(axis: int | OpenAxis) -> str:
         return axis.name
     first = axis.first % axis.step
     return f"({axis.name} = {axis.step}k{f' + {first}' if first else ''})"
+
+
+def _from_text(axes: Axes) -> str:
+    """Where open axes begin, if not at their first step: ` with H ≥ 27`."""
+    told = [f"{axis.name} ≥ {axis.first}" for axis in axes if isinstance(axis, OpenAxis) and axis.first > axis.step]
+    return f" with {', '.join(dict.fromkeys(told))}" if told else ""

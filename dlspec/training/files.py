@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -44,15 +44,22 @@ def read_table(path: Path, delimiter: str = ",") -> dict[str, list[str]]:
     return {name: [row[place].strip() for row in rows] for place, name in enumerate(header)}
 
 
-def column(table: dict[str, list[str]], name: str, path: Path) -> list[str]:
+Column = list[str] | Floats
+"""A column of a table, as text or as numbers."""
+
+
+def column(table: Mapping[str, Column], name: str, path: Path) -> Column:
     """A column by its name; raises RunError with the nearest name where there is none."""
     if name not in table:
-        raise RunError(f"`{path}` has no column `{name}`", _known(name, tuple(table), "columns"))
+        raise RunError(f"`{path}` has no column `{name}`", known_names(name, tuple(table), "columns"))
     return table[name]
 
 
-def numbers(texts: Sequence[str], name: str, path: Path) -> Floats:
-    """A column as numbers; raises RunError naming the rows that hold none."""
+def numbers(texts: Sequence[str] | Floats, name: str, path: Path, *, gaps: bool = False) -> Floats:
+    """A column as numbers; raises RunError naming the rows that hold none, unless `gaps` may stay, as NaN."""
+    if isinstance(texts, np.ndarray):
+        values = texts.astype(np.float64)
+        return values if gaps else refuse_gaps(values, f"column `{name}` of `{path}`")
     values = np.full(len(texts), np.nan)
     for row, text in enumerate(texts):
         try:
@@ -60,27 +67,31 @@ def numbers(texts: Sequence[str], name: str, path: Path) -> Floats:
         except ValueError:
             if text and text.lower() not in MISSING:
                 message = f"column `{name}` of `{path}` holds `{text}` in row {row + 1}, which is not a number"
-                raise RunError(message, "leave the column out with `features = [...]`") from None
-    refuse_gaps(values, f"column `{name}` of `{path}`")
-    return values
+                hint = f'leave it out with `features=[...]`, or read it as names with `categories=["{name}"]`'
+                raise RunError(message, hint) from None
+    return values if gaps else refuse_gaps(values, f"column `{name}` of `{path}`")
 
 
 MISSING = ("na", "nan", "null", "none", "?", "-")
 """What tables write where a value is missing."""
 
 
-def refuse_gaps(values: Array, what: str) -> None:
-    """Raise RunError where a row holds NaN or infinity."""
+def refuse_gaps(values: Floats, what: str) -> Floats:
+    """The values as they are; raises RunError where a row holds NaN or infinity."""
     flat = np.asarray(values, dtype=np.float64).reshape(len(values), -1)
     rows = np.flatnonzero(~np.isfinite(flat).all(axis=1)) + 1
     if len(rows) == 0:
-        return
+        return values
     shown = ", ".join(str(row) for row in rows[:5]) + (", ..." if len(rows) > 5 else "")
     count = f"in row {shown}" if len(rows) == 1 else f"in {len(rows):,} rows ({shown})"
     raise RunError(
         f"{what} has no number {count}",
-        "fill these in or take the rows out: a gap would make every weight NaN",
+        "fill these in, or say what is done: `missing=drop` leaves the rows out, `missing=mean` fills them in",
     )
+
+
+def is_missing(text: str) -> bool:
+    return not text or text.lower() in MISSING
 
 
 def labels(texts: Sequence[str], name: str, path: Path) -> tuple[NDArray[np.int64], tuple[str, ...]]:
@@ -105,7 +116,7 @@ def read_arrays(path: Path, *names: str) -> list[Array]:
         with np.load(_archive(path), allow_pickle=False) as archive:
             for name in names:
                 if name not in archive.files:
-                    raise RunError(f"`{path}` has no array `{name}`", _known(name, tuple(archive.files), "arrays"))
+                    raise RunError(f"`{path}` has no array `{name}`", known_names(name, tuple(archive.files), "arrays"))
             arrays: list[Array] = [archive[name] for name in names]
     except NOT_AN_ARCHIVE as error:
         if "allow_pickle" in str(error):
@@ -113,6 +124,27 @@ def read_arrays(path: Path, *names: str) -> list[Array]:
                 f"`{path}` holds Python objects, which are not read", "save plain arrays of numbers"
             ) from None
         raise UnreadableError(f"`{path}` is not an NPZ file", "write it with `numpy.savez`") from error
+    return _alike(arrays, names, path)
+
+
+def read_tensors(path: Path, *names: str) -> list[Array]:
+    """Arrays of a safetensors file; raises RunError as `read_arrays` does."""
+    from safetensors import SafetensorError, safe_open
+
+    hint = "write it with `safetensors.numpy.save_file`"
+    try:
+        with safe_open(existing(path), framework="numpy") as archive:
+            held = tuple(archive.keys())
+            for name in names:
+                if name not in held:
+                    raise RunError(f"`{path}` has no array `{name}`", known_names(name, held, "arrays"))
+            return _alike([archive.get_tensor(name) for name in names], names, path)
+    except (SafetensorError, TypeError) as error:  # numpy has no bfloat16
+        raise UnreadableError(f"`{path}` cannot be read as safetensors: {error}", hint) from error
+
+
+def _alike(arrays: list[Array], names: Sequence[str], path: Path) -> list[Array]:
+    """The arrays, if each has a row for each sample; raises RunError."""
     lengths = {name: len(array) if array.ndim else 0 for name, array in zip(names, arrays, strict=True)}
     if len(set(lengths.values())) > 1:
         said = " and ".join(f"{count:,} rows in `{name}`" for name, count in lengths.items())
@@ -137,6 +169,18 @@ def _archive(path: Path) -> Path:
     return path
 
 
+def existing_folder(path: Path) -> Path:
+    """The path, where it is a folder; raises UnreadableError with the nearest name beside it."""
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise UnreadableError(f"`{path}` is a file, and a folder is wanted")
+    beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    found = near(path.name, beside)
+    hint = f"beside it there is `{found[0]}`" if found else "the path counts from the folder of the spec"
+    raise UnreadableError(f"there is no folder `{path}`", hint)
+
+
 def existing(path: Path, hint: str = "the path counts from the folder of the spec") -> Path:
     """The path, where it is a file; raises UnreadableError with the nearest name beside it, or the hint."""
     if not path.exists():
@@ -149,7 +193,8 @@ def existing(path: Path, hint: str = "the path counts from the folder of the spe
     return path
 
 
-def _known(name: str, known: tuple[str, ...], what: str) -> str:
+def known_names(name: str, known: tuple[str, ...], what: str) -> str:
+    """A hint: the nearest of the names that there are, and the first of all."""
     found = near(name, known)
     listed = ", ".join(f"`{one}`" for one in known[:12]) + (", ..." if len(known) > 12 else "")
     return (f"the nearest is `{found[0]}`; " if found else "") + f"its {what} are {listed}"

@@ -65,17 +65,24 @@ class Fitted(Record):
 
     inputs: Scale | None
     target: Scale | None
+    gaps: Tensor | None = None
+    """What stands in for a missing value of each feature, where any is missing: (1, features)."""
 
     @classmethod
     def to_train(cls, train: Samples, plan: ResolvedPlan) -> Fitted:
         """Per feature for tables, per channel for images, from the training split alone."""
         data, axes = plan.data, (0, *range(2, train.inputs.dim()))
+        gaps = None
+        if isinstance(train.inputs, Tensor) and train.inputs.isnan().any():
+            gaps = train.inputs.double().nanmean(0, keepdim=True).nan_to_num()
+            train = Samples(filled(train.inputs, gaps), train.targets)
         per_feature = Scale.of(train.inputs, (0,)) if data.standardize.inputs else None
         per_channel = Scale.of(train.inputs, axes) if data.normalize else None
         target = Scale.of(train.truth, (0,)) if data.standardize.target else None
-        return cls(per_channel or per_feature, target)
+        return cls(per_channel or per_feature, target, gaps)
 
     def prepared(self, inputs: Tensor) -> Tensor:
+        inputs = filled(inputs, self.gaps) if self.gaps is not None else inputs
         return self.inputs.applied(inputs) if self.inputs is not None else inputs
 
     def applied(self, samples: Samples) -> Samples:
@@ -90,8 +97,15 @@ class Fitted(Record):
 
     def as_data(self) -> dict[str, Any]:
         scales = {"inputs": self.inputs, "target": self.target}
-        return {name: scale and scale.as_data() for name, scale in scales.items()}
+        gaps = None if self.gaps is None else self.gaps.tolist()
+        return {name: scale and scale.as_data() for name, scale in scales.items()} | {"gaps": gaps}
 
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> Fitted:
-        return cls(Scale.from_data(data["inputs"]), Scale.from_data(data["target"]))
+        gaps = torch.tensor(data["gaps"], dtype=torch.float64) if data.get("gaps") is not None else None
+        return cls(Scale.from_data(data["inputs"]), Scale.from_data(data["target"]), gaps)
+
+
+def filled(inputs: Tensor, gaps: Tensor) -> Tensor:
+    """Inputs (N, features) with something in place of each NaN."""
+    return torch.where(inputs.isnan(), gaps.to(inputs), inputs)

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from dlspec.plan.keys import seed_of
 from dlspec.training import pictures, scene_pictures
 from dlspec.training.augment import Augmenter
 from dlspec.training.detection import Findings
@@ -81,7 +82,7 @@ def draw_augmentation(setting: Setting, file: Path) -> None:
         return
     rows = torch.arange(min(AUGMENTED, len(setting.splits.train)))
     samples = setting.splits.train.at(rows)
-    augmenter = Augmenter(setting.plan.augment, setting.plan.seed)
+    augmenter = Augmenter(setting.plan.augment, seed_of(setting.plan, "augmentation"))
     if isinstance(samples.targets, Objects):
         _draw_moved(setting, samples, rows, augmenter, file)
         return

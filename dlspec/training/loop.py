@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from dlspec.plan.keys import ResolvedPlan
+from dlspec.plan.keys import ResolvedPlan, seed_of
 from dlspec.training import draws
 from dlspec.training.augment import Augmenter
 from dlspec.training.checkpoints import Checkpoint
@@ -69,11 +69,11 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
     total = plan.steps if plan.steps is not None else (plan.epochs or 1) * len(ends)
     optimizer, rate = build_optimizer(plan, module), Rate(plan, len(ends), total)
     augmenter, epoch_scores = (
-        Augmenter(plan.augment, plan.seed),
+        Augmenter(plan.augment, seed_of(plan, "augmentation")),
         scores_of(plan, setting.classes, setting.fitted),
     )
     run = Run(job, State(), optimizer, rate, epoch_scores, total)
-    torch.manual_seed(plan.seed + job.group.rank)  # of dropout; the first weights have drawn theirs
+    torch.manual_seed(seed_of(plan, "dropout") + job.group.rank)  # of dropout; the first weights have drawn theirs
     if resumed is not None:
         run.restore(resumed)
     state = run.state
@@ -81,10 +81,11 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
     whole = len(ends) == 1 and job.group.count == 1
     every = job.train.values if whole else torch.empty(0)
     augments = bool(plan.augment) and job.augments
+    ordered = partial(draws.permutation, seed_of(plan, "order"))
 
     with stop_requests() as stop, job.progress:
         while state.step < total and not state.stopped:
-            order = samples if len(ends) == 1 else draws.permutation(plan.seed, state.epoch, count).to(setting.device)
+            order = samples if len(ends) == 1 else ordered(state.epoch, count).to(setting.device)
             in_training(module, setting.held)
             expect(job.train.inputs, batches(order, state.position, ends, job.group), state.epoch)
             while state.position < count and state.step < total:

@@ -13,16 +13,22 @@ import torch
 from torch import Tensor
 
 from dlspec.record import TYPE_CHECKING, Record
-from dlspec.training import files
-from dlspec.training.data import inputs_of, resized
+from dlspec.training import files, tables
+from dlspec.training.arrays import inputs_of
+from dlspec.training.data import resized
 from dlspec.training.errors import RunError, UnreadableError
+from dlspec.training.image_files import decoded
 from dlspec.training.trained import Predictions, Trained
 from dlspec.training.whole_file import write_whole
 
 if TYPE_CHECKING:
     from typing import Any
 
+    from dlspec.plan.sources import Source
+
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+
+TABLES = (".csv", ".parquet", ".pq")
 
 ARRAYS = ("x", "inputs", "images", "image", "features", "data")
 """Names under which an NPZ file may hold inputs, where training read no array by name."""
@@ -101,7 +107,7 @@ def expanded(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(one for one in path.iterdir() if one.suffix.lower() in (*IMAGES, ".csv", ".npz"))
+            inside = sorted(one for one in path.iterdir() if one.suffix.lower() in (*IMAGES, *TABLES, ".npz"))
             if not inside:
                 hint = f"images end in {', '.join(IMAGES[:4])}, ..."
                 raise RunError(f"the folder `{path}` holds no images, CSV or NPZ files", hint)
@@ -118,39 +124,25 @@ def read_inputs(path: Path, run: Trained, *, invert: bool = False) -> Inputs:
         return Inputs([str(path)], _image(path, run, invert=invert))
     if suffix == ".npz":
         values = _array(path, run)
-    elif suffix == ".csv":
+    elif suffix in TABLES:
         values = _columns(path, run)
     else:
         raise UnreadableError(
-            f"`{path}` is neither an image nor a CSV or NPZ file", "the suffix says what a file holds"
+            f"`{path}` is neither an image nor a CSV, Parquet or NPZ file", "the suffix says what a file holds"
         )
     return Inputs([f"{path}:{row + 1}" for row in range(len(values))], values)
 
 
 def _image(path: Path, run: Trained, *, invert: bool) -> Tensor:
-    from PIL import Image, UnidentifiedImageError
-
     if len(run.sample) != 3:
         raise RunError(f"`{path}` is an image, and the network was trained on tables", "give a CSV file")
-    mode = "L" if run.sample[0] == 1 else "RGB"
+    channels, height, width = run.sample
     try:
-        with Image.open(path) as image:
-            pixels = np.asarray(_on_white(image).convert(mode), dtype=np.float32) / 255
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+        pixels = decoded(path, channels, (height, width))
+    except (OSError, ValueError, SyntaxError) as error:
         raise UnreadableError(f"`{path}` cannot be read as an image: {error}", "write it anew, as PNG") from error
-    tensor = torch.from_numpy(pixels.copy())
-    tensor = tensor[None, None] if mode == "L" else tensor.permute(2, 0, 1)[None]
-    return resized(1 - tensor if invert else tensor, (run.sample[1], run.sample[2]))
-
-
-def _on_white(image: Any) -> Any:
-    """What is transparent shows white paper."""
-    from PIL import Image
-
-    if "A" not in image.getbands() and "transparency" not in image.info:
-        return image
-    layered = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered)
+    tensor = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].to(torch.float32) / 255
+    return 1 - tensor if invert else tensor
 
 
 def _array(path: Path, run: Trained) -> Tensor:
@@ -174,11 +166,19 @@ def _array(path: Path, run: Trained) -> Tensor:
 def _columns(path: Path, run: Trained) -> Tensor:
     """The columns that were trained on, by name; other columns do not matter."""
     source = run.plan.data.source
-    found = files.read_table(path, getattr(source, "delimiter", ","))
-    names = run.features or tuple(found)
-    columns = [files.numbers(files.column(found, name, path), name, path) for name in names]
-    values = torch.from_numpy(np.stack(columns, axis=1)).to(torch.float32)
+    found = tables.read(source, path)
+    names = tuple(dict.fromkeys(_column(name, source) for name in run.features)) or tuple(found)
+    features = tables.features_of(found, names, source, path, known=run.features).values
+    if run.fitted.gaps is None:
+        files.refuse_gaps(features, f"`{path}`")
+    values = torch.from_numpy(features).to(torch.float32)
     return values.view(-1, *run.sample) if values[0].numel() == np.prod(run.sample) else values
+
+
+def _column(feature: str, source: Source) -> str:
+    """The column of a feature: that of `city=Paris` is `city`, where it is one of categories."""
+    categories = getattr(source, "categories", ())
+    return next((name for name in categories if feature.startswith(f"{name}=")), feature)
 
 
 def table(names: Sequence[str], predicted: Predictions, run: Trained) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import nn
 
-from dlspec.plan.keys import ResolvedPlan
+from dlspec.plan.keys import ResolvedPlan, seed_of
 from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training import draws, threads
 from dlspec.training.augment import Augmenter
@@ -114,7 +114,7 @@ def _swept(setting: Setting, rates: Sequence[float]) -> tuple[list[float], list[
     plan, module, judged = setting.plan, setting.module, objective(setting.plan)
     optimizer, batches = build_optimizer(plan, module), _batches(setting)
     losses: list[float] = []
-    torch.manual_seed(plan.seed)
+    torch.manual_seed(seed_of(plan, "weights"))
     in_training(module, setting.held)
     for rate in rates:
         inputs, targets = next(batches)
@@ -142,9 +142,9 @@ def _swept(setting: Setting, rates: Sequence[float]) -> tuple[list[float], list[
 def _batches(setting: Setting) -> Iterator[tuple[Tensor, Targets]]:
     """Batches as a run takes them, epoch after epoch."""
     plan, samples = setting.plan, setting.splits.train
-    augmenter, count, epoch = Augmenter(plan.augment, plan.seed), len(samples), 0
+    augmenter, count, epoch = Augmenter(plan.augment, seed_of(plan, "augmentation")), len(samples), 0
     while True:
-        order, start = draws.permutation(plan.seed, epoch, count), 0
+        order, start = draws.permutation(seed_of(plan, "order"), epoch, count), 0
         for end in batch_ends(count, batch_length(plan, count)):
             rows = order[start:end]
             batch, start = Samples(samples.inputs[rows], samples.targets[rows]), end

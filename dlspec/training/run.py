@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import nn
 
-from dlspec.plan.keys import ResolvedPlan
+from dlspec.plan.keys import ResolvedPlan, seed_of
 from dlspec.plan.writing import from_data, to_data
 from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training import divergence, environment, module_file, parallel, splits, threads, trackers
@@ -60,6 +60,9 @@ MAY_CHANGE = (
     "allow",
     "evaluate_every",
     "checkpoint",
+    "data.workers",
+    "data.prefetch",
+    "augment_on",
     "title",
     "folder",
 )
@@ -249,10 +252,10 @@ def set_up(
     shares = splits.split(dataset, plan)
     fitted = Fitted.to_train(shares.train, plan)
     if module is None:
-        torch.manual_seed(plan.seed)
+        torch.manual_seed(seed_of(plan, "weights"))
         module = module_file.build(out / "model.py")
     setting = Setting(plan, module, dataset, shares, fitted, 0, device)
-    setting.notes = load_weights(module, plan) if first else []
+    setting.notes = [*dataset.notes, *(load_weights(module, plan) if first else [])]
     setting.held = freeze(module, plan)
     recompute(module, plan)
     module.to(device, setting.dtype)
@@ -315,7 +318,7 @@ def job(setting: Setting, checkpoints: Checkpoints, recorder: Recorder, shown: P
     plan, raw = setting.plan, setting.splits.train.inputs
     work = Job(setting, objective(plan), train, val, recorder, checkpoints, shown)
     if plan.augment and plan.augment_on == "workers" and isinstance(train.inputs, Stored):
-        train.inputs.reading = Augmenter(plan.augment, plan.seed)
+        train.inputs.reading = Augmenter(plan.augment, seed_of(plan, "augmentation"))
         work.augments = False
     elif plan.augment:
         work.train = setting.laid_out(Samples(raw.to(setting.device, setting.dtype), train.targets))
@@ -339,7 +342,8 @@ def _refuse_other_plan(before: ResolvedPlan, plan: ResolvedPlan, out: Path) -> N
     """Raise RunError with the keys that differ and may not."""
     old, new = to_data(before), to_data(plan)
     length = () if plan.schedule.follows_length else ("epochs", "steps")
-    differing = list(_differences(old, new, (*MAY_CHANGE, *length)))
+    free = {*MAY_CHANGE, *length}
+    differing = [one for one in _differences(old, new) if not {one[0], one[0].partition(".")[0]} & free]
     if not differing:
         return
     listed = "; ".join(f"`{key}` was {was}, is {now}" for key, was, now in differing)
@@ -348,14 +352,13 @@ def _refuse_other_plan(before: ResolvedPlan, plan: ResolvedPlan, out: Path) -> N
     raise RunError(f"the run in `{out}` follows another plan: {listed}", hint, code="E0703")
 
 
-def _differences(old: Any, new: Any, skipped: tuple[str, ...] = (), path: str = "") -> Any:
+def _differences(old: Any, new: Any, path: str = "") -> Any:
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for place, (one, other) in enumerate(zip(old, new, strict=True)):
-            yield from _differences(one, other, (), f"{path}[{place}]")
+            yield from _differences(one, other, f"{path}[{place}]")
     elif isinstance(old, dict) and isinstance(new, dict) and old.get("op") == new.get("op"):
         for key in dict.fromkeys((*old, *new)):
-            if key not in skipped:
-                yield from _differences(old.get(key), new.get(key), (), f"{path}.{key}".lstrip("."))
+            yield from _differences(old.get(key), new.get(key), f"{path}.{key}".lstrip("."))
     elif old != new:
         said = [value["op"] if isinstance(value, dict) and "op" in value else value for value in (old, new)]
         yield (path, *(json.dumps(value) for value in said))

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from dlspec.plan import sources as named
+from dlspec.plan.keys import ResolvedPlan
 from dlspec.record import Record
 from dlspec.training.errors import RunError
 from dlspec.training.objects import Objects, Targets
-from dlspec.training.stored import Stored
+from dlspec.training.stored import Ahead, Stored
 
 
 class Samples(Record):
@@ -57,6 +58,12 @@ class Dataset(Record):
     classes: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     rows: dict[str, Tensor] | None = None
+    held: dict[str, Tensor] = {}
+    """The rows of `val` and `test`, as far as they have files of their own."""
+    groups: Tensor | None = None
+    """For each sample the number of what it belongs to, where the split keeps such samples together."""
+    names: list[str] = []
+    """The file of each sample, where each has one."""
     notes: tuple[str, ...] = ()
     """What is to be said of how it was read."""
 
@@ -80,6 +87,32 @@ def loads(*sources: type[named.Source]) -> Callable[[Loader], Loader]:
         return loader
 
     return registered
+
+
+def loader_of(source: named.Source) -> Loader:
+    """Who loads a source; one of another package loads itself."""
+    return LOADERS.get(type(source), from_package)
+
+
+def from_package(source: named.Source, plan: ResolvedPlan) -> Dataset:
+    """The samples of a source that another package declares; raises RunError for what is no data set."""
+    made = source.load(plan.folder)
+    wanted = ("inputs", "targets")
+    if not isinstance(made, dict) or any(key not in made for key in wanted):
+        hint = "give a dictionary of `inputs` and `targets`, and of `classes` or `features`, which are names"
+        raise RunError(f"the source `{source.name}` gave no samples", hint)
+    inputs, targets = made["inputs"], torch.as_tensor(made["targets"])
+    if len(inputs) != len(targets):
+        raise RunError(f"the source `{source.name}` gave {len(inputs):,} inputs and {len(targets):,} targets")
+    if targets.is_floating_point():
+        targets = targets.to(torch.float32).reshape(len(targets), -1)
+    else:
+        targets = targets.to(torch.int64)
+    if hasattr(inputs, "read"):
+        samples = Samples(Stored(inputs, Ahead(plan.data.workers, plan.data.prefetch)), targets)
+    else:
+        samples = Samples(torch.as_tensor(inputs).to(torch.float32), targets)
+    return Dataset(samples, tuple(made.get("classes", source.class_names or ())), tuple(made.get("features", ())))
 
 
 def check_classes(dataset: Dataset, scores: int) -> None:

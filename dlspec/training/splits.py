@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from dlspec.plan.keys import ResolvedPlan, Split
@@ -10,6 +12,8 @@ from dlspec.record import Record
 from dlspec.training.errors import RunError
 from dlspec.training.objective import count_classes
 from dlspec.training.samples import Dataset, Samples
+
+Rows = NDArray[np.int64]
 
 
 class HeldOut:
@@ -41,60 +45,85 @@ def split(dataset: Dataset, plan: ResolvedPlan) -> Splits:
     """The source's own split or the plan's, by which balanced losses are weighed; RunError for too few samples."""
     strata = dataset.samples.targets if plan.data.stratify else None
     targets = strata if isinstance(strata, Tensor) and plan.task != "numbers" else None
-    rows = dataset.rows or split_rows(len(dataset.samples), targets, plan.data.split)
+    rows = dataset.rows or _rows(dataset, targets, plan.data.split)
     train, val, test = (dataset.samples.at(rows[role]) for role in ("train", "val", "test"))
     if plan.task != "objects":
         count_classes(plan, train.truth)
     return Splits(train, val, HeldOut(test), rows)
 
 
-def split_rows(count: int, labels: Tensor | None, shares: Split) -> dict[str, Tensor]:
+def _rows(dataset: Dataset, labels: Tensor | None, shares: Split) -> dict[str, Tensor]:
+    """The rows of each role: those with files of their own, and the others by their shares."""
+    count = len(dataset.samples) - sum(len(rows) for rows in dataset.held.values())
+    labels = None if labels is None else labels[:count]
+    groups = None if dataset.groups is None else dataset.groups[:count]
+    return split_rows(count, labels, shares, groups) | dataset.held
+
+
+def split_rows(count: int, labels: Tensor | None, shares: Split, groups: Tensor | None = None) -> dict[str, Tensor]:
     """Rows by role: what is not trained on is split off first, then shared between `val` and `test`.
 
-    With folds `test` is split off alone, and the rest falls into folds, one of which is `val`.
+    With folds `test` is split off alone, and the rest falls into folds, one of which is `val`. Samples of one group
+    go the same way, so that shares are shares of groups.
 
     Both cuts are scikit-learn's `train_test_split` with the split's seed, so that a seed means
     here what it means there.
     """
-    from sklearn.model_selection import train_test_split
-
-    if shares.folds is not None:
-        return _folded_rows(count, labels, shares)
-    everything = torch.arange(count).numpy()
+    cut = _Cut(labels, groups, shares.seed)
+    everything = np.arange(count)
     held = round(shares.val + shares.test, 12)
-    if held == 0:
-        none = torch.arange(0)
-        return {"train": torch.arange(count), "val": none, "test": none}
-    strata = None if labels is None else labels.numpy()
     try:
-        train, rest = train_test_split(everything, test_size=held, stratify=strata, random_state=shares.seed)
-        if shares.val == 0 or shares.test == 0:
-            val, test = (rest, rest[:0]) if shares.test == 0 else (rest[:0], rest)
+        if shares.folds is not None:
+            rest, test = cut(everything, shares.test) if shares.test > 0 else (everything, everything[:0])
+            train, val = cut.folds(rest, shares.folds)[shares.fold or 0]
+        elif held == 0:
+            train, val, test = everything, everything[:0], everything[:0]
         else:
-            strata = None if strata is None else strata[rest]
-            half = shares.test / held
-            val, test = train_test_split(rest, test_size=half, stratify=strata, random_state=shares.seed)
+            train, rest = cut(everything, held)
+            if shares.val > 0 and shares.test > 0:
+                val, test = cut(rest, shares.test / held)
+            else:
+                val, test = (rest, rest[:0]) if shares.test == 0 else (rest[:0], rest)
     except ValueError as error:
-        reason = str(error).split(".")[0]
-        raise RunError(
-            f"{count} samples cannot be split so: {reason}", "give more samples or `stratify = false`"
-        ) from None
+        raise _refused(count, groups, shares, str(error).split(".")[0]) from None
     return {role: torch.from_numpy(rows) for role, rows in (("train", train), ("val", val), ("test", test))}
 
 
-def _folded_rows(count: int, labels: Tensor | None, shares: Split) -> dict[str, Tensor]:
-    """scikit-learn's `(Stratified)KFold` with the split's seed, on what `train_test_split` leaves beside `test`."""
-    from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
+def _refused(count: int, groups: Tensor | None, shares: Split, reason: str) -> RunError:
+    what = f"{count} samples" if groups is None else f"{int(groups.max()) + 1} groups"
+    if shares.folds is not None:
+        return RunError(f"{what} do not fall into {shares.folds} folds: {reason}", "take fewer folds")
+    return RunError(f"{what} cannot be split so: {reason}", "give more samples or `stratify = false`")
 
-    rest, test = torch.arange(count).numpy(), torch.arange(0).numpy()
-    strata = None if labels is None else labels.numpy()
-    kind = KFold if strata is None else StratifiedKFold
-    try:
-        if shares.test > 0:
-            rest, test = train_test_split(rest, test_size=shares.test, stratify=strata, random_state=shares.seed)
-        folds = kind(shares.folds, shuffle=True, random_state=shares.seed)
-        train, val = list(folds.split(rest, None if strata is None else strata[rest]))[shares.fold or 0]
-    except ValueError as error:
-        reason = str(error).split(".")[0]
-        raise RunError(f"{count} samples do not fall into {shares.folds} folds: {reason}", "take fewer folds") from None
-    return {role: torch.from_numpy(rows) for role, rows in (("train", rest[train]), ("val", rest[val]), ("test", test))}
+
+class _Cut(Record):
+    """scikit-learn's ways to cut rows in two, or into folds."""
+
+    labels: Tensor | None
+    groups: Tensor | None
+    seed: int
+
+    def __call__(self, rows: Rows, share: float) -> tuple[Rows, Rows]:
+        """What stays, and the share that is cut off."""
+        from sklearn.model_selection import GroupShuffleSplit, train_test_split
+
+        if self.groups is not None:
+            cut = GroupShuffleSplit(1, test_size=share, random_state=self.seed)
+            stays, off = next(cut.split(rows, groups=self.groups[rows].numpy()))
+            return rows[stays], rows[off]
+        strata = None if self.labels is None else self.labels[rows].numpy()
+        stays, off = train_test_split(rows, test_size=share, stratify=strata, random_state=self.seed)
+        return stays, off
+
+    def folds(self, rows: Rows, count: int) -> list[tuple[Rows, Rows]]:
+        """Each fold's `train` and `val`."""
+        from sklearn import model_selection as ways
+
+        together = None if self.groups is None else self.groups[rows].numpy()
+        strata = None if self.labels is None else self.labels[rows].numpy()
+        kind = {
+            (False, False): ways.KFold, (True, False): ways.StratifiedKFold,
+            (False, True): ways.GroupKFold, (True, True): ways.StratifiedGroupKFold,
+        }[strata is not None, together is not None]  # fmt: skip
+        folds = kind(count, shuffle=True, random_state=self.seed)
+        return [(rows[train], rows[val]) for train, val in folds.split(rows, strata, together)]

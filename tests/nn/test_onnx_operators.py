@@ -24,7 +24,9 @@ class Suppression(torch.nn.Module):
 
 class Pooling(torch.nn.Module):
     def forward(self, fine: Tensor, coarse: Tensor, rois: Tensor) -> tuple[Tensor, Tensor]:
-        pyramid = nn.multiscale_roi_align([fine, coarse], rois, 5, [4, 8], canonical_scale=32, canonical_level=3)
+        pyramid = nn.multi_scale_roi_align(
+            [fine, coarse], rois, [1 / 4, 1 / 8], 5, canonical_scale=32, canonical_level=3
+        )
         return pyramid, nn.roi_align(fine, rois, (2, 3), 0.25, 2, aligned=True)
 
 

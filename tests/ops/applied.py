@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,10 +19,20 @@ from dlspec.syntax.parser import parse
 
 torch.set_num_threads(1)
 
+IMAGES = 2
+"""How many images a list of a sample holds."""
+
 CATALOGUE = catalogue()
 SAMPLES = [text for op in CATALOGUE.values() for text in op.samples]
+REGIONS = [text for op in CATALOGUE.values() if op.family == "detection" for text in op.samples]
+"""Samples whose results depend on the numbers."""
 MISTAKES = [(text, code) for op in CATALOGUE.values() for text, code in op.mistakes]
 BEYOND_TORCH = [(text, code) for op in CATALOGUE.values() for text, code in op.beyond_torch]
+
+
+def called(text: str) -> str:
+    """The name of the operator of a sample."""
+    return text.split(" -> ")[1].partition("(")[0]
 
 
 class Applied:
@@ -66,9 +77,8 @@ def parsed(text: str) -> tuple[type[Op], list[Fact], dict[str, Any]]:
     """The operator, the inputs and the values, not yet read, of `float32[2, 3] -> linear(10)`."""
     left, _, right = text.partition(" -> ")
     facts = []
-    for part in left.split("], "):
-        dtype, _, sizes = part.rstrip("]").partition("[")
-        facts.append(Fact(dtype, tuple(int(size) for size in sizes.split(",") if size)))
+    for listed, dtype, sizes in re.findall(r"(list\[)?(\w+)\[([\d, ]*)\]", left):
+        facts.append(Fact(dtype, tuple(int(size) for size in sizes.split(",") if size), IMAGES if listed else None))
     expression, problems, *_ = parse(Source("sample", right), "expression")
     assert not problems, problems
     name = expression.name if isinstance(expression, tree.Name) else expression.function.name

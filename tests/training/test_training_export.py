@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import dlspec
 from dlspec.exporting import export_run
 from dlspec.front import load
 from dlspec.lowering.open_axes import OpenAxis, open_axes
+from dlspec.places import ZOO
 from dlspec.training import module_file
 from dlspec.training.errors import RunError
 from dlspec.training.export import InUnits, export_program
@@ -162,3 +164,19 @@ def test_a_run_whose_spec_is_damaged_is_told(run_folder: Path, tmp_path: Path) -
     write_whole(tmp_path / "spec.dlspec.yaml", "network: [")
     with pytest.raises(SpecError):
         export_run(tmp_path, "pt2")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["pt2", "onnx"])
+def test_fcn8s_takes_images_of_any_size_but_where_a_map_has_one_row(form: str, tmp_path: Path) -> None:
+    """torch makes no program for both one row of scores and several: it is told from which size on there are several."""
+    text = (ZOO / "fcn.dls").read_text(encoding="utf-8")
+    (tmp_path / "n.dls").write_text(re.sub(r"conv2d\((\d+),", lambda found: f"conv2d({int(found[1]) // 32},", text))
+    graph = load(tmp_path / "n.dls").graph
+    (axes,), (roomy,) = open_axes(graph).values(), open_axes(graph, least=2).values()
+    assert roomy[2:] == [OpenAxis("H", 1, 27, None), OpenAxis("W", 1, 27, None)]
+    module, sizes = built(tmp_path / "n.dls"), (2, 3, 40, 53)
+    done = export_program(module, form, tmp_path / f"n.{form}", "image", axes, sizes, torch.float32, roomy=roomy)
+    assert done.inputs == {"image": "N 3 H W with H ≥ 27, W ≥ 27"}
+    assert done.difference is not None
+    assert done.difference < 1e-5

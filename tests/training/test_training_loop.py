@@ -94,6 +94,17 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(tmp_path: Pat
     assert not equal(final_weights(tmp_path / "one"), final_weights(tmp_path / "other"))
 
 
+@pytest.mark.parametrize("what", ["weights", "order", "augmentation", "dropout"])
+def test_each_seed_moves_what_it_is_of(tmp_path: Path, what: str) -> None:
+    def after(name: str, **changed: str) -> dict[str, torch.Tensor]:
+        run(plan_of(epochs=None, steps="2", augment="[rotate(10)]", **changed), tmp_path / name)  # type: ignore[arg-type]
+        return final_weights(tmp_path / name)
+
+    base = after("base")
+    assert equal(after("same", seeds=f"{{ {what} = 0 }}"), base)
+    assert not equal(after("other", seeds=f"{{ {what} = 1 }}"), base)
+
+
 def test_full_batch_takes_one_step_an_epoch(tmp_path: Path) -> None:
     assert run(plan_of(DIABETES), tmp_path / "run", LINE).data["steps"] == 20
 

@@ -50,6 +50,23 @@ def test_a_class_of_one_sample_cannot_be_stratified() -> None:
         split_rows(30, torch.tensor([0] * 29 + [1]), Split())
 
 
+@given(count=st.integers(6, 40), seed=st.integers(0, 99), folds=st.booleans())
+def test_samples_of_one_group_go_the_same_way(count: int, seed: int, folds: bool) -> None:
+    groups = torch.arange(4 * count) % count
+    shares = Split(train=0.5, val=0.25, test=0.25, seed=seed) if not folds else Split(test=0.2, folds=3, seed=seed)
+    rows = split_rows(4 * count, None, shares, groups)
+    held = [set(groups[one].tolist()) for one in rows.values()]
+    assert sum(len(one) for one in held) == len(set.union(*held)) == count
+    assert sum(len(one) for one in rows.values()) == 4 * count
+
+
+def test_folds_keep_groups_together_and_the_shares_of_classes() -> None:
+    labels, groups = torch.arange(60) % 3, torch.arange(60) // 6
+    rows = split_rows(60, labels, Split(test=0, folds=5), groups)
+    assert labels[rows["val"]].bincount().tolist() == [4, 4, 4]
+    assert not set(groups[rows["val"]].tolist()) & set(groups[rows["train"]].tolist())
+
+
 def test_every_reading_of_the_test_split_is_counted() -> None:
     held_out = HeldOut(Samples(torch.zeros(3, 1), torch.zeros(3)))
     assert (len(held_out), held_out.reads) == (3, 0)

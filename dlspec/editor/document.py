@@ -1,0 +1,145 @@
+"""One version of an open spec, with all that is known of it; each thing is worked out once, when it is asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dlspec.checking import Spec, check_spec
+from dlspec.diagnostics.record import SpecError
+from dlspec.editor.names import FileNames, NameIndex
+from dlspec.editor.positions import Positions
+from dlspec.elaborate.unused import names
+from dlspec.record import TYPE_CHECKING
+from dlspec.source import Source
+from dlspec.syntax import tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from dlspec.analyses.summary import Summary
+    from dlspec.diagnostics.record import Diagnostic
+    from dlspec.editor.positions import Encoding
+    from dlspec.graph import Graph
+
+    Made = tuple[Graph | None, list[Diagnostic]]
+
+
+class OpenSpec(Spec):
+    """A spec whose networks are made once each."""
+
+    def __init__(self, source: Source, path: Path | None, opened: Mapping[Path, str]) -> None:
+        super().__init__(source, path, opened=opened)
+        self._made: dict[str, Made] = {}
+
+    def make(self, network: str | None = None, **given: object) -> Made:
+        if any(value for value in given.values()):
+            return super().make(network, **given)  # type: ignore[arg-type]  # the same
+        name = network if network is not None else self.default_network()
+        if name not in self._made:
+            self._made[name] = super().make(name)
+        return self._made[name]
+
+
+class Document:
+    """A text with its version; `opened` has the texts of other files as the editor holds them."""
+
+    def __init__(
+        self, uri: str, text: str, version: int | None, path: Path | None, *,
+        opened: Mapping[Path, str] | None = None, encoding: Encoding = "utf-16", shown: str = "",
+    ) -> None:  # fmt: skip
+        self.uri = uri
+        self.version = version
+        self.path = path
+        self.source = Source(shown or (path.name if path is not None else uri), text)
+        self.encoding = encoding
+        self.positions = Positions(self.source, encoding)
+        self.spec = OpenSpec(self.source, path, opened or {})
+        self._drafts: dict[str, Graph | None] = {}
+        self._summaries: dict[str, Summary] = {}
+        self._problems: list[Diagnostic] | None = None
+        self._index: NameIndex | None = None
+
+    @property
+    def text(self) -> str:
+        return self.source.text
+
+    @property
+    def tree(self) -> tree.File:
+        return self.spec.scope.tree
+
+    @property
+    def problems(self) -> list[Diagnostic]:
+        """Everything that `dlspec check` says of it."""
+        if self._problems is None:
+            try:
+                self._problems = check_spec(self.spec)
+            except SpecError as error:
+                self._problems = error.diagnostics
+        return self._problems
+
+    @property
+    def index(self) -> NameIndex:
+        """The names of this file and of those that it imports."""
+        if self._index is None:
+            self._index = NameIndex()
+        return self._index
+
+    @property
+    def names(self) -> FileNames:
+        """The names of this file."""
+        return self.index.of(self.spec.scope)
+
+    def graph(self, network: str) -> Graph | None:
+        """A network as far as it can be made; None where nothing of it can."""
+        if network not in self._drafts:
+            try:
+                made, _ = self.spec.make(network)
+                self._drafts[network] = made if made is not None else self.spec.draft(network)
+            except SpecError:
+                self._drafts[network] = None
+        return self._drafts[network]
+
+    def summary(self, network: str) -> Summary | None:
+        """What a network costs and sees; None where it cannot be made whole."""
+        from dlspec.analyses.summary import summarize
+
+        try:
+            graph, _ = self.spec.make(network)
+        except SpecError:
+            return None
+        if graph is None:
+            return None
+        if network not in self._summaries:
+            self._summaries[network] = summarize(graph)
+        return self._summaries[network]
+
+    def shown_networks(self) -> Iterator[str]:
+        """The networks that together use every block which any uses: the last first, as `dlspec` takes it by default.
+
+        A family such as ResNet has five networks of the same blocks, of which one or two show all there is to see.
+        """
+        items = [item for item in self.tree.items if isinstance(item, tree.Definition | tree.Constant)]
+        uses = {item.name: names(item) for item in items}
+        bodies = {item.name for item in items if isinstance(item, tree.Block | tree.Network)}
+        seen: set[str] = set()
+        for network in reversed(self.spec.networks):
+            used = _closure(network, uses) & bodies
+            if not used <= seen:
+                seen |= used
+                yield network
+
+    def other(self, source: Source) -> Path | None:
+        """The path of another file that this one reads, by its source."""
+        return next((scope.path for scope in self.spec.files.scopes.values() if scope.source is source), None)
+
+
+def _closure(name: str, uses: dict[str, set[str]]) -> set[str]:
+    """A definition and all that it names, directly or not, of what the file defines."""
+    found: set[str] = set()
+    stack = [name]
+    while stack:
+        one = stack.pop()
+        if one not in found:
+            found.add(one)
+            stack += uses.get(one, set()) & uses.keys()
+    return found

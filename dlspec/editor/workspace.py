@@ -1,0 +1,166 @@
+"""Every open spec, with what is known of its version; and those of the folder, where they are asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pygls.uris import to_fs_path
+
+from dlspec.editor.code_lens import Lens, lenses
+from dlspec.editor.document import Document
+from dlspec.editor.files import spec_files
+from dlspec.editor.inlay_hints import Hint, hints, moved
+from dlspec.record import TYPE_CHECKING
+from dlspec.syntax import tree
+
+if TYPE_CHECKING:
+    from dlspec.editor.positions import Encoding
+
+
+class Open:
+    """An open spec: its version, and what earlier versions knew that this one cannot be read for."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.readable: Document | None = None
+        """The last version whose every statement could be read."""
+        self._hints: list[Hint] = []
+        self._lenses: list[Lens] = []
+        self._hinted = ""
+        self._known: Document | None = None
+
+    def hints(self) -> list[Hint]:
+        """The hints of this version; where it cannot be read, those of the last one around what was changed."""
+        self._know()
+        return self._hints
+
+    def lenses(self) -> list[Lens]:
+        """The lenses of this version, or those of the last one, likewise."""
+        self._know()
+        return self._lenses
+
+    def _know(self) -> None:
+        document = self.document
+        if self._known is document:
+            return
+        fresh = hints(document)
+        if fresh or not _is_broken(document):
+            self._hints, self._lenses = fresh, lenses(document)
+        else:
+            self._hints = moved(self._hints, self._hinted, document.text)
+            self._lenses = []
+        self._hinted, self._known = document.text, document
+
+
+def _is_broken(document: Document) -> bool:
+    """Whether anything of the text could not be read."""
+    stack: list[object] = [document.tree]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, tree.Broken):
+            return True
+        if isinstance(part, tuple):
+            stack += part
+        elif isinstance(part, tree.Node):
+            stack += [getattr(part, field) for field in part._fields]
+    return False
+
+
+class Workspace:
+    """The specs that an editor has open."""
+
+    def __init__(self, encoding: Encoding = "utf-16") -> None:
+        self.encoding = encoding
+        self.folders: list[Path] = []
+        self._open: dict[str, Open] = {}
+        self._closed: dict[Path, tuple[float, Document]] = {}
+
+    def put(self, uri: str, text: str, version: int | None) -> None:
+        """A new version of a text; what others knew of it is forgotten."""
+        document = self._document(uri, text, version)
+        known = self._open.get(uri)
+        if known is None:
+            self._open[uri] = Open(document)
+        else:
+            if not _is_broken(known.document):
+                known.readable = known.document
+            known.document = document
+        self._forget(document.path, uri)
+
+    def close(self, uri: str) -> None:
+        """An editor that closed a text leaves it to the file."""
+        known = self._open.pop(uri, None)
+        if known is not None:
+            self._forget(known.document.path, uri)
+
+    def forget_files(self) -> None:
+        """Files have changed beneath: everything is read again."""
+        self._closed.clear()
+        for uri, known in self._open.items():
+            known.document = self._document(uri, known.document.text, known.document.version)
+
+    def get(self, uri: str) -> Open | None:
+        return self._open.get(uri)
+
+    @property
+    def uris(self) -> list[str]:
+        return list(self._open)
+
+    def importers(self, path: Path | None) -> list[str]:
+        """The open specs that read a file."""
+        return [uri for uri, known in self._open.items() if path is not None and path in _read_by(known.document)]
+
+    def every(self, near: Document) -> list[Document]:
+        """The open specs, and those in the folders of the workspace; of a text without a file only itself."""
+        opened = [known.document for known in self._open.values()]
+        if near.path is None:
+            return [near]
+        paths = {document.path for document in opened}
+        folders = self.folders if any(near.path.is_relative_to(f) for f in self.folders) else [near.path.parent]
+        files = dict.fromkeys(path.resolve() for folder in folders for path in spec_files(folder))
+        return [*opened, *(found for path in files if path not in paths and (found := self._file(path)) is not None)]
+
+    def _file(self, path: Path) -> Document | None:
+        """A file that is not open, read once for each time it is written."""
+        try:
+            stamp = path.stat().st_mtime
+            known = self._closed.get(path)
+            if known is None or known[0] != stamp:
+                text = path.read_text(encoding="utf-8-sig")
+                self._closed[path] = stamp, self._document(path.as_uri(), text, None)
+            return self._closed[path][1]
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    def _document(self, uri: str, text: str, version: int | None) -> Document:
+        found = to_fs_path(uri) if uri.startswith("file:") else None
+        path = Path(found).resolve() if found else None
+        opened = {one.document.path: one.document.text for one in self._open.values() if one.document.path is not None}
+        return Document(uri, text, version, path, opened=opened, encoding=self.encoding, shown=self._shown(path, uri))
+
+    def _shown(self, path: Path | None, uri: str) -> str:
+        """How messages call a file: from the folder of the workspace on."""
+        if path is None:
+            return f"untitled{'.dlspec.yaml' if uri.endswith(('.yaml', '.yml')) else '.dls'}"
+        folder = next((folder for folder in self.folders if path.is_relative_to(folder)), path.parent)
+        return path.relative_to(folder).as_posix()
+
+    def _forget(self, path: Path | None, but: str) -> None:
+        """Read again what imports a file, and what is not open."""
+        self._closed = {own: known for own, known in self._closed.items() if path not in _read_by(known[1])}
+        for uri in self.importers(path):
+            if uri != but:
+                known = self._open[uri]
+                known.document = self._document(uri, known.document.text, known.document.version)
+
+
+def _read_by(document: Document) -> set[Path | None]:
+    """The files that a spec reads, itself among them, and those that it looks for."""
+    return {scope.path for scope in document.spec.files.scopes.values()} | _looked_for(document)
+
+
+def _looked_for(document: Document) -> set[Path | None]:
+    if document.path is None:
+        return set()
+    paths = [item.path for item in document.tree.items if isinstance(item, tree.Import)]
+    return {(document.path.parent / path).resolve() for path in paths if path.isprintable() and "\0" not in path}
