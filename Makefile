@@ -82,6 +82,7 @@ bench: $(READY)  ## every benchmark: start-up, deep specs, a warm process, eager
 	$(BIN)/python benchmarks/eager.py
 	$(BIN)/python benchmarks/steps.py
 	$(BIN)/python benchmarks/drawing.py
+	$(BIN)/python benchmarks/editor.py
 	$(BIN)/python benchmarks/lenet_accuracy.py
 	$(BIN)/python benchmarks/lenet_accuracy.py --spec digits_cnn --aim 0.995
 

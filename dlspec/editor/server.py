@@ -55,6 +55,7 @@ class Server(LanguageServer):
         self._due: dict[str, asyncio.TimerHandle] = {}
         self._rest: asyncio.TimerHandle | None = None
         self._told: set[str] = set()
+        self._checks: set[asyncio.Future[None]] = set()
 
     def begin(self, params: lsp.InitializeParams) -> None:
         """Take over what the editor can do and which folders it has open."""
@@ -87,11 +88,22 @@ class Server(LanguageServer):
 
     def _check(self, uri: str) -> None:
         self._due.pop(uri, None)
+        task = asyncio.ensure_future(self._checked(uri))
+        self._checks.add(task)
+        task.add_done_callback(self._checks.discard)
+
+    async def _checked(self, uri: str) -> None:
+        """Check a version one network at a time, so that questions are answered in between; an old one is left."""
         known = self.specs.get(uri)
         if known is None:
             return
         document = known.document
         try:
+            for network in document.spec.networks:
+                document.graph(network)
+                await asyncio.sleep(0)
+                if known.document is not document:
+                    return
             found = problems.diagnostics(document)
         except Exception as error:
             self.tell(Defect(f"checking {document.source.name}", error))
@@ -160,10 +172,8 @@ def _texts(server: Server) -> None:
 
 def _questions(server: Server) -> None:
     """What the editor asks: a row for each."""
-    for method, answer in _OF_TEXTS.items():
-        _answers(server, method, answer, _OPTIONS.get(method))
-    for method, answer_at in _OF_PLACES.items():
-        _answers(server, method, _at(answer_at), _OPTIONS.get(method))
+    for method in (*_OF_TEXTS, *_OF_PLACES):
+        server.feature(method, _OPTIONS.get(method))(_handler(server, method))
 
     @server.feature(lsp.COMPLETION_ITEM_RESOLVE)
     def item(params: lsp.CompletionItem) -> lsp.CompletionItem:
@@ -179,9 +189,8 @@ def _questions(server: Server) -> None:
         return _guarded(server, "a lens", resolve) or params
 
 
-def _at(answer: Callable[[Server, Open, int, Any], Any]) -> Answer:
-    """A question about a place, with the offset that is meant."""
-    return lambda server, known, asked: answer(server, known, known.document.positions.offset(asked.position), asked)
+def _handler(server: Server, method: str) -> Callable[[Any], Any]:
+    return lambda asked: _guarded(server, method, lambda: answer(server, method, asked))
 
 
 _OF_TEXTS: dict[str, Answer] = {
@@ -219,20 +228,20 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
-def _answers(server: Server, method: str, answer: Answer, options: Any = None) -> None:
-    """Have a question answered for specs that are open."""
+def answer(server: Server, method: str, asked: Any) -> Any:
+    """The answer to a question; none where its spec is not open."""
+    known = server.specs.get(asked.text_document.uri)
+    if known is None:
+        return None
+    if method in _OF_TEXTS:
+        return _OF_TEXTS[method](server, known, asked)
+    return _OF_PLACES[method](server, known, known.document.positions.offset(asked.position), asked)
 
-    def handler(params: Any) -> Any:
-        known = server.specs.get(params.text_document.uri)
-        return None if known is None else _guarded(server, method, lambda: answer(server, known, params))
 
-    server.feature(method, options)(handler)
-
-
-def _guarded(server: Server, what: str, answer: Callable[[], Any]) -> Any:
+def _guarded(server: Server, what: str, found: Callable[[], Any]) -> Any:
     """An answer; nothing where dlspec fails, which is then told as its own mistake."""
     try:
-        return answer()
+        return found()
     except rename.RenameRefused as refused:
         raise JsonRpcException(str(refused), code=-32803) from None  # RequestFailed of the protocol
     except Exception as error:
