@@ -52,9 +52,9 @@ def _together(masks: Sequence[Tensor], device: torch.device) -> tuple[Tensor, Te
     Shapes: N of (M, h, w) -> (O, H, W), (O, 2).
     """
     height, width = (max(some.shape[axis] for some in masks) for axis in (1, 2))
+    sizes = torch.cat([torch.tensor(some.shape[1:]).expand(len(some), 2) for some in masks])
     if any(some.shape[1:] != (height, width) for some in masks):
         masks = [functional.pad(some, (0, width - some.shape[2], 0, height - some.shape[1])) for some in masks]
-    sizes = torch.cat([torch.tensor(some.shape[1:]).expand(len(some), 2) for some in masks])
     return torch.cat(list(masks)), sizes.to(device)
 
 

@@ -9,8 +9,8 @@ from dlspec.nn.groups import rank_in_group
 from dlspec.nn.onnx_operators import exporting, onnx_nms
 from dlspec.nn.torchvision_kernels import compiled
 
-# Rows compared at once with all that follow: the comparison then fits a processor's cache. A GPU wants more to do.
-_BLOCK_CPU, _BLOCK_GPU = 64, 1024
+# Rows compared at once with all that follow: what fits a processor's cache. A GPU wants more to do, within its memory.
+_BLOCK, _MOST_ON_GPU = 64, 1 << 25
 
 
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
@@ -67,7 +67,7 @@ def survivors(boxes: Tensor, alive: Tensor, iou_threshold: float) -> Tensor:
 
     Shapes: (G, M, 4), and (G, M) bool: the rows that are real -> (G, M) bool.
     """
-    block = _BLOCK_GPU if boxes.is_cuda else _BLOCK_CPU
+    block = max(_BLOCK, _MOST_ON_GPU // max(alive.numel(), 1)) if boxes.is_cuda else _BLOCK
     corners, alive = tuple(part.contiguous() for part in boxes.unbind(-1)), alive.clone()
     for start in range(0, boxes.shape[1], block):
         over = _overlap(corners, start, block) > iou_threshold
