@@ -92,24 +92,6 @@ def test_half_precision_maps_are_summed_in_single_precision() -> None:
         assert torch.equal(pooled, pool(x.float(), rois, 3).bfloat16())
 
 
-@pytest.mark.parametrize("stride", [2, 3, 4])
-def test_an_odd_bilinear_kernel_puts_values_between_pixels(stride: int) -> None:
-    x, weight = torch.randn(1, 2, 5, 6), nn.bilinear_weight(2, 2 * stride - 1)
-    enlarged = functional.conv_transpose2d(x, weight, stride=stride, padding=stride - 1)
-    wanted = functional.interpolate(x, size=enlarged.shape[2:], mode="bilinear", align_corners=True)
-    torch.testing.assert_close(enlarged, wanted, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("stride", [2, 4, 8])
-def test_an_even_bilinear_kernel_enlarges_as_interpolation_does_inside(stride: int) -> None:
-    """At the border a transposed convolution mixes with nothing where interpolation repeats the last pixel."""
-    x, weight = torch.randn(1, 2, 5, 6), nn.bilinear_weight(2, 2 * stride)
-    enlarged = functional.conv_transpose2d(x, weight, stride=stride, padding=stride // 2)
-    wanted = functional.interpolate(x, scale_factor=stride, mode="bilinear", align_corners=False)
-    inside = (..., slice(stride // 2, -(stride // 2)), slice(stride // 2, -(stride // 2)))
-    torch.testing.assert_close(enlarged[inside], wanted[inside], rtol=1e-4, atol=1e-5)
-
-
 def test_a_pasted_mask_fills_its_box_and_nothing_else() -> None:
     pasted = nn.paste_masks_in_image(torch.ones(1, 1, 28, 28), torch.tensor([[10.0, 5, 30, 25]]), (40, 50))
     assert (pasted[0, 0, 6:25, 11:30] == 1).all()
