@@ -1,4 +1,4 @@
-"""Apply what a run trained to pictures, .npz or .csv files; labels and probabilities as .csv, .json or .png."""
+"""Apply what a run trained to pictures, .npz or .csv files: labels, numbers or objects as .csv, .json or .png."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ if TYPE_CHECKING:
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("folder", metavar="RUN", help="a run folder")
     parser.add_argument("inputs", metavar="INPUT", nargs="+", help="pictures, .npz or .csv files, or folders of them")
-    parser.add_argument("-o", "--out", metavar="OUT", required=True, help="out.csv, out.json, or out.png for pictures")
+    parser.add_argument(
+        "-o",
+        "--out",
+        metavar="OUT",
+        required=True,
+        help="out.csv, out.json or out.png; of a detector COCO JSON, a picture, or a folder of them",
+    )
     parser.add_argument("--invert", action="store_true", help="swap dark and bright in pictures")
 
 

@@ -67,12 +67,16 @@ def predict(
 ) -> Written:
     """Predict for each input with a run's best weights and write `out`, by its suffix CSV, JSON or a picture.
 
+    What a detector finds becomes COCO JSON, a picture, or with no suffix a folder with a picture for each image.
+
     `invert` swaps dark and bright in images. Raises RunError for files that cannot be read and for
     an unknown suffix.
     """
+    run = Trained(folder, device=device)
+    if run.plan.task == "objects":
+        return _found(run, inputs, out, invert=invert)
     if out.suffix not in (".csv", ".json", ".png"):
         raise RunError(f"`{out}` ends in neither `.csv` nor `.json` nor `.png`", "the suffix chooses the format")
-    run = Trained(folder, device=device)
     if out.suffix == ".png" and (len(run.sample) != 3 or run.plan.task == "numbers"):
         raise RunError(f"`{out}` would be a picture, and the run tells no images apart", "write `.csv` or `.json`")
     read = [read_inputs(path, run, invert=invert) for path in expanded(inputs)]
@@ -88,6 +92,25 @@ def predict(
     else:
         write_whole(out, json.dumps(rows, indent=1) + "\n" if out.suffix == ".json" else _as_csv(rows))
     return Written(out, rows, run.notes + _brightness_note(values, run, inverted=invert))
+
+
+def _found(run: Trained, inputs: Sequence[Path], out: Path, *, invert: bool) -> Written:
+    """What a detector finds, written."""
+    from dlspec.training.predicting_objects import Pictured, write_found
+
+    if out.suffix not in (".json", ".png", ""):
+        hint = "`out.json` is COCO JSON, `out.png` a picture, `out` a folder with a picture for each image"
+        raise RunError(f"`{out}` ends in neither `.json` nor `.png`", hint)
+    pictured: list[Pictured] = []
+    for path in expanded(inputs):
+        if path.suffix.lower() in IMAGES:
+            pictured.append(Pictured(str(path), _pixels(path, run.sample[0], None, invert=invert)))
+        else:
+            read = read_inputs(path, run, invert=invert)
+            pictured += [Pictured(name, image) for name, image in zip(read.names, read.values, strict=True)]
+    rows = write_found(run, pictured, out)
+    bright = torch.stack([one.image.mean() for one in pictured])[:, None, None, None]
+    return Written(out, rows, run.notes + _brightness_note(bright, run, inverted=invert))
 
 
 def _draw(images: Tensor, predicted: Predictions, out: Path) -> None:
@@ -137,11 +160,16 @@ def _image(path: Path, run: Trained, *, invert: bool) -> Tensor:
     if len(run.sample) != 3:
         raise RunError(f"`{path}` is an image, and the network was trained on tables", "give a CSV file")
     channels, height, width = run.sample
+    return _pixels(path, channels, (height, width), invert=invert)[None]
+
+
+def _pixels(path: Path, channels: int, size: tuple[int, int] | None, *, invert: bool) -> Tensor:
+    """A picture (channels, H, W) in 0..1, at a size where one is given; raises UnreadableError."""
     try:
-        pixels = decoded(path, channels, (height, width))
+        pixels = decoded(path, channels, size)
     except (OSError, ValueError, SyntaxError) as error:
         raise UnreadableError(f"`{path}` cannot be read as an image: {error}", "write it anew, as PNG") from error
-    tensor = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].to(torch.float32) / 255
+    tensor = torch.from_numpy(pixels.copy()).permute(2, 0, 1).to(torch.float32) / 255
     return 1 - tensor if invert else tensor
 
 

@@ -16,6 +16,8 @@ from dlspec.training.objects import Objects
 
 TRUE, HIT, WRONG, MISSED = "#F2C14E", "#3FBF7F", "#EF5B5B", "#B58CFF"
 """Colours of boxes: of the truth, of what was found rightly and wrongly, and of what was overlooked."""
+PALETTE = ("#F2C14E", "#3FBF7F", "#5AA9F2", "#EF8354", "#B58CFF", "#EF5B9C", "#7BD3D3", "#C5D86D", "#F28B82", "#9AA5F0")
+"""Colours of classes."""
 SMALLEST = 360
 """Pixels that the longer side of a drawn scene has at least."""
 OVERLAP = 0.5
@@ -130,34 +132,47 @@ def write_findings(
         truth = true_marks(own, classes, [TRUE if one else MISSED for one in hit])
         made = found_marks(shown, classes, [HIT if one else WRONG for one in right])
         pairs.append((drawn(image, truth), drawn(image, made)))
-    _sheet(pairs, ("is there, overlooked in violet", "was found, wrongly in red")).save(file)
+    _paired(pairs, ("is there, overlooked in violet", "was found, wrongly in red")).save(file)
+
+
+def of_classes(labels: Tensor) -> list[str]:
+    """A colour for each label, the same for the same one."""
+    return [PALETTE[label % len(PALETTE)] for label in labels.tolist()]
+
+
+def sheet(pictures: Sequence[Image.Image], *, columns: int = 4, side: int = 420) -> Image.Image:
+    """Pictures of any sizes in rows, none wider or higher than `side`."""
+    small = [picture.copy() for picture in pictures]
+    for picture in small:
+        picture.thumbnail((side, side))
+    across, gap = min(columns, len(small)), 8
+    high = [max(one.size[1] for one in small[row : row + across]) for row in range(0, len(small), across)]
+    paper = Image.new("RGB", (across * (side + gap) + gap, sum(high) + gap * (len(high) + 1)), "white")
+    for place, picture in enumerate(small):
+        row = place // across
+        paper.paste(picture, (gap + place % across * (side + gap), gap * (row + 1) + sum(high[:row])))
+    return paper
 
 
 def write_scenes(rows: Sequence[Sequence[tuple[Tensor, Objects]]], classes: Sequence[str], file: Path) -> None:
     """Scenes with their objects in rows and columns."""
-    pictures = [[drawn(image, true_marks(objects, classes)) for image, objects in row] for row in rows]
-    wide, high = pictures[0][0].size
-    sheet = Image.new("RGB", (len(pictures[0]) * (wide + 8) + 8, len(pictures) * (high + 8) + 8), "white")
-    for down, row in enumerate(pictures):
-        for across, picture in enumerate(row):
-            sheet.paste(picture, (8 + across * (wide + 8), 8 + down * (high + 8)))
-    sheet.thumbnail((1800, 1800))
-    sheet.save(file)
+    pictures = [drawn(image, true_marks(objects, classes)) for row in rows for image, objects in row]
+    sheet(pictures, columns=len(rows[0])).save(file)
 
 
-def _sheet(pairs: Sequence[tuple[Image.Image, Image.Image]], headings: tuple[str, str]) -> Image.Image:
+def _paired(pairs: Sequence[tuple[Image.Image, Image.Image]], headings: tuple[str, str]) -> Image.Image:
     """Pairs side by side, `COLUMNS` of them in a row, with headings above."""
     wide, high = pairs[0][0].size
     gap, top = 10, 34
     across = min(COLUMNS, len(pairs))
     pair = 2 * wide + gap // 2
     size = (gap + across * (pair + 2 * gap), top + -(-len(pairs) // across) * (high + gap))
-    sheet = Image.new("RGB", size, "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(18)
+    paper = Image.new("RGB", size, "white")
+    pen, font = ImageDraw.Draw(paper), ImageFont.load_default(18)
     for place, pictures in enumerate(pairs):
         x, y = gap + place % across * (pair + 2 * gap), top + place // across * (high + gap)
         for side, picture in enumerate(pictures):
-            sheet.paste(picture, (x + side * (wide + gap // 2), y))
+            paper.paste(picture, (x + side * (wide + gap // 2), y))
             if place < across:
                 pen.text((x + side * (wide + gap // 2), 8), headings[side], fill="#0F172A", font=font)
-    return sheet
+    return paper

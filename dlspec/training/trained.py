@@ -24,9 +24,12 @@ from dlspec.training.splits import split
 from dlspec.training.whole_file import write_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from numpy.typing import NDArray
+
+    from dlspec.training.found import Found
 
 
 class Predictions(Record):
@@ -78,6 +81,8 @@ class Trained:
         if tuple(inputs.shape[1:]) != self.sample:
             given, wanted = (" ".join(map(str, shape)) for shape in (inputs.shape[1:], self.sample))
             raise RunError(f"the inputs are {given}, and the network was trained on {wanted}")
+        if self.plan.task == "objects":
+            raise RunError("a detector gives objects, not a label for each image", "call `detect`")
         judged = objective(self.plan)
         parts = []
         for start in range(0, len(inputs), at_once):
@@ -89,6 +94,12 @@ class Trained:
         names = self.classes or ("0", "1")
         labels = [names[number] for number in classes_of(judged.judged, scores).tolist()]
         return Predictions(labels, probabilities(judged.judged, scores), None)
+
+    def detect(self, images: Sequence[Tensor]) -> list[Found]:
+        """What a detector finds in images (C, H, W) in 0..1 of any size: boxes, scores, labels, in pixels of each."""
+        from dlspec.training.predicting_objects import detect
+
+        return detect(self, images)
 
 
 class Evaluation(Record):

@@ -14,9 +14,12 @@ import pytest
 import torch
 from PIL import Image
 
-from dlspec.training import trained
+from dlspec.training import predicting, trained
+from dlspec.training.digit_scenes import scenes
 from dlspec.training.errors import RunError
+from dlspec.training.found import Found, decoded, encoded
 from dlspec.training.objects import Objects
+from dlspec.training.predicting_objects import brought_back
 from tests.training.runs import FINDER, FINDING, equal, final_weights, plan_of, run
 
 
@@ -60,6 +63,10 @@ def test_a_resumed_detector_equals_an_undisturbed_one(tmp_path: Path, changed: d
 def test_scores_of_a_finished_detector_are_those_of_its_report(tmp_path: Path) -> None:
     made = run(plan_of(FINDING), tmp_path, FINDER)
     assert trained.evaluate(tmp_path).values == made.val
+    (found,) = trained.Trained(tmp_path).detect([torch.rand(1, 100, 90)])
+    assert len(found.boxes) == len(found.scores) == len(found.labels)
+    with pytest.raises(RunError, match="gives objects"):
+        trained.Trained(tmp_path).predict(torch.rand(1, 1, 128, 128))
 
 
 def test_a_network_that_finds_nothing_by_name_is_told_before_the_first_step(tmp_path: Path) -> None:
@@ -107,7 +114,9 @@ SCRIPT = """
 from pathlib import Path
 
 from dlspec.training import digit_scenes, scene_data
+from dlspec.training.found import Found, decoded, encoded
 from dlspec.training.objects import Objects
+from dlspec.training.predicting_objects import brought_back
 from tests.training.runs import FINDER, FINDING, plan_of, run
 
 made = digit_scenes.scenes
@@ -125,3 +134,57 @@ def half_empty(role, count, seed):
 digit_scenes.scenes = half_empty
 run(plan_of(FINDING, batch_size="2"), Path("out"), FINDER)
 """
+
+
+@pytest.fixture(scope="module")
+def finder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("finder")
+    run(plan_of(FINDING, epochs="1"), folder, FINDER)
+    return folder
+
+
+def picture(folder: Path, name: str, size: tuple[int, int]) -> Path:
+    """A scene of another size than those of training, as a file."""
+    scene = scenes("val", 1, 7)[0][0, 0]
+    Image.fromarray((scene * 255).byte().numpy()).resize(size, Image.Resampling.NEAREST).save(folder / name)
+    return folder / name
+
+
+def test_what_is_found_in_own_images_is_a_coco_data_set_in_their_pixels(finder: Path, tmp_path: Path) -> None:
+    from pycocotools.coco import COCO
+
+    files = [picture(tmp_path, "same.png", (128, 128)), picture(tmp_path, "twice.png", (256, 384))]
+    predicting.predict(finder, files, tmp_path / "out.json")
+    read = COCO(str(tmp_path / "out.json"))
+    assert [read.imgs[number]["file_name"] for number in (1, 2)] == [str(file) for file in files]
+    assert read.imgs[2]["width"] == 256
+    assert [one["name"] for one in read.loadCats(read.getCatIds())] == [str(digit) for digit in range(10)]
+    assert len(read.imgToAnns[2]) > 0
+    assert all(x + wide <= 256 and y + high <= 384 for x, y, wide, high in (one["bbox"] for one in read.imgToAnns[2]))
+    assert max(one["bbox"][1] for one in read.imgToAnns[2]) > 128
+    assert read.loadRes([{**one, "id": None} for one in read.dataset["annotations"]]) is not None
+
+
+def test_boxes_and_masks_go_back_to_the_size_of_their_image() -> None:
+    mask = torch.zeros(1, 8, 8, dtype=torch.uint8)
+    mask[0, 2:4, 1:5] = 1
+    found = Found(torch.tensor([[1.0, 2.0, 5.0, 4.0]]), torch.ones(1), torch.ones(1, dtype=torch.int64), encoded(mask))
+    back = brought_back(found, (1, 8, 8), (3, 24, 16))
+    assert back.boxes.tolist() == [[2, 6, 10, 12]]
+    grown = decoded(back.masks or [], (24, 16))
+    assert torch.equal(grown[0], mask[0].repeat_interleave(3, 0).repeat_interleave(2, 1))
+
+
+def test_what_is_found_is_drawn_on_own_images_alone_together_or_in_a_folder(finder: Path, tmp_path: Path) -> None:
+    files = [picture(tmp_path, "a.png", (400, 300)), picture(tmp_path, "b.png", (256, 384))]
+    said = predicting.predict(finder, files, tmp_path / "drawn")
+    assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == ["a.png", "b.png"]
+    assert Image.open(tmp_path / "drawn" / "a.png").size == (400, 300)
+    predicting.predict(finder, files, tmp_path / "all.png")
+    assert Image.open(tmp_path / "all.png").size[0] > 800
+    assert str(said).startswith("2 predictions written to ")
+
+
+def test_detections_are_no_table(finder: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"ends in neither `\.json` nor `\.png`"):
+        predicting.predict(finder, [picture(tmp_path, "a.png", (128, 128))], tmp_path / "out.csv")
