@@ -7,6 +7,7 @@ from pathlib import Path
 from dlspec.diagnostics.record import Diagnostic, SpecError, problem
 from dlspec.elaborate.files import Files, FileScope, zoo_file, zoo_names
 from dlspec.elaborate.network import elaborate
+from dlspec.elaborate.run import Spent
 from dlspec.record import TYPE_CHECKING
 from dlspec.source import Source
 
@@ -66,15 +67,18 @@ class Spec:
 
     def make(
         self, network: str | None = None, *, settings: Settings | None = None, inputs: Closed | None = None,
-        application: tree.Expr | None = None,
+        application: tree.Expr | None = None, spent: Spent | None = None,
     ) -> tuple[Graph | None, list[Diagnostic]]:  # fmt: skip
-        """The graph of a network and what is wrong with it; raises SpecError where there is no such network."""
+        """The graph of a network and what is wrong with it; raises SpecError where there is no such network.
+
+        `spent` counts what several networks take in all, where that is to be limited.
+        """
         if application is not None:
             name = network or application.span.text.partition("(")[0].strip()
         else:
             name = network if network is not None else self.default_network()
             self._must_be_known(name)
-        return elaborate(self.scope, name, settings=settings, inputs=inputs, application=application)
+        return elaborate(self.scope, name, settings=settings, inputs=inputs, application=application, spent=spent)
 
     def graph(
         self, network: str | None = None, *, settings: Settings | None = None, inputs: Closed | None = None
@@ -112,6 +116,8 @@ class Spec:
         from dlspec.syntax import tree
 
         found = self.scope.names.get(name)
+        if name in self.scope.networks:
+            return
         while isinstance(found, tuple):
             found = found[0].names.get(found[1])
         if isinstance(found, (NetworkStage, tree.Alias)):
@@ -231,9 +237,12 @@ def check_spec(
     found = list(spec.problems)
     wanted = network if network is not None else spec.chosen
     names = [wanted] if wanted is not None else spec.networks
-    graphs: dict[str, Graph | None] = {}
+    graphs: dict[str, Graph | None] = dict.fromkeys(names)
+    spent = Spent()
     for name in names:
-        graph, problems = spec.make(name, settings=settings)
+        if spent.all:
+            break
+        graph, problems = spec.make(name, settings=settings, spent=spent)
         graphs[name] = graph
         found += problems
         if graph is not None:

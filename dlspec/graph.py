@@ -201,6 +201,8 @@ class Graph:
         """The sizes that only a run knows, with their bounds."""
         self.failures: list[Failure] = []
         """What could not be made, in a network with mistakes."""
+        self.lost: set[Tensor] = set()
+        """Tensors that a mistake keeps from being read."""
         self.requirements: list[Requirement] = []
         self.requires: list[str] = []
         """The same, solved and in words: `H % 32 == 0`."""

@@ -183,7 +183,7 @@ def resolved_spec(spec: Spec, plan: ResolvedPlan) -> str:
 
 def _names(spec: Spec, plan: ResolvedPlan) -> list[str]:
     """What the plan's network is made of: its name, and names among its arguments."""
-    from dlspec.elaborate.unused import names
+    from dlspec.elaborate.named import names
     from dlspec.syntax.parser import parse
 
     if plan.network is None:

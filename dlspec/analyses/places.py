@@ -26,6 +26,16 @@ def put_before(node: Node, stage: str) -> Edit | None:
     return None
 
 
+def put_behind_each(node: Node, stage: str) -> list[Edit]:
+    """The edits that put a stage behind every copy of a step that is repeated, `f(x) * 3`; none where it is not."""
+    span = node.span
+    text = span.source.text
+    if not text[span.end :].lstrip(" ").startswith("*") or text[: span.start].rstrip(" ").endswith(("*", "(")):
+        return []
+    first, last = span.source.span(span.start, span.start), span.source.span(span.end, span.end)
+    return [Edit(first, "("), Edit(last, f" -> {stage})")]
+
+
 def _step_start(span: Span) -> int:
     """Where a step begins: at its label, if it has one."""
     text, start = span.source.text, span.start

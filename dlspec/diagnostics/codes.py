@@ -41,6 +41,9 @@ CODES: dict[str, str] = {
     "E0219": "module-inputs-differ",
     "E0220": "unknown-field",
     "E0221": "limit-exceeded",
+    "E0222": "used-before-defined",
+    "E0223": "training-only",
+    "E0224": "defined-by-itself",
     # E03: shapes
     "E0301": "wrong-rank",
     "E0302": "shapes-differ",
@@ -58,6 +61,7 @@ CODES: dict[str, str] = {
     "E0324": "level-does-not-fit-image",
     "E0325": "list-or-tensor",
     "E0326": "regions-differ",
+    "E0340": "beyond-memory",
     # W04: architecture lints
     "W0401": "unused-block",
     "W0402": "unused-value",

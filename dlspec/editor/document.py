@@ -8,7 +8,7 @@ from dlspec.checking import Spec, check_spec
 from dlspec.diagnostics.record import SpecError
 from dlspec.editor.names import FileNames, NameIndex
 from dlspec.editor.positions import Positions
-from dlspec.elaborate.unused import names
+from dlspec.elaborate.named import names
 from dlspec.record import TYPE_CHECKING
 from dlspec.source import Source
 from dlspec.syntax import tree

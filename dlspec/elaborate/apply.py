@@ -6,6 +6,7 @@ from dlspec.elaborate import blocks, modules, networks, operators
 from dlspec.elaborate.frame import Frame, Place
 from dlspec.elaborate.run import Run
 from dlspec.elaborate.values import (
+    UNKNOWN,
     ArgumentSpans,
     BlockStage,
     ForeignStage,
@@ -38,6 +39,16 @@ def apply(
     place: Place,
 ) -> Any:
     """What a stage gives for its arguments, tensors first."""
+    value = _applied(run, frame, stage, args, named, spans, call, place)
+    if value is UNKNOWN:
+        run.lose(args, named)
+    return value
+
+
+def _applied(
+    run: Run, frame: Frame, stage: Stage, args: list[Any], named: dict[str, Any], spans: ArgumentSpans,
+    call: tree.Expr, place: Place,
+) -> Any:  # fmt: skip
     match stage:
         case OpStage():
             return operators.operator(run, frame, stage.op, args, named, spans, call, place)

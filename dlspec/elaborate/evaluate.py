@@ -8,6 +8,7 @@ from dlspec.elaborate.arguments import arguments, starts_with_tensor
 from dlspec.elaborate.builtins import BUILTINS
 from dlspec.elaborate.frame import NOWHERE, Frame, Place, Scope
 from dlspec.elaborate.labels import claim
+from dlspec.elaborate.misjoined import misjoined
 from dlspec.elaborate.names import callee, look_up
 from dlspec.elaborate.operators import call_operator, index_tensor, join
 from dlspec.elaborate.parts import as_network, list_item, no_part, part
@@ -230,6 +231,7 @@ def _link(run: Run, frame: Frame, expr: tree.Binary, left: Any, place: Place) ->
         return arithmetic.logic(run, frame, expr, left, lambda: evaluate(run, frame, expr.right))
     right = evaluate(run, frame, expr.right)
     if left is UNKNOWN or right is UNKNOWN:
+        run.lose(left, right)
         return UNKNOWN
     if isinstance(left, Stage) or isinstance(right, Stage):
         return _repeat(run, frame, expr, left, right)
@@ -241,22 +243,18 @@ def _link(run: Run, frame: Frame, expr: tree.Binary, left: Any, place: Place) ->
                 f"{kind_of(left)} and {kind_of(right)}",
             )  # fmt: skip
             return UNKNOWN
-        return join(run, frame, name, left, right, expr, place)
+        value = join(run, frame, name, left, right, expr, place)
+        if value is UNKNOWN:
+            run.lose(left, right)
+        return value
     return arithmetic.binary(run, frame, expr, left, right)
 
 
 def _repeat(run: Run, frame: Frame, expr: tree.Binary, left: Any, right: Any) -> Any:
     if expr.operator == "*" and isinstance(left, Stage) and type(right) is int and right >= 0:
         return RepeatStage(left, right, expr)
-    notes = ["a repeat is a stage times a whole number, `block(64) * 3`; between tensors `*` multiplies"]
-    if isinstance(left, Tensor) or isinstance(right, Tensor):
-        notes = [
-            "apply the stage to its tensor first: `relu(x) * y` multiplies tensors, `x -> unit * 3` repeats a stage"
-        ]
-    run.report(
-        frame, "E0215", f"`{expr.operator}` does not join {kind_of(left)} and {kind_of(right)}", expr.span,
-        "neither a repeat nor a product", notes=notes,
-    )  # fmt: skip
+    misjoined(run, frame, expr, left, right)
+    run.lose(left, right)
     return UNKNOWN
 
 

@@ -42,13 +42,16 @@ class FileScope:
     @property
     def networks(self) -> list[str]:
         """The networks that can be made as they stand, in order."""
-        found = []
-        for item in self.tree.items:
-            if isinstance(item, tree.Alias) or (
-                isinstance(item, tree.Network) and all(param.default is not None for param in item.params)
-            ):
-                found.append(item.name)
-        return found
+        return [
+            item.name
+            for item in self.tree.items
+            if (isinstance(item, tree.Alias) or (isinstance(item, tree.Network) and _needs_nothing(item)))
+            and self.spans.get(item.name) is item.name_span  # and not of what has the name already
+        ]
+
+
+def _needs_nothing(network: tree.Network) -> bool:
+    return all(param.default is not None for param in network.params)
 
 
 class Files:

@@ -108,6 +108,10 @@ class Frame:
             frame = frame.outer
         raise KeyError(name)
 
+    def has(self, name: str) -> bool:
+        """Whether a name is in sight here."""
+        return name in self.env or name in self.stages or (self.outer is not None and self.outer.has(name))
+
     def names(self) -> list[str]:
         """Every name in sight."""
         frame: Frame | None = self

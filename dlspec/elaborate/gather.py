@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlspec.elaborate.files import FileScope
-from dlspec.elaborate.unused import names
+from dlspec.elaborate.named import names
 from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dlspec.diagnostics.record import Edit, Fix
 from dlspec.elaborate.builtins import BUILTINS
 from dlspec.elaborate.frame import Frame
 from dlspec.elaborate.networks import bind_network
 from dlspec.elaborate.run import Run
+from dlspec.elaborate.unknown_names import unknown_name
 from dlspec.elaborate.values import UNKNOWN, NetworkStage, OpStage, Partial, kind_of
-from dlspec.ops import lookup, operator_names
+from dlspec.ops import lookup
 from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
 
@@ -37,7 +37,7 @@ def look_up(run: Run, frame: Frame, name: str, span: Span) -> Any:
     if name in BUILTINS:
         return BUILTINS[name]
     if not frame.file.broken:
-        _unknown_name(run, frame, name, span)
+        unknown_name(run, frame, name, span)
     return UNKNOWN
 
 
@@ -50,14 +50,30 @@ def file_value(run: Run, frame: Frame, file: FileScope, name: str) -> Any:
     if isinstance(found, tuple):
         origin, original = found
         return file_value(run, frame, origin, original)
+    if isinstance(found, Circle):
+        found.report(run, frame, name)
+        return UNKNOWN
     if isinstance(found, (tree.Constant, tree.Alias)):
-        file.names[name] = UNKNOWN  # a definition that needs itself meets this
+        file.names[name] = Circle(found)  # a definition that needs itself meets this
         value = run.language.evaluate(run, Frame(file, frame.application, frame.scope, frame.uses), found.value)
         if isinstance(found, tree.Alias):
             value = _network_of(run, frame, found, value)
         file.names[name] = value
         return value
     return found
+
+
+class Circle:
+    """What a definition of a file is while it is being evaluated."""
+
+    def __init__(self, definition: tree.Alias | tree.Constant) -> None:
+        self.definition = definition
+
+    def report(self, run: Run, frame: Frame, name: str) -> None:
+        run.report(
+            frame, "E0224", f"`{name}` is defined by itself", self.definition.span, f"needs `{name}` first",
+            notes=["a definition may need others, but not, through them, itself"],
+        )  # fmt: skip
 
 
 def _network_of(run: Run, frame: Frame, alias: tree.Alias, value: Any) -> Any:
@@ -72,22 +88,6 @@ def _network_of(run: Run, frame: Frame, alias: tree.Alias, value: Any) -> Any:
         notes=["write `network name = other(parameters)`"],
     )  # fmt: skip
     return UNKNOWN
-
-
-def _unknown_name(run: Run, frame: Frame, name: str, span: Span, called: bool = False) -> None:
-    from dlspec.diagnostics.near_names import near
-
-    here = [*frame.names(), *frame.file.names, *BUILTINS]
-    literal = {"True": "true", "False": "false", "None": "null"}.get(name)
-    close = [literal] if literal else near(name, [*here, *operator_names()])
-    fixes = [Fix(f"write `{n}`" if literal else f"there is `{n}`", [Edit(span, n)], "safe") for n in close]
-    if called:
-        run.report(
-            frame, "E0111", f"there is no operator or block `{name}`", span, "not known",
-            notes=[] if close else ["`dlspec ops` lists the operators"], fixes=fixes,
-        )  # fmt: skip
-        return
-    run.report(frame, "E0110", f"there is no `{name}` here", span, "not known", fixes=fixes)
 
 
 def callee(run: Run, frame: Frame, expr: tree.Expr) -> Any:
@@ -106,6 +106,6 @@ def callee(run: Run, frame: Frame, expr: tree.Expr) -> Any:
         if expr.name in BUILTINS:
             return BUILTINS[expr.name]
         if not frame.file.broken:
-            _unknown_name(run, frame, expr.name, expr.span, called=True)
+            unknown_name(run, frame, expr.name, expr.span, called=True)
         return UNKNOWN
     return run.language.evaluate(run, frame, expr)

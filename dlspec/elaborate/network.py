@@ -11,7 +11,7 @@ from dlspec.elaborate.files import FileScope
 from dlspec.elaborate.frame import Frame, Scope
 from dlspec.elaborate.names import file_value
 from dlspec.elaborate.networks import bind_network, network_arguments, prune
-from dlspec.elaborate.run import Run, Stop
+from dlspec.elaborate.run import Run, Spent, Stop
 from dlspec.elaborate.statements import network_body
 from dlspec.elaborate.values import (
     UNKNOWN,
@@ -50,18 +50,21 @@ def elaborate(
     application: tree.Expr | None = None,
     instead: Instead | None = None,
     draft: bool = False,
+    spent: Spent | None = None,
 ) -> tuple[Graph | None, list[Diagnostic]]:
     """The graph of a network, and what is wrong with it.
 
     `settings` replace parameters of the network (`--set network.classes=10`), `inputs` close open sizes
     (`--input image=1x3x224x224`), `application` is an expression to take in its place (`lenet(classes=5)`), `instead`
     replaces arguments of parts by path. As a `draft` a network with mistakes is given as far as it could be made.
-    Where it differs in training, the graph of training is made and judged too.
+    Where it differs in training, the graph of training is made and judged too. Steps and nodes are counted in `spent`.
     """
-    graph, run = _make(file, name, settings, inputs, application, instead, training=False, draft=draft)
+    spent = spent or Spent()
+    graph, run = _make(file, name, settings, inputs, application, instead, training=False, draft=draft, spent=spent)
     problems = list(run.problems)
-    if run.asks_training:
-        other, run = _make(file, name, settings, inputs, application, instead, training=True)
+    if run.asks_training and not spent.all:
+        spent.nodes -= len(run.graph.nodes)  # two graphs of one network
+        other, run = _make(file, name, settings, inputs, application, instead, training=True, spent=spent)
         said = {(p.code, p.primary.span if p.primary else None) for p in problems}
         problems += [p for p in run.problems if (p.code, p.primary.span if p.primary else None) not in said]
         if graph is not None:
@@ -72,7 +75,7 @@ def elaborate(
 def _make(
     file: FileScope, name: str, settings: Mapping[str, tree.Expr] | None,
     inputs: Mapping[str, tuple[str, tuple[Dim, ...]]] | None, application: tree.Expr | None,
-    instead: Instead | None, *, training: bool, draft: bool = False,
+    instead: Instead | None, *, training: bool, spent: Spent, draft: bool = False,
 ) -> tuple[Graph | None, Run]:  # fmt: skip
     where = application.span if application is not None else file.spans.get(name) or file.tree.span
     root = Application(where, "network", "", None, {}, None, [], decisions=[])
@@ -80,7 +83,7 @@ def _make(
     graph.source_name = file.source.name
     graph.allowed = dict(file.allowed)
     graph.limits = file.limits
-    run = Run(graph, language, training=training)
+    run = Run(graph, language, training=training, spent=spent)
     run.inputs_given = dict(inputs or {})
     run.instead = instead or {}
     frame = Frame(file, root, Scope(""))
@@ -97,6 +100,7 @@ def _make(
     finally:
         sys.setrecursionlimit(limit)
     run.finish()
+    spent.steps, spent.nodes = run.spent, spent.nodes + len(graph.nodes)
     if made:
         _solve(run, graph)
     return (graph if made or draft else None), run

@@ -52,6 +52,8 @@ def network(
     """A network as a part of another: its inputs by position, then its parameters."""
     definition = stage.definition
     count = next((i for i, arg in enumerate(args) if not holds_tensor(arg)), len(args))
+    if count < len(args) and args[count] is UNKNOWN:
+        return UNKNOWN  # whether it was to be an input or a parameter is not known
     partial = Partial(
         stage, args[count:], named, ArgumentSpans(spans.call, spans.positional[count:], spans.named), call
     )
@@ -78,7 +80,7 @@ def network(
     if outputs is None:
         return UNKNOWN
     if stage.upto:
-        return _upto(run, frame, application, stage, call)
+        return _upto(run, frame, own, stage, call)
     application.result = next(iter(outputs.values())) if len(outputs) == 1 else Fields(outputs)
     run.values[path] = application.result
     if place.label is None and place.number is None and place.fallback is None and run.weighted > known:
@@ -86,13 +88,15 @@ def network(
     return application.result
 
 
-def _upto(run: Run, frame: Frame, application: Application, stage: NetworkStage, call: tree.Expr) -> Any:
+def _upto(run: Run, frame: Frame, own: Frame, stage: NetworkStage, call: tree.Expr) -> Any:
     """What named nodes give; what only comes after them is taken out again."""
+    application = own.application
     found = Fields()
     for name in stage.upto:
         path = f"{application.path}.{name}"
         if path not in run.values:
-            _no_such_node(run, frame, application, name, call)
+            if not any(map(is_unknown, own.env.values())):
+                _no_such_node(run, frame, application, name, call)
             return UNKNOWN
         found[name.rpartition(".")[2]] = run.values[path]
     if any(map(is_unknown, found.values())):

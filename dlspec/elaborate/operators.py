@@ -11,6 +11,7 @@ from dlspec.elaborate.run import Run
 from dlspec.elaborate.values import UNKNOWN, ArgumentSpans, Fields, is_unknown, kind_of
 from dlspec.graph import Failure, Module, Node, Tensor
 from dlspec.ops import lookup
+from dlspec.ops.fact import beyond_memory
 from dlspec.ops.op import At, Mistake, Op, spaced
 from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
@@ -18,6 +19,7 @@ from dlspec.syntax import tree
 if TYPE_CHECKING:
     from typing import Any
 
+    from dlspec.ops.fact import Shape
     from dlspec.source import Span
 
 
@@ -107,6 +109,9 @@ def make_node(
         op.check_lists(at)
         facts = op.result(at)
         module_needed = place.label is not None or has_weights(op, at)
+        for name, shape in op.weights(at) if module_needed else ():
+            if (size := beyond_memory("float32", shape)) is not None:
+                raise _too_large(f"the {name} of `{op.name}`", shape, size)
         path = path_for(run, frame, place, op.name, call.span, has_weights(op, at))
         if path in run.instead:
             other = operator_instead(run, frame, op, path)
@@ -115,6 +120,9 @@ def make_node(
             op, at = other, At(tensors, run.sizes, run.graph.found)
             facts = op.result(at)
         run.require(at, frame, call.span, path)
+        for fact in facts:
+            if (size := beyond_memory(fact.dtype, fact.shape)) is not None:
+                raise _too_large(f"the result of `{op.name}`", fact.shape, size)
     except Mistake as mistake:
         say(run, frame, op, mistake, tensors, where, spans, call)
         path = place.label or op.name
@@ -138,6 +146,14 @@ def _given(node: Node) -> Any:
     if node.op.results:
         return Fields(zip(node.op.results, node.outputs))
     return list(node.outputs) if node.op.several or len(node.outputs) > 1 else node.outputs[0]
+
+
+def _too_large(what: str, shape: Shape, size: str) -> Mistake:
+    return Mistake(
+        "E0340", f"{what} has at least {size}, more than any tensor can have",
+        f"gives {spaced(shape)}" if max(map(len, map(str, shape))) < 24 else "gives far more",
+        notes=["the sizes of a tensor and its bytes are counted in 63 bits"],
+    )  # fmt: skip
 
 
 def has_weights(op: Op, at: At) -> bool:

@@ -6,6 +6,7 @@ from dlspec.elaborate.apply import apply
 from dlspec.elaborate.arguments import arguments, no_arguments
 from dlspec.elaborate.blocks import repeat
 from dlspec.elaborate.frame import NOWHERE, Frame, Place
+from dlspec.elaborate.named import names
 from dlspec.elaborate.names import callee
 from dlspec.elaborate.parameters import check_arguments
 from dlspec.elaborate.run import Run
@@ -57,6 +58,7 @@ def _skip(run: Run, frame: Frame, items: tuple[tree.Expr, ...]) -> Any:
     for item in items:
         if isinstance(item, tree.Labelled) and item.label.plain is not None:
             frame.stages.setdefault(item.label.plain, UNKNOWN)
+        run.lose(*(frame.find(name) for name in names(item) if frame.has(name)))
         _check_names(run, frame, item)
     return UNKNOWN
 

@@ -19,11 +19,22 @@ MODULE_ATTRIBUTES = frozenset(
 )
 """`dir(torch.nn.Module)` without what begins with an underscore; a test compares."""
 
+PRIVATE_ATTRIBUTES = frozenset(
+    "_apply _backward_hooks _backward_pre_hooks _buffers _call_impl _compiled_call_impl _forward_hooks "
+    "_forward_hooks_always_called _forward_hooks_with_kwargs _forward_pre_hooks _forward_pre_hooks_with_kwargs "
+    "_get_backward_hooks _get_backward_pre_hooks _get_name _is_full_backward_hook _load_from_state_dict "
+    "_load_state_dict_post_hooks _load_state_dict_pre_hooks _maybe_warn_non_full_backward_hook _modules "
+    "_named_members _non_persistent_buffers_set _parameters _register_load_state_dict_pre_hook "
+    "_register_state_dict_hook _replicate_for_data_parallel _save_to_state_dict _slow_forward _state_dict_hooks "
+    "_state_dict_pre_hooks _version _wrapped_call_impl".split()
+)
+"""Those that begin with one underscore; a layer called `_parameters` would take the place of all parameters."""
+
 
 def reserved(label: str) -> str | None:
     """Why a label cannot be used, or None."""
     if label in PYTHON_WORDS:
         return f"`{label}` is a word of Python"
-    if label in MODULE_ATTRIBUTES:
+    if label in MODULE_ATTRIBUTES or label in PRIVATE_ATTRIBUTES or label.startswith("__"):
         return f"`{label}` is an attribute of every `nn.Module`"
     return None

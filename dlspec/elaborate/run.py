@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dlspec.diagnostics.record import Diagnostic, Fix, Label, problem
+from dlspec.elaborate.values import tensors_in
 from dlspec.graph import Application, Graph, Node, Requirement
 from dlspec.ops.fact import mistake_of
 from dlspec.record import TYPE_CHECKING
@@ -53,10 +54,28 @@ class Stop(Exception):
     """The network cannot be made further: a limit is reached, and said."""
 
 
+class Spent:
+    """What the networks of one check have taken, all together: many small ones must not add up to a hang."""
+
+    __slots__ = ("nodes", "steps", "stopped")
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.nodes = 0
+        self.stopped = False
+        """Whether a network had to be stopped at a limit of all of them."""
+
+    @property
+    def all(self) -> bool:
+        """Whether nothing is left for another network."""
+        return self.stopped or self.steps > STEPS
+
+
 class Run:
     """What every part of an elaboration shares."""
 
-    def __init__(self, graph: Graph, language: Language, *, training: bool = False) -> None:
+    def __init__(self, graph: Graph, language: Language, *, training: bool = False, spent: Spent | None = None) -> None:
+        self.spent_before = spent or Spent()
         self.graph = graph
         self.language = language
         self.training = training
@@ -73,7 +92,7 @@ class Run:
         self.frozen = 0
         self.weighted = 0
         """Modules with weights made so far."""
-        self.spent = 0
+        self.spent = self.spent_before.steps
         self._said: dict[tuple[str, int, int, int], tuple[Diagnostic, list[Span]]] = {}
         self._decided: dict[tuple[str, Dim, Dim], Verdict] = {}
         self._asked: set[tuple[str, Dim, Dim]] = set()
@@ -115,6 +134,10 @@ class Run:
                     f"{more} further use{'s' if more > 1 else ''} of the block meet{'' if more > 1 else 's'} the same"
                 )
 
+    def lose(self, *values: Any) -> None:
+        """Note the tensors that a mistake keeps from being read: nothing is wrong with them."""
+        self.graph.lost.update(tensor for value in values for tensor in tensors_in(value))
+
     # Nodes
 
     def add(self, node: Node, application: Application) -> None:
@@ -125,10 +148,13 @@ class Run:
 
     def room_for(self, count: int, frame: Frame, span: Span) -> None:
         """Stop where the network would have more nodes than any network has."""
-        if len(self.graph.nodes) + count > NODES:
+        if len(self.graph.nodes) + count > NODES - self.spent_before.nodes:
+            alone = not self.spent_before.nodes or len(self.graph.nodes) + count > NODES
+            self.spent_before.stopped = not alone
+            what = "network" if alone else "networks of a file"
             self.report(
-                frame, "E0209", f"the network would have more than {NODES:,} nodes", span,
-                f"asks for {count:,} more" if count > 1 else "passes the limit",
+                frame, "E0209", f"the {what} would have more than {NODES:,} nodes",
+                span, f"asks for {count:,} more" if count > 1 else "passes the limit",
             )  # fmt: skip
             raise Stop
 

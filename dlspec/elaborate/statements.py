@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dlspec.diagnostics.record import Edit, Fix
+from dlspec.diagnostics.record import Fix
 from dlspec.elaborate import declare
 from dlspec.elaborate.frame import Frame, Scope
 from dlspec.elaborate.labels import claim
+from dlspec.elaborate.no_output import no_output
 from dlspec.elaborate.reserved import PYTHON_WORDS
 from dlspec.elaborate.run import Run
 from dlspec.elaborate.values import (
@@ -80,25 +81,12 @@ def network_body(
     body = Body("network" if is_one_pipeline(definition.body) else "named", given)
     run_statements(run, frame, definition.body, body)
     if not body.outputs:
-        _no_output(run, frame, definition, body)
+        if body.result is not UNKNOWN:
+            no_output(run, frame, definition)
         return None
     if given is None:
         run.graph.output_spans = body.spans
     return body.outputs
-
-
-def _no_output(run: Run, frame: Frame, definition: tree.Network, body: Body) -> None:
-    last = definition.body[-1] if definition.body else None
-    fixes = []
-    if isinstance(last, tree.Evaluate):
-        if body.result is UNKNOWN:
-            return
-        at = last.span.source.span(last.span.start, last.span.start)
-        fixes = [Fix("name what it gives", [Edit(at, "output logits = ")], "placeholder")]
-    run.report(
-        frame, "E0206", f"the network `{definition.name}` has no output", definition.name_span, "gives nothing",
-        notes=[] if fixes else ["write `output name = value`"], fixes=fixes,
-    )  # fmt: skip
 
 
 def is_one_pipeline(statements: tuple[tree.Statement, ...]) -> bool:
@@ -228,6 +216,12 @@ def _output(run: Run, frame: Frame, statement: tree.Output, body: Body) -> None:
 
 
 def _module(run: Run, frame: Frame, statement: tree.Module, body: Body) -> None:
+    known = frame.env.get(statement.name)
+    if isinstance(known, SharedStage) and known.span != statement.span:
+        run.report(
+            frame, "E0113", f"the module `{statement.name}` is defined twice", statement.span, "again here",
+            also=[(known.span, "first here")],
+        )  # fmt: skip
     value = run.language.evaluate(run, frame, statement.value)
     if isinstance(value, list) and value and all(isinstance(item, Stage) for item in value):
         home = Frame(frame.file, frame.application, frame.scope, frame.uses, frame)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dlspec.diagnostics.record import Diagnostic, problem
+from dlspec.diagnostics.record import Diagnostic, Fix, problem
 from dlspec.elaborate.files import FileScope
+from dlspec.elaborate.named import names
+from dlspec.elaborate.parts import TENSOR_FACTS
 from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
 
@@ -29,6 +31,7 @@ def unused_definitions(scope: FileScope) -> list[Diagnostic]:
             ]
         if isinstance(item, (tree.Block, tree.Network)):
             found += _unused_parameters(item)
+            found += _unused_in_body(item)
     return found
 
 
@@ -54,20 +57,51 @@ def _unused_parameters(definition: tree.Block | tree.Network) -> list[Diagnostic
     ]
 
 
-def names(node: Any) -> set[str]:
-    """Every name that occurs in a part of the tree."""
-    return set(_walk(node))
+def _unused_in_body(definition: tree.Block | tree.Network) -> list[Diagnostic]:
+    """Shared modules that nothing applies, and numbers, lists and texts that nothing reads.
+
+    A value of tensors that nothing reads has nodes, and is told by these.
+    """
+    if any(isinstance(statement, tree.Broken) for statement in definition.body):
+        return []
+    used = set().union(*(names(statement) for statement in definition.body))
+    known = {param.name for param in definition.params} if isinstance(definition, tree.Network) else set()
+    found: list[tuple[tree.Statement, str, str]] = []
+    for statement in _statements(definition.body):
+        if isinstance(statement, tree.Module) and statement.name not in used:
+            found.append((statement, f"the module `{statement.name}` is never applied", "nothing applies this"))
+        elif isinstance(statement, tree.Assign) and _is_plain(statement.value, known):
+            known.update(statement.targets)
+            if not used.intersection(statement.targets):
+                words = " and ".join(f"`{name}`" for name in statement.targets)
+                found.append((statement, f"the value {words} is never used", "nothing reads this"))
+    return [
+        problem("W0402", message, statement.span, label,
+                fixes=[Fix("use it in what follows, or take it out", safety="placeholder")])
+        for statement, message, label in found
+    ]  # fmt: skip
 
 
-def _walk(node: Any) -> Iterator[str]:
-    stack = [node]
-    while stack:
-        part = stack.pop()
-        if isinstance(part, tree.Name):
-            yield part.name
-        elif isinstance(part, tree.Node):
-            if isinstance(part, tree.Output) and part.value is None:
-                yield part.name
-            stack += [getattr(part, field) for field in part._fields]
-        elif isinstance(part, tuple):
-            stack += part
+def _statements(body: tuple[Any, ...]) -> Iterator[Any]:
+    for statement in body:
+        yield statement
+        if isinstance(statement, (tree.If, tree.For)):
+            yield from _statements(statement.body)
+        if isinstance(statement, tree.If):
+            yield from _statements(statement.orelse)
+
+
+PLAIN = (tree.Literal, tree.ListExpr, tree.RecordExpr, tree.Binary, tree.Unary, tree.IfExpr)
+
+
+def _is_plain(expr: Any, known: set[str]) -> bool:
+    """Whether an expression is sure to hold no tensor: of literals and of names that are known to hold none."""
+    if isinstance(expr, tree.Name):
+        return expr.name in known
+    if isinstance(expr, tree.Attribute):
+        return isinstance(expr.value, tree.Name) and expr.name in TENSOR_FACTS
+    if isinstance(expr, tuple):
+        return all(_is_plain(part, known) for part in expr)
+    if isinstance(expr, tree.Node):
+        return isinstance(expr, PLAIN) and all(_is_plain(getattr(expr, field), known) for field in expr._fields)
+    return True

@@ -19,6 +19,10 @@ BYTES = {"bool": 1, "uint8": 1, "int8": 1, "int16": 2, "float16": 2, "bfloat16":
 """Bytes of one number of each element type."""
 
 
+MOST_BYTES = 2**63 - 1
+"""Bytes that a tensor of PyTorch can have at most."""
+
+
 class Mistake(Exception):
     """An operator that cannot be applied like this: facts for the diagnostic that the elaborator makes.
 
@@ -144,6 +148,15 @@ class At(dict):  # type: ignore[type-arg]  # axis name to size, `*B` to a tuple 
                 raise mistake_of(mistake)
         else:
             self.conditions.append((">=", left, right, mistake))
+
+
+def beyond_memory(dtype: str, shape: Shape) -> str | None:
+    """The bytes of a tensor, in words, where no tensor can have so many; an open size counts as 1."""
+    count = BYTES[dtype]
+    for size in shape:
+        if size.__class__ is int:
+            count *= size
+    return f"2^{count.bit_length() - 1} bytes" if count > MOST_BYTES else None
 
 
 def falls_short(size: Dim, least: Dim) -> bool:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from dlspec.sizes import Dim
 
 
+PARTS = 100_000
+"""Tensors that an axis may be cut into."""
+
+
 class _Part(Op, abstract=True):
     axes = "*S -> *S"
     family = "shape"
@@ -46,6 +50,14 @@ class _Part(Op, abstract=True):
     def cut(self, at: At, axis: int) -> Window:
         """What a position of the result sees of the axis that is cut."""
         return Window()
+
+    def few(self, count: int, parameter: str) -> None:
+        """Raise where an axis is cut into more parts than can be listed."""
+        if count > PARTS:
+            raise Mistake(
+                "E0209", f"`{self.name}` gives {count:,} tensors; a list holds at most {PARTS:,}", "set here",
+                parameter=parameter,
+            )  # fmt: skip
 
 
 class Slice(_Part):
@@ -198,6 +210,7 @@ class Split(_Part):
                 "set here", parameter="split_size_or_sections", help="name the length of each part, or write `chunk`",
             )  # fmt: skip
         whole, rest = divmod(size, wanted)
+        self.few(whole, "split_size_or_sections")
         return [wanted] * whole + [rest] * (rest > 0)
 
     def expression(self, write: Writer) -> str:
@@ -231,6 +244,7 @@ class Chunk(_Part):
         size = fact.shape[axis]
         length = ceil_div(size, self.chunks)
         last = size - length * (self.chunks - 1)
+        self.few(self.chunks if not isinstance(size, int) else min(self.chunks, size), "chunks")
         if isinstance(size, int) and isinstance(length, int):
             lengths: Sequence[Dim] = [length] * (size // length) + [size % length] * (size % length > 0)
         else:

@@ -35,6 +35,7 @@ class Fields:
         self.source = source
         self.problems = problems
         self.leaves = Leaves(source, problems)
+        self._misnamed: set[int] = set()
 
     def wrong(self, node: YamlNode, message: str, label: str, help_: str = "") -> None:
         """Say that something is of the wrong kind."""
@@ -47,7 +48,9 @@ class Fields:
         return self.source.span(node.start, node.end if line_end < 0 else line_end)
 
     def missing(self, node: YamlNode, kind: str, key: str) -> None:
-        """Say that a key must be there."""
+        """Say that a key must be there, unless another has a name that is not known: it may be the one."""
+        if id(node) in self._misnamed:
+            return
         fix = Fix(f"add `{key}:`", safety="placeholder")
         self.problems.append(
             problem(
@@ -97,6 +100,7 @@ class Fields:
             if field.key.text in known:
                 found[field.key.text] = field
             else:
+                self._misnamed.add(id(node))
                 self._unknown(field.key, known, what)
         return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlspec.analyses.lints.uses import is_linear_map, own_parameters
-from dlspec.analyses.places import put_before
+from dlspec.analyses.places import put_before, put_behind_each
 from dlspec.diagnostics.record import Diagnostic, Fix, problem
 from dlspec.record import TYPE_CHECKING
 from dlspec.sizes import product
@@ -73,6 +73,8 @@ def _collapse(first: Node, second: Node, one: int) -> Diagnostic:
     (taken, middle), (_, given) = _features(first) or (0, 0), _features(second) or (0, 0)
     edges = ", but for the padding between them" if any(w.before for w in second.op.windows()) else ""
     edit = put_before(second, "relu")
+    edits = put_behind_each(second, "relu") if second.span == first.span else []
+    edits = edits or ([edit] if edit else [])
     return problem(
         "W0411", f"`{first.path}` and `{second.path}` collapse to one layer: no activation stands between them",
         second.span, f"{middle} → {given}, linear again",
@@ -81,5 +83,5 @@ def _collapse(first: Node, second: Node, one: int) -> Diagnostic:
             f"a linear map of a linear map is a linear map: their {own_parameters(first, second):,} parameters can do "
             f"no more than the {one:,} of a single {KIND[second.op.family]}{edges}"
         ],
-        fixes=[Fix("put an activation between them", [edit] if edit else [], "unsafe" if edit else "placeholder")],
+        fixes=[Fix("put an activation between them", edits, "unsafe" if edits else "placeholder")],
     )  # fmt: skip

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Uses:
-    """Who reads what in a graph, and which nodes lead to an output."""
+    """Who reads what in a graph, and which nodes lead to an output, or to where a mistake stands in the way."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -24,7 +24,7 @@ class Uses:
             if node.module is not None:
                 self.runs[node.module] = self.runs.get(node.module, 0) + 1
         self.results = set(graph.outputs.values())
-        self.alive = leading_to([tensor.node for tensor in self.results])
+        self.alive = leading_to([tensor.node for tensor in (*self.results, *graph.lost)])
 
     def only_reader(self, node: Node) -> Node | None:
         """The one node that reads the one result of a node, where nothing else does."""

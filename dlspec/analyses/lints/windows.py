@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import gcd
+
 from dlspec.diagnostics.record import Diagnostic, Fix, problem
 from dlspec.record import TYPE_CHECKING
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     Readers = Sequence[tuple[Node, Sequence[Window]]]
 
 MOVING = ("convolution", "pooling")
+MOST = 4096
+"""Positions within a stride that are told apart; larger windows are not looked at."""
 AXES = {1: ("positions",), 2: ("rows", "columns"), 3: ("slices", "rows", "columns")}
 
 
@@ -47,6 +51,8 @@ def _windowed(uses: Uses, tensor: Tensor) -> Readers:
         windows = tuple(node.op.windows()) if node.op.family in MOVING and len(node.inputs) == 1 else ()
         if not windows or all(window.step == 1 and window.apart == 1 for window in windows):
             return ()
+        if any(_count_of_places(window) > MOST for window in windows):
+            return ()
         if found and [window.step for window in windows] != [window.step for window in found[0][1]]:
             return ()
         found.append((node, windows))
@@ -64,7 +70,16 @@ def _kept_shares(readers: Readers) -> list[tuple[int, int]]:
 
 def _places(window: Window) -> set[int]:
     """Positions that a window looks at, as remainders by its step."""
-    return {(place - window.before) % window.step for place in range(0, window.span, window.apart)}
+    return {(tap * window.apart - window.before) % window.step for tap in range(_count_of_places(window))}
+
+
+def _count_of_places(window: Window) -> int:
+    """How many remainders there are: taps that lie a multiple of the step apart share one."""
+    return min(_taps(window), window.step // gcd(window.step, window.apart))
+
+
+def _taps(window: Window) -> int:
+    return (window.span - 1) // window.apart + 1
 
 
 def _left_over(tensor: Tensor, readers: Readers) -> list[int]:
@@ -89,7 +104,7 @@ def _skipped(tensor: Tensor, reader: tuple[Node, Sequence[Window]], kept: list[t
         read, of = read * one, of * step
     axis = next(index for index, (one, step) in enumerate(kept) if one < step)
     window, name = windows[axis], AXES[len(windows)][axis]
-    taps = (window.span - 1) // window.apart + 1
+    taps = _taps(window)
     spaced = f" spaced by {window.apart}" if window.apart > 1 else ""
     reads = ", ".join(str(place) for place in _first_read(window, 4))
     stride = taps * window.apart if window.apart == 1 else 1
@@ -103,8 +118,8 @@ def _skipped(tensor: Tensor, reader: tuple[Node, Sequence[Window]], kept: list[t
 
 
 def _first_read(window: Window, count: int) -> list[int]:
-    places = _places(window)
-    return [place for place in range(count * window.step) if place % window.step in places][:count]
+    places = sorted(_places(window))
+    return [place + lap * window.step for lap in range(count) for place in places][:count]
 
 
 def _left_behind(tensor: Tensor, reader: tuple[Node, Sequence[Window]], left: list[int]) -> Diagnostic:

@@ -1,0 +1,110 @@
+"""What is said of a name that is not there: what it was meant to be, or where it is."""
+
+from __future__ import annotations
+
+from dlspec.diagnostics.record import Edit, Fix
+from dlspec.elaborate.builtins import BUILTINS
+from dlspec.elaborate.frame import Frame
+from dlspec.elaborate.named import names
+from dlspec.elaborate.run import Run
+from dlspec.ops import operator_names
+from dlspec.record import TYPE_CHECKING
+from dlspec.syntax import tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from dlspec.source import Span
+
+LITERALS = {"True": "true", "False": "false", "None": "null"}
+
+
+def unknown_name(run: Run, frame: Frame, name: str, span: Span, called: bool = False) -> None:
+    """Report a name that nothing in sight has, unless it is only defined elsewhere."""
+    if _in_training_only(run, frame, name, span) or _defined_below(run, frame, name, span):
+        return
+    from dlspec.diagnostics.near_names import near
+
+    literal = LITERALS.get(name)
+    here = [*frame.names(), *frame.file.names, *BUILTINS, *operator_names()]
+    close = [literal] if literal else _alike(name, near(name, here))
+    fixes = [Fix(f"write `{n}`" if literal else f"there is `{n}`", [Edit(span, n)], "safe") for n in close]
+    if called:
+        run.report(
+            frame, "E0111", f"there is no operator or block `{name}`", span, "not known",
+            notes=[] if close else ["`dlspec ops` lists the operators"], fixes=fixes,
+        )  # fmt: skip
+        return
+    run.report(frame, "E0110", f"there is no `{name}` here", span, "not known", fixes=fixes)
+
+
+def _alike(name: str, close: list[str]) -> list[str]:
+    """Of a name of one letter only the case can be mistaken: every other letter is another name."""
+    return close if len(name) > 1 else [other for other in close if other.casefold() == name.casefold()]
+
+
+def _in_training_only(run: Run, frame: Frame, name: str, span: Span) -> bool:
+    for statement in _body(frame):
+        if isinstance(statement, (tree.Input, tree.Output)) and statement.name == name and statement.training:
+            what = "input" if isinstance(statement, tree.Input) else "output"
+            run.report(
+                frame, "E0223", f"`{name}` is there in training only", span, "asked for in evaluation too",
+                also=[(statement.span, f"the {what} is declared `when training`")],
+                notes=["mark what uses it `when training`, or put it into `if training { … }`"],
+            )  # fmt: skip
+            return not run.training
+    return False
+
+
+def _defined_below(run: Run, frame: Frame, name: str, span: Span) -> bool:
+    """Whether a later statement gives the name; if what it gives needs the statement here, that is a circle."""
+    body = _body(frame)
+    later = next((s for s in body if _place(s, span) > 0 and name in _given(s)), None)
+    if later is None:
+        return False
+    here = next((s for s in body if _place(s, span) == 0), None)
+    circle = here is not None and bool(set(_given(here)) & _needed(body, here, later))
+    notes = ["statements are read from top to bottom"]
+    if circle:
+        notes = ["each needs the other first; a network has no circles", *notes]
+    run.report(
+        frame, "E0222", f"`{name}` is used before it is defined", span, "not known yet",
+        also=[(later.span, "is defined here" + (", from what is defined above" if circle else ""))], notes=notes,
+    )  # fmt: skip
+    return True
+
+
+def _body(frame: Frame) -> tuple[Any, ...]:
+    seen: Frame | None = frame
+    while seen is not None:
+        definition = seen.application.definition
+        if isinstance(definition, (tree.Block, tree.Network)):
+            return definition.body
+        seen = seen.outer
+    return ()
+
+
+def _place(statement: tree.Statement, span: Span) -> int:
+    """1 for a statement that comes after what a span marks, 0 for the one around it, -1 for one before."""
+    if statement.span.start > span.start:
+        return 1
+    return 0 if span.end <= statement.span.end else -1
+
+
+def _given(statement: tree.Statement) -> Iterator[str]:
+    """The names that a statement gives values to."""
+    if isinstance(statement, tree.Assign):
+        yield from statement.targets
+    elif isinstance(statement, (tree.Input, tree.Output, tree.Module, tree.Learned)):
+        yield statement.name
+
+
+def _needed(body: tuple[Any, ...], here: Any, later: tree.Statement) -> set[str]:
+    """The names that the later statement needs, and those that these need in turn, from here on."""
+    found = names(later)
+    between = body[body.index(here) : body.index(later)]
+    for statement in reversed(between):
+        if found & set(_given(statement)):
+            found |= names(statement) | set(_given(statement))
+    return found
