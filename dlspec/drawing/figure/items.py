@@ -22,8 +22,7 @@ class Item:
         self.slices = slices
         self.joins: list[Node] = []
         """The joins that were drawn into it."""
-        family = nodes[0].op.family
-        self.is_join = application is None and family == "join" and len(nodes[0].inputs) > 1
+        self.is_join = application is None and is_join(nodes[0])
         self.is_light = not self.is_join and not slices
         self.result: Tensor = nodes[-1].outputs[0]
         """What it is sized by."""
@@ -65,6 +64,17 @@ class Stages:
         """Whether each stage follows the one before it, and nothing else."""
         pairs = {(link.source, link.target) for link in self.links}
         return pairs == set(zip(self.items, self.items[1:]))
+
+
+def is_join(node: Node) -> bool:
+    """Whether it brings several tensors together."""
+    return node.op.family == "join" and len(read(node)) > 1
+
+
+def read(node: Node) -> list[Tensor]:
+    """The inputs whose numbers it reads, without those that only lend their size."""
+    lending = [place for place, name in enumerate(node.op.inputs) if name.startswith("like")]
+    return [tensor for place, tensor in enumerate(node.inputs) if place not in lending]
 
 
 def extent(tensor: Tensor) -> tuple[object, ...]:

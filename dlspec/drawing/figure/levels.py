@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import log2
 
 from dlspec.analyses.typical import number
+from dlspec.drawing.figure.items import is_join
 from dlspec.drawing.figure.route import DOWN, LEFT, RIGHT, UP, Port, Router
 from dlspec.drawing.figure.slab import Scale
 from dlspec.drawing.metrics import width
@@ -12,7 +13,7 @@ from dlspec.drawing.words import symbol, title
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dlspec.drawing.canvas import Canvas
+    from dlspec.drawing.canvas import Canvas, Point
     from dlspec.drawing.figure.items import Item, Link, Stages
     from dlspec.drawing.figure.slab import Stack
     from dlspec.drawing.figure.words import Words
@@ -27,6 +28,8 @@ BETWEEN = (40, 30)
 """Points between columns and between rows, for edges."""
 BAR = 52
 """Points of a bar that is full."""
+LEAD = 8
+"""Points that an arrow runs straight before its end."""
 JOIN = 9
 """The radius of a join that stands alone."""
 
@@ -101,13 +104,12 @@ def _assign_columns(made: Stages, places: dict[Item, Place]) -> None:
 
 def _assign_bands(made: Stages, places: dict[Item, Place], words: Words) -> dict[tuple[int, int], int]:
     """Rows by stride; what shares a column and a row gets a band of its own. Returns the strides of the first bands."""
-    sides = {item: _side(item, words) for item in made.items}
-    largest = max((side for side in sides.values() if side), default=1)
+    strides = _strides(made, words)
     level: dict[Item, int] = {}
     for item in sorted(made.items, key=lambda item: item.nodes[-1].index):
-        side = sides[item]
+        stride = strides[item]
         before = [level[link.source] for link in made.links if link.target is item and link.source in level]
-        level[item] = round(log2(largest / side)) if side else max(before, default=0)
+        level[item] = round(log2(stride)) if stride else max(before, default=0)
     seen: dict[tuple[int, int], int] = {}
     for item, place in places.items():
         lane = seen.get((level[item], place.column), 0)
@@ -116,8 +118,22 @@ def _assign_bands(made: Stages, places: dict[Item, Place], words: Words) -> dict
     return {
         (row, 0): 2**row
         for row in sorted(set(level.values()))
-        if any(sides[item] for item in made.items if level[item] == row)
+        if any(strides[item] for item in made.items if level[item] == row)
     }
+
+
+def _strides(made: Stages, words: Words) -> dict[Item, float | None]:
+    """Positions of the finest map between neighbours in each map; none for what is no map.
+
+    As the windows step, where they tell it; else by how much smaller the map is.
+    """
+    sides = {item: _side(item, words) for item in made.items}
+    largest = max((side for side in sides.values() if side), default=1)
+    stepped = {item: words.stride(item) for item in made.items if sides[item]}
+    if not all(stepped.values()):
+        return {item: largest / side if side else None for item, side in sides.items()}
+    finest = min((step for step in stepped.values() if step), default=1)
+    return {item: (stepped[item] or 1) / finest if item in stepped else None for item in made.items}
 
 
 def _side(item: Item, words: Words) -> int | None:
@@ -152,10 +168,19 @@ def _draw_links(canvas: Canvas, made: Stages, places: dict[Item, Place], bottom:
     order = sorted(made.links, key=lambda link: _distance(places[link.source], places[link.target]))
     for link in order:
         source, target = places[link.source], places[link.target]
-        points = router.way(_leaving(source, target), _arriving(target, source, link.role), link.source)
+        toward = link.target if link.target.is_join else None
+        points = router.way(_leaving(source, target), _arriving(target, source, link.role), link.source, toward)
         if points is not None:
             colour, dashed = _look(link)
-            canvas.arrow(points, colour, dashed)
+            canvas.arrow([*points[:-1], _tip(points[-1], target)], colour, dashed)
+
+
+def _tip(end: Point, target: Place) -> Point:
+    """Where the arrow ends that was led to just before a stage."""
+    x, y = end
+    if abs(y - target.middle) < 1:
+        return x + (LEAD if x < target.x else -LEAD), y
+    return x, y + (LEAD if y < target.middle else -LEAD)
 
 
 def _distance(source: Place, target: Place) -> float:
@@ -169,7 +194,9 @@ def _router(places: list[Place], bottom: float) -> Router:
         for place in places
     ]  # fmt: skip
     xs = [x for place in places for x in (place.x, place.x - place.half - 5, place.x + place.half + 5)]
+    xs += [place.x + side * (place.half + 5 + LEAD) for place in places for side in (1, -1)]
     ys = [y for place in places for y in (place.middle, place.middle - place.rise - 5, place.below + 4)]
+    ys += [y for place in places for y in (place.middle - place.rise - 5 - LEAD, place.below + 4 + LEAD)]
     columns = sorted({place.column for place in places})
     for column in columns:
         inside = [place for place in places if place.column == column]
@@ -203,13 +230,13 @@ def _leaving(source: Place, target: Place) -> list[Port]:
 
 
 def _arriving(target: Place, source: Place, role: str) -> list[Port]:
-    ports = [Port((target.x - target.half - 5, target.middle), RIGHT)]
+    ports = [Port((target.x - target.half - 5 - LEAD, target.middle), RIGHT)]
     if source.middle > target.middle + 1:
-        ports.append(Port((target.x, target.below + 4), UP, 4))
+        ports.append(Port((target.x, target.below + 4 + LEAD), UP, 4))
     if source.middle < target.middle - 1 or role != "main":
-        ports.append(Port((target.x, target.middle - target.rise - 5), DOWN, 10))
+        ports.append(Port((target.x, target.middle - target.rise - 5 - LEAD), DOWN, 10))
     if target.column <= source.column:
-        ports.append(Port((target.x + target.half + 5, target.middle), LEFT, 10))
+        ports.append(Port((target.x + target.half + 5 + LEAD, target.middle), LEFT, 10))
     return ports
 
 
@@ -230,7 +257,7 @@ def _draw(canvas: Canvas, place: Place, words: Words) -> None:
     item = place.item
     if item.is_join:
         canvas.circle(place.x, place.middle, JOIN, "join.top", "join.edge")
-        join = next(node for node in item.nodes if len(node.inputs) > 1)
+        join = next(node for node in item.nodes if is_join(node))
         sign = symbol(join)
         size = 12 if len(sign) < 3 else 6.5
         canvas.text(place.x, place.middle + size / 3, sign[:6], size, "ink", "middle", bold=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlspec.drawing.figure.items import Item, Link, Stages
+from dlspec.drawing.figure.items import Item, Link, Stages, read
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def _is_source_of_weights(item: Item) -> bool:
 
 
 def _before(item: Item, home: dict[Node, Item]) -> list[Item]:
-    found = {home[tensor.node]: None for node in item.nodes for tensor in node.inputs}
+    found = {home[tensor.node]: None for node in item.nodes for tensor in read(node)}
     return [other for other in found if other is not item]
 
 
@@ -66,26 +66,19 @@ def links(graph: Graph, items: list[Item]) -> list[Link]:
     found: dict[tuple[Item, Item], Link] = {}
     for item in items:
         for node in item.nodes:
-            for place, tensor in enumerate(node.inputs):
+            for tensor in read(node):
                 source = home[tensor.node]
-                if source is item:
-                    continue
-                link = Link(source, item, _role(node, place) if not item.is_join else "main")
-                known = found.get((source, item))
-                if known is None or known.role == "size":
-                    found[source, item] = link
+                if source is not item:
+                    found.setdefault((source, item), Link(source, item, "main" if item.is_join else _role(node)))
     for item in items:
-        incoming = [link for link in found.values() if link.target is item and link.role != "size"]
+        incoming = [link for link in found.values() if link.target is item]
         if incoming:
             # What came the longest way is the way; what is joined to it took a shortcut.
             max(incoming, key=lambda link: far[link.source]).role = "main"
-    return [link for link in found.values() if link.role != "size"]
+    return [*found.values()]
 
 
-def _role(node: Node, place: int) -> str:
-    names = node.op.inputs
-    if place < len(names) and names[place].startswith("like"):
-        return "size"
+def _role(node: Node) -> str:
     if node.op.family != "join":
         return "main"
     return "concat" if node.op.name in ("concat", "stack") else "add"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from dlspec.drawing.figure.items import Item, extent
+from dlspec.drawing.figure.items import Item, extent, is_join
 from dlspec.drawing.figure.slices import input_slice, slices_of, slices_of_nodes
 from dlspec.graph import Application, Node, Tensor
 
@@ -30,7 +30,7 @@ def collect(application: Application, prefix: str, groups: dict[Node, list[Node]
 
 
 def _is_light(node: Node) -> bool:
-    return node.op.family in _LIGHT or (node.op.family == "join" and len(node.inputs) < 2)
+    return node.op.family in _LIGHT or (node.op.family == "join" and not is_join(node))
 
 
 def _is_opened(application: Application) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from dlspec.drawing.figure.items import is_join
 from dlspec.graph import Application, Node
 from dlspec.record import TYPE_CHECKING, Record
 
@@ -101,7 +102,7 @@ def _is_chain(heavy: list[Node], inside: list[Node]) -> bool:
     """Whether each layer gets what the one before it gave, through nothing but light steps, and nothing goes around."""
     if len(heavy) > 4:
         return False
-    if any(node.op.family == "join" and len(node.inputs) > 1 and node.index > heavy[0].index + 1 for node in inside):
+    if any(is_join(node) and node.index > heavy[0].index + 1 for node in inside):
         return _joins_only_at_first(heavy, inside)
     reach = {heavy[0]}
     for node in inside:
@@ -116,7 +117,7 @@ def _is_chain(heavy: list[Node], inside: list[Node]) -> bool:
 
 def _joins_only_at_first(heavy: list[Node], inside: list[Node]) -> bool:
     """An upsampling whose result is joined to a shortcut from outside, then layers: the way up of a U-Net."""
-    joins = [node for node in inside if node.op.family == "join" and len(node.inputs) > 1]
+    joins = [node for node in inside if is_join(node)]
     made = set(inside)
     own = [tensor for tensor in joins[0].inputs if tensor.node in made]
     return len(joins) == 1 and len(own) == 1 and heavy[0].index < joins[0].index < heavy[-1].index

@@ -11,7 +11,7 @@ from dlspec.analyses.typical import number
 from dlspec.drawing.figure.items import Item, Stages
 from dlspec.drawing.figure.linking import absorbed, draw_as_links, links
 from dlspec.drawing.figure.opening import collect
-from dlspec.drawing.figure.together import may_follow, may_follow_closely, merge, shorten_labels
+from dlspec.drawing.figure.together import may_follow, may_follow_closely, may_follow_unchanged, merge, shorten_labels
 from dlspec.drawing.fusing import fused
 from dlspec.record import TYPE_CHECKING
 
@@ -34,6 +34,8 @@ def stages(graph: Graph, sizes: dict[str, int]) -> Stages:
     merge(made, may_follow)
     if not made.is_chain:
         draw_as_links(made)
+        if len(made.items) > MOST:
+            merge(made, may_follow_unchanged)
     elif len(made.items) > MOST:
         merge(made, may_follow_closely)
     shorten_labels(made)

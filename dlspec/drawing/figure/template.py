@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from dlspec.drawing.figure.items import is_join
 from dlspec.drawing.fusing import fused
 from dlspec.graph import Application, Node
 from dlspec.record import TYPE_CHECKING
@@ -40,7 +41,7 @@ class Card:
 
     @property
     def is_join(self) -> bool:
-        return self.host.op.family == "join" and len(self.host.inputs) > 1
+        return is_join(self.host)
 
 
 class Template:

@@ -71,6 +71,14 @@ def may_follow_closely(one: Item, other: Item) -> bool:
     return is_pooling or (both_cards and bool(one.extent))
 
 
+def may_follow_unchanged(one: Item, other: Item) -> bool:
+    """Layers that give one shape, whoever named them."""
+    if one.nodes[0].op.family == "input" or one.is_join or other.is_join or one.result.shape != other.result.shape:
+        return False
+    kinds = {made.family for item in (one, other) for made in item.slices}
+    return other.failed is None and one.application is None and other.application is None and len(kinds) == 1
+
+
 def _is_unnamed(item: Item) -> bool:
     last = item.label.rpartition(".")[2].partition("–")[0]
     name = item.nodes[0].op.name

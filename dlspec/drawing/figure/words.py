@@ -73,6 +73,16 @@ class Words:
             return str(getattr(item.application.definition, "name", ""))
         return repeated or _common(item)
 
+    def stride(self, item: Item) -> float | None:
+        """Positions of the input between neighbours in its map, along the last axis; None where that is not known."""
+        if item.nodes[0].op.family == "input":
+            return 1.0
+        field = self.fields.of(item.result.node)
+        reaches = () if field is None else field.reaches
+        if field is None or len(reaches) != len(field.sights):
+            return None
+        return reaches[-1].numerator / reaches[-1].denominator
+
     def costs(self, item: Item) -> Costs:
         """Parameters, multiply-adds and receptive field of the last unit."""
         counted = [self.cost.nodes[node] for node in item.nodes if node in self.cost.nodes]
