@@ -50,10 +50,11 @@ def _keys(record: Any) -> list[str]:
     return list(record)
 
 
-def _freeze(stage: Any) -> FrozenStage:
-    if not isinstance(stage, Stage):
-        raise TypeError("takes a stage, as in `freeze(resnet50)`")
-    return FrozenStage(stage)
+def _freeze(stage: Any, when: Any = True) -> Stage:
+    """The stage with its weights held, where a condition holds that may stand behind it."""
+    if not isinstance(stage, Stage) or not isinstance(when, bool):
+        raise TypeError("takes a stage, as in `freeze(resnet50)`, and perhaps a condition: `freeze(layer, depth < 3)`")
+    return FrozenStage(stage) if when else stage
 
 
 def _zip(*lists: Iterable[Any]) -> list[list[Any]]:

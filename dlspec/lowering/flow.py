@@ -277,6 +277,11 @@ class Naming:
                 variable = f"{first}{number}"
                 number += 1
             value.names[port] = variable
+        node = value.line.sample.node if value.line is not None else None
+        if node is not None and node.op.family == "detection" and node.op.several and ports > 1 and given:
+            base = next(iter(value.names.values())).rstrip("0123456789")
+            base = fresh(base, {*self.taken, *self._holder})
+            value.names = {port: f"{base}[{port}]" for port in value.names}
         for port, variable in value.names.items():
             self._holder[variable] = (value, port)
 
@@ -292,6 +297,8 @@ class Naming:
             return trunk
         assert value.line is not None or value.phi is not None
         own = "x" if value.line is None else own_name(value.line)
+        if own in self.taken and source is not None:
+            own = source[0].names[source[1]] if isinstance(source[0], Value) else self.inputs[source[0]]
         return own if own.isidentifier() else "x"
 
 
@@ -303,10 +310,19 @@ def _part_names(value: Value, given: tuple[str, ...], ports: int) -> list[str]:
         return list(node.op.results)
     result = use.application.result if use is not None else None
     if use is not None and isinstance(result, dict):
-        keys = {item: key for key, item in result.items() if isinstance(item, Tensor)}
+        keys = dict(_keys(result))
         if all(tensor in keys and keys[tensor].isidentifier() for tensor in use.unit.results_in(use)):
             return [keys[tensor] for tensor in use.unit.results_in(use)]
     return [f"{given[0]}{port}" for port in range(ports)] if given else []
+
+
+def _keys(record: dict[str, Any], prefix: str = "") -> Iterator[tuple[Tensor, str]]:
+    """The tensors of a record and of records in it, with their names: `proposals`, `loss_objectness`."""
+    for key, item in record.items():
+        if isinstance(item, Tensor):
+            yield item, f"{prefix}{key}"
+        elif isinstance(item, dict):
+            yield from _keys(item, f"{prefix}{key}_")
 
 
 def own_name(line: Line) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlspec.lowering.expressions import Constant, Expression, mentions_training
+from dlspec.lowering.expressions import Constant, Expression, Sign, Training, mentions_training
 from dlspec.lowering.flow import Flow, Naming, Source, Value, leaves, own_name
 from dlspec.lowering.leaves import write_leaf
 from dlspec.lowering.settle import settled
@@ -31,6 +31,8 @@ class Forward:
         self.naming = Naming(flow, inputs, texts.taken)
         self._holder: dict[str, Source] = {variable: (name, 0) for name, variable in inputs.items()}
         self._shape: Any = None
+        self._lists: dict[str, str] = {}
+        """Lists by the text of all their parts."""
 
     def statements(self) -> list[tuple[Value, str, str]]:
         """Each value with its statement and the shape it gives, where that is news; the values in order."""
@@ -41,9 +43,17 @@ class Forward:
             if value.line is not None:
                 names += ["_"] * (len(value.line.sample.outputs) - len(names))
             if value.names:
-                found.append((value, f"{', '.join(names)} = {text}", self._news(value)))
+                found.append((value, f"{self._left(names)} = {text}", self._news(value)))
             self._holder.update({variable: (value, port) for port, variable in value.names.items()})
         return found
+
+    def _left(self, names: list[str]) -> str:
+        """What stands before the `=`; of a list that keeps its parts, its own name."""
+        base, bracket, _ = names[0].partition("[")
+        if not bracket:
+            return ", ".join(names)
+        self._lists[f"[{', '.join(names)}]"] = base
+        return base
 
     def source(self, source: Source) -> str:
         """The text of a value where it is read."""
@@ -83,7 +93,10 @@ class Forward:
         if step.path is not None:
             return step.node.op.applied_text(self.members.attribute(line), tensors)
         words = {word: text for word, e in line.words.items() if (text := self._word(e)) is not None}
-        return self.texts.use(write_leaf(step.node, words, tensors, self._sizes(value, line, words, tensors)))
+        text = write_leaf(step.node, words, tensors, self._sizes(value, line, words, tensors))
+        for parts, name in self._lists.items():
+            text = text.replace(parts, name)
+        return self.texts.use(text)
 
     def _word(self, expression: Expression) -> str | None:
         made = settled(expression)
@@ -101,7 +114,9 @@ class Forward:
         return self.members.presence(made) or self.members.condition(made, about)
 
     def are_opposite(self, first: Expression, second: Expression) -> bool:
-        """Whether of two conditions, none of them on the mode of the module, one holds in every use."""
+        """Whether of two conditions one holds in every use; of those on the mode of the module, none asks more."""
+        if _is_on_mode(first) and _is_on_mode(second):
+            return type(first) is not type(second)
         if mentions_training(first) or mentions_training(second):
             return False
         uses = range(len(self.unit.uses))
@@ -168,6 +183,11 @@ class Forward:
         before = self._shape
         self._shape = shape
         return "" if shape == before else f"({axes_text(shape)})"
+
+
+def _is_on_mode(test: Expression) -> bool:
+    """Whether a condition is `self.training` or `not self.training`."""
+    return isinstance(test, Training) or (isinstance(test, Sign) and isinstance(test.operand, Training))
 
 
 def _spelt(text: str, names: dict[str, str]) -> str:

@@ -15,6 +15,7 @@ from dlspec.lowering.expressions import (
     Training,
     operation,
     plain,
+    same_value,
 )
 from dlspec.record import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
+    from dlspec.lowering.expressions import Formal
     from dlspec.lowering.units import Unit
 
 _AXES = {"batch": 0, "channels": 1, "features": -1, "length": 2, "height": -2, "width": -1, "depth": -3}
@@ -72,7 +74,7 @@ class Reader:
             formal = unit.parameter(expr.name)
             if formal is None or not all(map(plain, formal.values)):
                 raise Unreadable
-            return Name(formal)
+            return self._by_mode(formal) or Name(formal)
         if expr.name == "training":
             return Training([use.training for use in unit.uses])
         value = self.locals.get(expr.name)
@@ -83,6 +85,17 @@ class Reader:
             return self._read(value)
         finally:
             self._open.pop()
+
+    def _by_mode(self, formal: Formal) -> Expression | None:
+        """A parameter that is one thing in training, another in evaluation: no argument, but asked of the mode."""
+        modes = [use.training for use in self.unit.uses]
+        found: dict[bool, Any] = {}
+        for training, value in zip(modes, formal.values):
+            if not same_value(found.setdefault(training, value), value):
+                return None
+        if len(found) < 2 or same_value(found[True], found[False]):
+            return None
+        return Choice(Training(modes), Constant(found[True]), Constant(found[False]))
 
     @property
     def locals(self) -> dict[str, Any]:

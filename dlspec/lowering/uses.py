@@ -35,7 +35,7 @@ class Step:
     @property
     def operands(self) -> list[Tensor]:
         if self.node is not None:
-            return list(self.node.inputs)
+            return read_inputs(self.node)
         assert self.use is not None
         return [self.use.inputs[name] for name in self.use.unit.inputs if name in self.use.inputs]
 
@@ -151,7 +151,7 @@ class Survey:
         wanted: dict[Use, dict[Tensor, None]] = {use: {} for use in self.uses}
         for node in self.graph.nodes:
             at = self._of[node.application]
-            for tensor in node.inputs:
+            for tensor in read_inputs(node):
                 origin = self._of[tensor.node.application]
                 if origin is not at:
                     self._cross(tensor, origin, at, taken, wanted)
@@ -202,6 +202,12 @@ class Survey:
             if path in self.owners:
                 return self.owners[path]
         return self.root
+
+
+def read_inputs(node: Node) -> list[Tensor]:
+    """The inputs that the code of a node reads; the first stands where one is not written at all."""
+    left_out = node.op.unwritten(node.at)
+    return [node.inputs[0] if place in left_out else tensor for place, tensor in enumerate(node.inputs)]
 
 
 def _parent(use: Use) -> Use:

@@ -43,7 +43,9 @@ class File:
         self.units = units_of(self.surveys)
         self.network = self.units[-1]
         settle(self.units)
-        self.taken: dict[str, None] = dict.fromkeys(sorted(TAKEN))
+        nodes = [*graph.nodes, *(graph.training.nodes if graph.training is not None else ())]
+        functions = {node.op.name for node in nodes if node.op.family == "detection"}
+        self.taken: dict[str, None] = dict.fromkeys(sorted({*TAKEN, *functions}))
         self._name()
         self.texts = Texts(self.taken)
 
@@ -97,6 +99,12 @@ class File:
         wanted = [*self.texts.imports, "from torch import nn"]
         names = {"nn", "Tensor"} if any("Tensor" in use for use in self._annotations) else {"nn"}
         groups: list[list[str]] = [[], [], []]
+        own = sorted({line.split()[-1] for line in wanted if line.startswith("from dlspec.nn import ")})
+        if own:
+            wanted = [line for line in wanted if not line.startswith("from dlspec.nn import ")]
+            names_of_own = ", ".join(own)
+            fits = len(f"from dlspec.nn import {names_of_own}") <= emit.room
+            wanted.append(f"from dlspec.nn import {names_of_own if fits else f'({names_of_own})'}")
         for line in sorted(set(wanted) - {"from torch import nn"}):
             root = line.split()[1].partition(".")[0]
             groups[0 if root == "collections" else 2 if root == "dlspec" else 1].append(line)

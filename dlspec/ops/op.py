@@ -25,7 +25,7 @@ from dlspec.record import TYPE_CHECKING
 from dlspec.sizes import Window, product
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from typing import Any, ClassVar
 
     from dlspec.ops.fact import Shape
@@ -176,6 +176,10 @@ class Op:
                 raise Mistake(code[0] if code else "E0303", sentence, "set here", parameter=parameter)
         self._check_weights(at)
         return at.inputs
+
+    def unwritten(self, at: At) -> Collection[int]:
+        """Positions of inputs that its text leaves out, since only their sizes matter and are known before."""
+        return ()
 
     def check_lists(self, at: At) -> None:
         """A list of images goes into what takes lists alone."""

@@ -12,7 +12,7 @@ from dlspec.ops.region import Region
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from dlspec.ops.fact import Fact
     from dlspec.ops.kinds import Count, Fraction, Numbers, Pair, Positive, Whole
@@ -184,6 +184,9 @@ class MultiScaleRoiAlign(Region):
                 )  # fmt: skip
             found.append(steps[0])
         return found
+
+    def unwritten(self, at: At) -> Collection[int]:
+        return (len(at.inputs) - 2,)
 
     def expression(self, write: Writer) -> str:
         levels, _, rois = self.grouped(write)
