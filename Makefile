@@ -13,7 +13,7 @@ PYTHON  ?= $(shell for python in python3.11 python3.12 python3.13 python3 python
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 RUN     := runs/demo
 
-.PHONY: help setup system demo test fast check format bench peers docs wheel clean
+.PHONY: help setup system demo test fast check format bench peers editors docs wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -89,6 +89,13 @@ bench: $(READY)  ## every benchmark: start-up, deep specs, a warm process, eager
 peers: $(READY)  ## summary of ResNet-50 against other tools, each in an environment of its own
 	$(BIN)/python benchmarks/peers.py --install
 
+EXTENSION := editors/vscode
+
+editors: $(READY)  ## the extension for VS Code, as editors/vscode/dlspec.vsix, and the tests that need node
+	@command -v npm >/dev/null || { echo "building the extension needs node: https://nodejs.org"; exit 1; }
+	cd $(EXTENSION) && npm ci --no-audit --no-fund && npm test && npm run package
+	$(BIN)/pytest tests/editor
+
 docs: $(DOCS)  ## the documentation, as docs/_build/html/index.html
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
@@ -97,4 +104,4 @@ wheel: $(READY)  ## the wheel, in dist/
 	$(BIN)/python -m build --wheel --no-isolation
 
 clean:  ## remove what was built, the environment and the runs of the demo
-	rm -rf $(VENV) $(RUN) build dist docs/_build .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(RUN) build dist docs/_build $(EXTENSION)/node_modules $(EXTENSION)/dist $(EXTENSION)/dlspec.vsix .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache

@@ -38,7 +38,9 @@ def setup(app: Any) -> None:
     import plan_page
     from pygments.lexers.special import TextLexer
 
-    app.add_lexer("dls", lexers.Spec)
+    from dlspec.editor.lexer import DlspecLexer
+
+    app.add_lexer("dls", DlspecLexer)
     app.add_lexer("console", lexers.Session)
     app.add_lexer("csv", TextLexer)
     plan_page.main()

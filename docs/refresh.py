@@ -1,4 +1,5 @@
-"""Write anew what the documentation takes from the program: outputs, pictures and the index of errors.
+"""Write anew what is taken from the program: outputs, pictures and the index of errors of the documentation, and the
+grammars of editors.
 
 `python docs/refresh.py` does all; `python docs/refresh.py docs/tutorial/3-mistakes.md` one page. An output of training
 that differs in its numbers alone stays as it is, and its pictures too.
@@ -14,6 +15,8 @@ from pathlib import Path
 import error_pages
 import pages
 import zoo_table
+
+from dlspec.editor import highlighting
 
 
 def refresh(page: Path) -> None:
@@ -42,6 +45,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as name:
             error_pages.write(Path(name))
         print("written    docs/errors")
+        highlighting.write(pages.DOCS.parent / "editors" / "vscode" / "syntaxes")
+        print("written    editors/vscode/syntaxes")
 
 
 if __name__ == "__main__":
