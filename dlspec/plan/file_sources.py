@@ -184,7 +184,8 @@ class Hub(Source):
 class Shards(Source):
     """Pictures in tar files, as `webdataset` writes them: `7.jpg` and `7.cls` are one sample. For what fits no memory.
 
-    An epoch goes through the files in a random order, and through the samples of each in a random order.
+    Where they stay in files, an epoch goes through four files at a time, which and in what order is random, and mixes
+    the samples of the four.
     """
 
     task = "classes"
@@ -202,7 +203,7 @@ class Shards(Source):
     channels: Literal["rgb", "grey"] = "rgb"
     """What pictures are turned into: three channels, or one."""
     broken: Literal["refuse", "skip"] = "refuse"
-    """What is done about pictures that cannot be read: `skip` leaves them out and names them."""
+    """What is done about samples that cannot be read or lack a part: `skip` leaves them out and names them."""
 
     @property
     def class_names(self) -> tuple[str, ...] | None:

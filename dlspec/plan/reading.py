@@ -18,6 +18,7 @@ from dlspec.plan.kinds import Kind
 from dlspec.plan.losses import Loss, Output
 from dlspec.plan.metrics import Metric
 from dlspec.plan.optimizers import Optimizer
+from dlspec.plan.plugins import Unusable, declared_names, member_of
 from dlspec.plan.schedules import Schedule
 from dlspec.plan.sources import Source
 from dlspec.plan.values import NotAValue, described, expression_text, value_of
@@ -181,15 +182,26 @@ class Reader:
         self, catalogue: Catalogue, name: tree.Expr, args: Sequence[tree.Arg], span: Span | None = None
     ) -> Facts | object:
         assert isinstance(name, tree.Name)
-        member = catalogue.family.members.get(name.name)
+        member = self._known(catalogue, name)
         if member is None:
-            outputs = (self.outputs or ()) if catalogue.family is Loss else ()
-            self.problems.append(_unknown_member(catalogue, name, outputs))
             return UNREAD
         written, spans = self._arguments(member, args, name.span)
         if any(field not in written and not has_default(member, field) for field in fields(member)):
             return UNREAD
         return _made(member, written, {"": name.span, **spans}, span or name.span)
+
+    def _known(self, catalogue: Catalogue, name: tree.Name) -> type[Facts] | None:
+        """The member of a name; None, with a problem, where there is none or a package's cannot be used."""
+        try:
+            member = member_of(catalogue.family, name.name)
+        except Unusable as reason:
+            message = f"the {catalogue.member} `{name.name}` cannot be used"
+            self.problems.append(problem(catalogue.code, message, name.span, "of a package", notes=[str(reason)]))
+            return None
+        if member is None:
+            outputs = (self.outputs or ()) if catalogue.family is Loss else ()
+            self.problems.append(_unknown_member(catalogue, name, outputs))
+        return member
 
     def _arguments(
         self, member: type[Facts], args: Sequence[tree.Arg], name_span: Span
@@ -350,7 +362,7 @@ def _missing_parameter(member: type[Facts], field: str, span: Span) -> Diagnosti
 
 def _unknown_member(catalogue: Catalogue, name: tree.Name, outputs: tuple[str, ...]) -> Diagnostic:
     """E0601 and the like; an output of the network may be meant where it can stand for a loss."""
-    members = tuple(catalogue.family.members)
+    members = (*catalogue.family.members, *declared_names(catalogue.family))
     return problem(
         catalogue.code,
         f"there is no {catalogue.member} `{name.name}`",

@@ -8,6 +8,7 @@ from os.path import join
 from dlspec.plan import keys
 from dlspec.plan.facts import Facts, Family, annotation, fields, kind, listed_in
 from dlspec.plan.losses import Output
+from dlspec.plan.plugins import member_of
 from dlspec.plan.reading import CATALOGUES, SECTIONS
 from dlspec.plan.values import quoted, text_of
 from dlspec.plan.weights import Load
@@ -157,7 +158,9 @@ def _value(wanted: str, value: Any) -> Any:
     if isinstance(value, list):
         return tuple(_value(listed_in(wanted) or "", item) for item in value)
     if wanted in CATALOGUES:
-        return _restored(CATALOGUES[wanted].family.members[value["op"]], value)
+        member = member_of(CATALOGUES[wanted].family, value["op"])
+        assert member is not None, value["op"]
+        return _restored(member, value)
     if wanted == "Term":
         return _restored(keys.Term, value)
     if wanted in SECTIONS:

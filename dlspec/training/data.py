@@ -12,7 +12,9 @@ from dlspec.training import points
 from dlspec.training.joining import add_role
 from dlspec.training.samples import Dataset, Samples, loader_of, loads
 
-from dlspec.training import arrays, image_folders, known_formats, scene_data, tables  # noqa: F401  # isort: skip  # they register
+# isort: split
+# These register those who load.
+from dlspec.training import arrays, hub, image_folders, known_formats, scene_data, shards, tables  # noqa: F401
 
 
 def load(plan: ResolvedPlan) -> Dataset:

@@ -36,6 +36,20 @@ def permutation(seed: int, epoch: int, count: int) -> Tensor:
     return torch.randperm(count, generator=generator)
 
 
+MIXED = 4
+"""Blocks whose samples are mixed with each other."""
+
+
+def permutation_in_blocks(seed: int, epoch: int, blocks: Tensor) -> Tensor:
+    """An order of samples that goes through few blocks at a time; `blocks` (N) numbers that of each sample."""
+    _, place = blocks.unique(return_inverse=True)
+    count = int(place.max()) + 1
+    turn = torch.empty(count, dtype=torch.int64)
+    turn[permutation(seed, epoch, count)] = torch.arange(count) // MIXED
+    shuffled = permutation(seed ^ MIX_1 & WORD >> 1, epoch, len(blocks))
+    return shuffled[turn[place[shuffled]].argsort(stable=True)]
+
+
 def _mix(words: Tensor) -> Tensor:
     """The finalizer of SplitMix64 on int64 words, whose arithmetic wraps."""
     words = (words ^ _shifted(words, 30)) * _signed(MIX_1)

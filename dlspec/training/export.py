@@ -61,15 +61,23 @@ class InUnits(nn.Module):
     target_mean: Tensor | None
     target_std: Tensor | None
 
-    def __init__(self, network: nn.Module, inputs: Scale | None, target: Scale | None, dtype: torch.dtype) -> None:
+    gaps: Tensor | None
+
+    def __init__(
+        self, network: nn.Module, inputs: Scale | None, target: Scale | None, dtype: torch.dtype,
+        gaps: Tensor | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.network = network
+        self.register_buffer("gaps", None if gaps is None else gaps.to(dtype))
         for name, scale in (("inputs", inputs), ("target", target)):
             self.register_buffer(f"{name}_mean", None if scale is None else scale.mean.to(dtype))
             self.register_buffer(f"{name}_std", None if scale is None else scale.std.to(dtype))
 
     def forward(self, x: Tensor) -> Tensor:
         """From inputs (N, …) to outputs; a shape for each as the network has them."""
+        if self.gaps is not None:
+            x = torch.where(x.isnan(), self.gaps, x)
         if self.inputs_mean is not None and self.inputs_std is not None:
             x = (x - self.inputs_mean) / self.inputs_std
         y: Tensor = self.network(x)
@@ -101,8 +109,7 @@ def export(
         write_whole(out.with_suffix(".py"), for_inference)
     if form == "safetensors":
         return _weights(run, out)
-    fitted = run.fitted
-    network = InUnits(run.module, fitted.inputs, fitted.target, run.dtype).eval() if _is_scaled(run) else run.module
+    network = _in_units(run)
     if len(axes) != 1:
         raise RunError(f"the network has {len(axes)} inputs", "programs are exported of networks with one input")
     (name, taken), *_ = axes.items()
@@ -156,8 +163,12 @@ def _weights(run: Trained, out: Path) -> Exported:
     return Exported(out, {}, None, [])
 
 
-def _is_scaled(run: Trained) -> bool:
-    return run.fitted.inputs is not None or run.fitted.target is not None
+def _in_units(run: Trained) -> nn.Module:
+    """The network, between what was fitted with it where anything was."""
+    fitted = run.fitted
+    if fitted.inputs is None and fitted.target is None and fitted.gaps is None:
+        return run.module
+    return InUnits(run.module, fitted.inputs, fitted.target, run.dtype, fitted.gaps).eval()
 
 
 def _example(axes: Axes, sizes: Sequence[int], larger: int) -> Tensor:

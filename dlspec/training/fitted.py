@@ -73,7 +73,7 @@ class Fitted(Record):
         """Per feature for tables, per channel for images, from the training split alone."""
         data, axes = plan.data, (0, *range(2, train.inputs.dim()))
         gaps = None
-        if isinstance(train.inputs, Tensor) and train.inputs.isnan().any():
+        if getattr(data.source, "missing", "") == "mean" and isinstance(train.inputs, Tensor):
             gaps = train.inputs.double().nanmean(0, keepdim=True).nan_to_num()
             train = Samples(filled(train.inputs, gaps), train.targets)
         per_feature = Scale.of(train.inputs, (0,)) if data.standardize.inputs else None
@@ -97,12 +97,12 @@ class Fitted(Record):
 
     def as_data(self) -> dict[str, Any]:
         scales = {"inputs": self.inputs, "target": self.target}
-        gaps = None if self.gaps is None else self.gaps.tolist()
-        return {name: scale and scale.as_data() for name, scale in scales.items()} | {"gaps": gaps}
+        gaps = {} if self.gaps is None else {"gaps": self.gaps.tolist()}
+        return {name: scale and scale.as_data() for name, scale in scales.items()} | gaps
 
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> Fitted:
-        gaps = torch.tensor(data["gaps"], dtype=torch.float64) if data.get("gaps") is not None else None
+        gaps = torch.tensor(data["gaps"], dtype=torch.float64) if "gaps" in data else None
         return cls(Scale.from_data(data["inputs"]), Scale.from_data(data["target"]), gaps)
 
 

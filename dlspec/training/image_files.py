@@ -71,6 +71,8 @@ class Pictures(Record):
     channels: int
     shape: tuple[int, ...] = ()
     size: tuple[int, int] | None = None
+    blocks: list[int] | None = None
+    """For each the number of the file that it lies in with others, to be read together."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -90,7 +92,8 @@ class Pictures(Record):
     def kept(self, rows: Sequence[int]) -> Pictures:
         """Some of them."""
         names = [self.names[row] for row in rows]
-        return Pictures(names, _Some(self.open, list(rows)), self.channels, self.shape, self.size)
+        blocks = None if self.blocks is None else [self.blocks[row] for row in rows]
+        return Pictures(names, _Some(self.open, list(rows)), self.channels, self.shape, self.size, blocks)
 
 
 class _Some(Record):

@@ -12,7 +12,7 @@ import math
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import torch
@@ -33,7 +33,7 @@ from dlspec.training.objects import Targets, tally
 from dlspec.training.optimization import Rate, build_optimizer
 from dlspec.training.parallel import Group
 from dlspec.training.starting import in_training
-from dlspec.training.stored import expect
+from dlspec.training.stored import Stored, expect
 
 FLUSH = 64
 """Steps whose losses and outputs are kept before they are summed up; on an accelerator looked at for NaN, too."""
@@ -49,6 +49,14 @@ def batch_ends(count: int, length: int) -> list[int]:
     if length > 1 and len(ends) > 1 and ends[-1] - ends[-2] == 1:
         del ends[-2]
     return ends
+
+
+def orders(inputs: Tensor | Stored, seed: int) -> Callable[[int, int], Tensor]:
+    """The order of an epoch's samples, given its number and theirs; samples that share a file stay near each other."""
+    blocks = inputs.blocks if isinstance(inputs, Stored) else None
+    if blocks is None:
+        return partial(draws.permutation, seed)
+    return lambda epoch, count: draws.permutation_in_blocks(seed, epoch, blocks)
 
 
 def batches(order: Tensor, position: int, ends: list[int], group: Group) -> Iterator[Tensor]:
@@ -81,7 +89,7 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
     whole = len(ends) == 1 and job.group.count == 1
     every = job.train.values if whole else torch.empty(0)
     augments = bool(plan.augment) and job.augments
-    ordered = partial(draws.permutation, seed_of(plan, "order"))
+    ordered = orders(job.train.inputs, seed_of(plan, "order"))
 
     with stop_requests() as stop, job.progress:
         while state.step < total and not state.stopped:

@@ -76,6 +76,12 @@ class Stored:
     def shape(self) -> torch.Size:
         return torch.Size((len(self), *self.reader.shape))
 
+    @property
+    def blocks(self) -> Tensor | None:
+        """For each the number of the file that it shares with others; None where each has its own."""
+        blocks = getattr(self.reader, "blocks", None)
+        return None if blocks is None else torch.tensor(blocks)[self.rows]
+
     def dim(self) -> int:
         return 1 + len(self.reader.shape)
 

@@ -110,6 +110,13 @@ def test_scales_go_into_the_program() -> None:
     torch.testing.assert_close(whole(values), target.undone(line(inputs.applied(values))))
 
 
+def test_what_stands_in_for_missing_values_goes_into_the_program() -> None:
+    line, gaps = nn.Linear(2, 1, dtype=torch.float64), torch.tensor([[3.0, 4.0]], dtype=torch.float64)
+    whole = InUnits(line, None, None, torch.float64, gaps)
+    given = torch.tensor([[1.0, torch.nan]], dtype=torch.float64)
+    torch.testing.assert_close(whole(given), line(torch.tensor([[1.0, 4.0]], dtype=torch.float64)))
+
+
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run") / "run"

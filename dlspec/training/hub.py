@@ -1,0 +1,134 @@
+"""Data sets of the Hugging Face Hub, and those that `datasets` saved on disk."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dlspec.plan.file_sources import Hub
+from dlspec.plan.keys import ResolvedPlan
+from dlspec.record import TYPE_CHECKING, Record
+from dlspec.training import files, image_files
+from dlspec.training.arrays import inputs_of
+from dlspec.training.errors import RunError, UnreadableError
+from dlspec.training.groups import numbered_groups
+from dlspec.training.samples import Dataset, Samples, check_classes, loads
+
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Rows(Record):
+    """How a picture of a data set is opened: its column holds bytes, or the path of a file."""
+
+    data: Any
+    column: str
+
+    def __call__(self, row: int) -> Path | io.BytesIO:
+        held = self.data[row][self.column]
+        if held is None:
+            raise OSError("it is missing")
+        return io.BytesIO(held["bytes"]) if held["bytes"] is not None else Path(held["path"])
+
+
+@loads(Hub)
+def _hub(source: Hub, plan: ResolvedPlan) -> Dataset:
+    data = _opened(source, Path(plan.folder))
+    columns = (source.x,) if isinstance(source.x, str) else source.x
+    for name in (*columns, source.y):
+        if name not in data.column_names:
+            hint = files.known_names(name, tuple(data.column_names), "columns")
+            raise RunError(f"`{source.dataset}` has no column `{name}`", hint)
+    dataset = (
+        _pictures(data, source, plan) if _holds_pictures(data, columns[0]) else _numbers(data, columns, source, plan)
+    )
+    if plan.data.split.groups is not None:
+        together = data[plan.data.split.groups]
+        dataset.groups = numbered_groups([together[row] for row in range(len(together))])
+    return dataset
+
+
+def _opened(source: Hub, folder: Path) -> Any:
+    """The part of the data set that is read; raises RunError where it cannot be had."""
+    if source.offline:
+        os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
+    try:
+        import datasets  # type: ignore[import-untyped]
+    except ImportError:
+        raise RunError("data sets of the Hub need `datasets`", "install it: `pip install dlspec[hub]`") from None
+    if source.offline:
+        datasets.config.HF_DATASETS_OFFLINE = datasets.config.HF_HUB_OFFLINE = True
+    datasets.disable_progress_bars()
+    local = folder / source.dataset
+    try:
+        if (local / "state.json").exists() or (local / "dataset_dict.json").exists():
+            saved = datasets.load_from_disk(str(local))
+            return saved[source.part] if isinstance(saved, datasets.DatasetDict) else saved
+        name = str(local) if local.is_dir() else source.dataset
+        return datasets.load_dataset(name, split=source.part, revision=source.revision)
+    except KeyError:
+        raise RunError(f"`{source.dataset}` has no part `{source.part}`", f"it has {', '.join(saved)}") from None
+    except (ConnectionError, OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        hint = (
+            "download it first, without `offline=true`" if source.offline else "a folder counts from that of the spec"
+        )
+        raise UnreadableError(f"`{source.dataset}` cannot be loaded: {reason}", hint) from error
+
+
+def _holds_pictures(data: Any, column: str) -> bool:
+    import datasets
+
+    return isinstance(data.features[column], datasets.Image)
+
+
+def _pictures(data: Any, source: Hub, plan: ResolvedPlan) -> Dataset:
+    import datasets
+
+    assert isinstance(source.x, str)
+    raw = data.cast_column(source.x, datasets.Image(decode=False))
+    names = [f"{source.dataset}:{row + 1}" for row in range(len(raw))]
+    pictures = image_files.Pictures(names, Rows(raw, source.x), 1 if source.channels == "grey" else 3)
+    found = image_files.loaded(pictures, plan, source.broken, source.dataset)
+    dataset = Dataset(Samples(found.inputs, torch.empty(0)), names=[names[row] for row in found.rows])
+    dataset.notes = found.notes
+    return _with_targets(dataset, np.asarray(data[source.y])[found.rows], data.features[source.y], source, plan)
+
+
+def _numbers(data: Any, columns: tuple[str, ...], source: Hub, plan: ResolvedPlan) -> Dataset:
+    parts = []
+    for name in columns:
+        try:
+            values = np.asarray(data.with_format("numpy")[name][:])
+        except (TypeError, ValueError):
+            values = np.array("ragged")
+        if values.dtype.kind not in "biuf":
+            hint = "text becomes numbers outside, with a tokenizer"
+            raise RunError(f"column `{name}` of `{source.dataset}` holds neither pictures nor numbers", hint)
+        inputs = inputs_of(values, f"column `{name}` of `{source.dataset}`")
+        parts.append(inputs[:, None] if inputs.dim() == 1 else inputs)
+    inputs = parts[0] if len(parts) == 1 else torch.cat([part.flatten(1) for part in parts], dim=1)
+    dataset = Dataset(Samples(inputs, torch.empty(0)), features=columns if len(columns) == inputs.shape[1] else ())
+    return _with_targets(dataset, np.asarray(data[source.y][:]), data.features[source.y], source, plan)
+
+
+def _with_targets(dataset: Dataset, values: Any, feature: Any, source: Hub, plan: ResolvedPlan) -> Dataset:
+    """Classes by the names that the data set gives them, or numbers."""
+    what = f"column `{source.y}` of `{source.dataset}`"
+    if plan.task == "numbers":
+        numbers = files.as_floats(values, what)
+        dataset.samples.targets = torch.from_numpy(numbers.reshape(len(numbers), -1)).to(torch.float32)
+        return dataset
+    names = getattr(feature, "names", None)
+    if names is None and values.dtype.kind in "USO":
+        labels, dataset.classes = files.labels([str(one) for one in values], source.y, Path(source.dataset))
+    else:
+        labels = files.as_classes(values, what)
+        dataset.classes = tuple(names or (str(one) for one in range(int(labels.max()) + 1)))
+    dataset.samples.targets = torch.from_numpy(labels)
+    check_classes(dataset, len(dataset.classes))
+    return dataset
