@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).parent / "zoo.md"
 TABLE = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->)", re.S)
-OPEN = {"N": 1, "H": 224, "W": 224}
+OPEN = {"N": 1, "H": 224, "W": 224, "h": 800, "w": 800}
 """The sizes at which networks with open sizes are counted, as torchvision counts its own."""
 OTHERWISE = {"unet_2015": (1, 1, 572, 572)}
 TORCHVISION: dict[str, tuple[int, float]] = {
@@ -44,7 +44,7 @@ class Entry:
     def __init__(self, file: Path, name: str) -> None:
         self.file, self.name = file, name
         declared = dlspec.load(file, network=name).graph.inputs
-        sizes = {key: [OPEN.get(str(size), size) for size in tensor.shape] for key, tensor in declared.items()}
+        sizes = {key: [OPEN.get(str(size), size) for size in tensor.full_shape] for key, tensor in declared.items()}
         closed = {key: tuple(int(str(size)) for size in shape) for key, shape in sizes.items()}
         if name in OTHERWISE:
             closed = dict.fromkeys(closed, OTHERWISE[name])
@@ -56,13 +56,14 @@ class Entry:
         return int(self.facts["totals"]["parameters"])
 
     @property
-    def macs(self) -> int:
-        """Multiply-adds for one sample."""
-        return int(self.facts["totals"]["macs"])
+    def macs(self) -> int | None:
+        """Multiply-adds for one sample; None where they depend on how many regions a run finds."""
+        macs = self.facts["totals"]["macs"]
+        return macs if isinstance(macs, int) else None
 
     @property
     def is_small(self) -> bool:
-        return max(self.input) < 100
+        return max(self.input) <= 128
 
     @property
     def field(self) -> str:
@@ -82,7 +83,8 @@ class Entry:
 def _is_map(layer: dict[str, Any]) -> bool:
     """A feature map of more than one position, or a row of tokens that have looked at each other."""
     shape = layer["output_shape"]
-    return layer["op"] == "multihead_attention" or (len(shape) == 4 and max(shape[2:]) > 1)
+    sides = [side for side in shape[2:] if isinstance(side, int)]
+    return layer["op"] == "multihead_attention" or (len(shape) == 4 and max(sides, default=1) > 1)
 
 
 def entries() -> Iterator[Entry]:
@@ -113,13 +115,26 @@ def _begins(entry: Entry, table: list[Entry]) -> bool:
 def _large_row(entry: Entry, *, first: bool) -> str:
     count, gmacs = TORCHVISION.get(entry.name, (None, None))
     theirs = [f"{count:,}" if count else "", f"{gmacs:.3f}" if gmacs else ""]
-    cells = [*_named(entry, first=first), f"{entry.parameters:,}", f"{entry.macs / 1e9:.3f}", entry.field, *theirs]
+    cells = [
+        *_named(entry, first=first),
+        f"{entry.parameters:,}",
+        f"{entry.macs / 1e9:.3f}" if entry.macs else "by regions",
+        entry.field,
+        *theirs,
+    ]
     return f"| {' | '.join(cells)} |\n"
 
 
 def _small_row(entry: Entry, *, first: bool) -> str:
     size = " × ".join(map(str, entry.input))
-    cells = [*_named(entry, first=first), size, f"{entry.parameters:,}", f"{entry.macs:,}", entry.field, entry.data]
+    cells = [
+        *_named(entry, first=first),
+        size,
+        f"{entry.parameters:,}",
+        f"{entry.macs:,}" if entry.macs else "by regions",
+        entry.field,
+        entry.data,
+    ]
     return f"| {' | '.join(cells)} |\n"
 
 

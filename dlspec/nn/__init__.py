@@ -24,6 +24,7 @@ from dlspec.nn.sampling import balanced_sample
 from dlspec.nn.second_stage import fastrcnn_loss, foreground, sample_rois
 from dlspec.nn.suppression import batched_nms, nms
 from dlspec.nn.yolo import yolo_assign, yolo_boxes, yolo_detections, yolo_loss
+from dlspec.nn.yolo_v1 import yolo_v1_boxes, yolo_v1_detections, yolo_v1_loss
 
 __all__ = [
     "FrozenBatchNorm2d",
@@ -78,4 +79,7 @@ __all__ = [
     "yolo_boxes",
     "yolo_detections",
     "yolo_loss",
+    "yolo_v1_boxes",
+    "yolo_v1_detections",
+    "yolo_v1_loss",
 ]

@@ -13,6 +13,7 @@ from dlspec.ops.region import Region
 from dlspec.sizes import evaluated, symbol
 from tests.ops.applied import IMAGES, REGIONS, Applied, applied, apply
 from tests.ops.applied import evaluated as value_of
+from tests.ops.test_text import Explicit
 
 SIDE = 64
 """Pixels along the images of samples."""
@@ -31,13 +32,15 @@ def given(name: str, fact: Fact) -> Tensor:
     if name == "rois":
         images = torch.arange(shape[0]) * IMAGES // shape[0]
         return torch.cat([images.unsqueeze(1).float(), boxes(shape[0])], dim=1)
+    if name == "labels" and fact.is_list:
+        return torch.randint(1, 3, shape)
     if fact.dtype == "int64":
         return torch.full(shape, SIDE) if "size" in name or name == "originals" else torch.randint(0, 3, shape)
     return (torch.rand(shape) * 2).to(getattr(torch, fact.dtype))
 
 
-def run(case: Applied) -> list[Any]:
-    """What comes out, each result a tensor or a list of such."""
+def run(case: Applied, text: str = "") -> list[Any]:
+    """What comes out, each result a tensor or a list of such; `text` is what is run, the call as it is written else."""
     torch.manual_seed(0)
     op = case.op
     assert isinstance(op, Region)
@@ -46,7 +49,7 @@ def run(case: Applied) -> list[Any]:
         values[name] = (
             [given(one.name, one.fact) for _ in range(IMAGES)] if one.fact.is_list else given(one.name, one.fact)
         )
-    made = value_of(case.function_text, **values)
+    made = value_of(text or case.function_text, **values)
     return list(made) if len(case.outputs) > 1 else [made]
 
 
@@ -69,6 +72,16 @@ def test_a_sample_gives_what_it_says_within_the_bounds_that_it_says(text: str) -
         most = bounds.most if isinstance(bounds.most, int) else 10**6
         assert all(bounds.least <= size <= most and size % bounds.multiple == 0 for size in sizes)
         assert len(sizes) == 1 or name.islower(), "only what is per image may differ"
+
+
+@pytest.mark.parametrize("text", REGIONS)
+def test_leaving_out_a_default_changes_no_region(text: str) -> None:
+    case = applied(text)
+    for short, long in zip(
+        run(case), run(case, case.op.expression(Explicit(case.op, case.at, case.names))), strict=True
+    ):
+        pairs = zip(short, long, strict=True) if isinstance(short, list) else [(short, long)]
+        assert all(torch.equal(one, other) for one, other in pairs)
 
 
 def test_sizes_that_a_run_finds_take_names_that_are_free() -> None:

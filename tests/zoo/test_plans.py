@@ -16,12 +16,22 @@ PLANS = [file.name.partition(".")[0] for file in sorted(ZOO.iterdir()) if dlspec
 SPLIT = {"data.split.train": 0.1, "data.split.val": 0.1, "data.split.test": 0.8}
 SHORT = {"epochs": 1, "evaluate_every": 1, "device": "cpu", "threads": 1, **SPLIT}
 
+FEW_SCENES = {
+    "data.source.train": 16,
+    "data.source.val": 4,
+    "epochs": 1,
+    "evaluate_every": 1,
+    "device": "cpu",
+    "threads": 1,
+}
+
 
 @pytest.mark.parametrize("name", PLANS)
 def test_its_plan_trains(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
     monkeypatch.setattr(run, "train", partial(run.train, pictures=False))
-    report = dlspec.train(name, out=tmp_path / "run", set=SHORT, quiet=True)
+    scenes = any("digit_scenes" in file.read_text(encoding="utf-8") for file in ZOO.glob(f"{name}.*"))
+    report = dlspec.train(name, out=tmp_path / "run", set=FEW_SCENES if scenes else SHORT, quiet=True)
     assert report.data["epochs"] == 1
     assert all(torch.isfinite(torch.tensor(score)) for score in report.test.values())
     assert (tmp_path / "run" / "model.py").is_file()
