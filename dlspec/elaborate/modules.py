@@ -15,9 +15,11 @@ from dlspec.elaborate.values import (
     SharedStage,
     holds_tensor,
     is_unknown,
+    kind_of,
     tensors_in,
 )
 from dlspec.record import TYPE_CHECKING
+from dlspec.sizes import Size
 from dlspec.syntax import tree
 
 if TYPE_CHECKING:
@@ -72,7 +74,14 @@ def foreign(
         )  # fmt: skip
         return UNKNOWN
     op = ForeignOp(definition, values, lambda expr, sizes: _foreign_size(run, stage, frame, values, expr, sizes))
-    return make_node(run, frame, op, tensors, {}, spans, call, place)
+    try:
+        return make_node(run, frame, op, tensors, {}, spans, call, place)
+    except NoSize:
+        return UNKNOWN
+
+
+class NoSize(Exception):
+    """What a foreign module declares of an axis is no size, and that is said."""
 
 
 def _foreign_size(
@@ -86,4 +95,12 @@ def _foreign_size(
     own = Frame(stage.file, frame.application, frame.scope, frame.uses)
     own.env.update(values)
     own.env.update(sizes)
-    return run.language.evaluate(run, own, expr)
+    value = run.language.evaluate(run, own, expr)
+    if type(value) is int or isinstance(value, Size):
+        return value
+    if value is not UNKNOWN:
+        run.report(
+            own, "E0201", f"an axis of `{stage.definition.name}` is a whole number or a size", expr.span,
+            f"is {kind_of(value)}",
+        )  # fmt: skip
+    raise NoSize

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dlspec.diagnostics.record import Diagnostic, Fix, problem
 from dlspec.elaborate.files import FileScope
-from dlspec.elaborate.named import names
+from dlspec.elaborate.named import names, parts
 from dlspec.elaborate.parts import TENSOR_FACTS
 from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
@@ -20,8 +20,11 @@ def unused_definitions(scope: FileScope) -> list[Diagnostic]:
     if scope.broken or not any(isinstance(item, (tree.Network, tree.Alias)) for item in items):
         return []
     found = []
+    unread = any(isinstance(part, tree.Broken) for item in items for part in parts(item))
     for item in items:
-        if isinstance(item, tree.Block) and not _named(item.name, items, item):
+        if unread:
+            pass  # what could not be read may use anything
+        elif isinstance(item, tree.Block) and not _named(item.name, items, item):
             found.append(problem("W0401", f"the block `{item.name}` is never used", item.name_span, "defined here"))
         elif isinstance(item, tree.Import):
             found += [

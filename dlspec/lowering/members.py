@@ -57,6 +57,19 @@ class Members:
                 self._put(parts, line)
         self._elsewhere()
 
+    @property
+    def are_numbered(self) -> bool:
+        """Whether they are modules called 0, 1, 2, each there under all conditions."""
+        plain = all(
+            member.text and member.kind == "module" and member.test is None and not member.others
+            for member in self.tree.children.values()
+        )
+        return plain and bool(self.tree.children) and _is_list(self.tree)
+
+    def items(self) -> str:
+        """Their constructors, one after the other."""
+        return ", ".join(folded(Repeated("", member.text) for member in self.tree.children.values()))
+
     # Building
 
     def _parts(self, line: Line) -> Parts | None:

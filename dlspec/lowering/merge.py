@@ -129,12 +129,28 @@ def _is_chain(use: Use, surveys: list[Survey]) -> bool:
         return False
     if any(path[len(use.path) :].strip(".") not in names for path in owned):
         return False
-    current = next(iter(use.inputs.values()))
-    for step in use.steps:
+    last = _through(use.steps, next(iter(use.inputs.values())))
+    return last is not None and use.results == [last]
+
+
+def _through(steps: list[Step], current: Tensor) -> Tensor | None:
+    """What steps give that each take what the one before gives; None where they do not."""
+    for step in steps:
         if step.operands != [current] or len(step.outputs) != 1 or not _is_plain(step):
-            return False
+            return None
         (current,) = step.outputs
-    return use.results == [current]
+    return current
+
+
+def is_numbered_chain(use: Use, results: list[Tensor]) -> bool:
+    """Whether the steps of a network, after its one input, are modules one after the other, called 0, 1, 2."""
+    if len(use.inputs) != 1 or use.borrowed:
+        return False
+    source, *steps = use.steps
+    if [step.path for step in steps] != [str(number) for number in range(len(steps))]:
+        return False
+    last = _through(steps, source.outputs[0])
+    return last is not None and results == [last]
 
 
 def _reads_as_sequence(use: Use) -> bool:

@@ -11,7 +11,7 @@ from dlspec.lowering.forward import Forward
 from dlspec.lowering.frozen import frozen_parts
 from dlspec.lowering.leaves import write_leaf
 from dlspec.lowering.members import Members
-from dlspec.lowering.merge import units_of
+from dlspec.lowering.merge import is_numbered_chain, units_of
 from dlspec.lowering.modules import Texts, Wrapper, is_inline, ordered
 from dlspec.lowering.names import TAKEN, camel, fresh
 from dlspec.lowering.preface import preface
@@ -153,9 +153,38 @@ class File:
         emit.dedent()
         emit.dedent()
 
+    def _is_sequence(self, unit: Unit, members: Members) -> bool:
+        """Whether the network is its numbered members, one after the other, in training as in evaluation."""
+        results = list(self.graph.outputs.values())
+        return len(unit.uses) == 1 and members.are_numbered and is_numbered_chain(unit.uses[0], results)
+
+    def _numbered_class(self, emit: Emitter, unit: Unit, members: Members) -> None:
+        """A network whose body is one pipeline without a label: an `nn.Sequential` with its input's name."""
+        span = unit.sample.definition.span
+        emit.line(f"class {unit.name}(nn.Sequential):", span)
+        emit.indent()
+        self._describe(emit, unit)
+        emit.blank()
+        emit.line(f"def __init__({', '.join(['self', *self._signature(unit)])}) -> None:", span)
+        emit.indent()
+        emit.line(f"super().__init__({members.items()})", span)
+        self._freeze(emit)
+        emit.dedent()
+        emit.blank()
+        (own,) = self._inputs
+        name = fresh(own, self.taken)
+        emit.line(f"def forward(self, {name}: {self._input_type(unit, own)}) -> {self._result_type(unit)}:", span)
+        emit.indent()
+        emit.line(f"return super().forward({name})", span)
+        emit.dedent()
+        emit.dedent()
+
     def _class(self, emit: Emitter, unit: Unit) -> None:
         span = getattr(unit.sample.definition, "span", None)
         members = Members(unit, self.texts, self.surveys)
+        if unit is self.network and self._is_sequence(unit, members):
+            self._numbered_class(emit, unit, members)
+            return
         body = self._forward(unit, members)
         emit.line(f"class {unit.name}(nn.Module):", span)
         emit.indent()

@@ -76,6 +76,8 @@ class Expressions:
         self.attached = attached
         self.escaped = ""
         """Characters that strings spell by number, inside a label."""
+        self.keeps_commas = True
+        """Whether a comma after the last item keeps an item a line; a leaf of YAML is one line."""
 
     def doc(self, node: tree.Expr | tree.Slice, level: int = EXPR) -> Doc:
         """An expression, in parentheses where it binds less tightly than `level`."""
@@ -122,7 +124,7 @@ class Expressions:
         for index, (node, doc) in enumerate(parts):
             tail = "," if index < len(parts) - 1 else Either("", ",") if comma else ""
             inner += [Line() if index else Line(""), self.with_comments(node, doc, tail, first=index == 0)]
-        breaks = comma and _ends_in_comma(parts[-1][0])
+        breaks = comma and self.keeps_commas and _ends_in_comma(parts[-1][0])
         return Group([opener, self.opening(parts[0][0]), Indent(inner), Line(""), closer], breaks=breaks)
 
     # Leaves

@@ -20,6 +20,7 @@ class Lines:
         self.attached = attached
         self.plain = Writer({})
         """Writes expressions without comments, which YAML keeps outside of them."""
+        self.plain.keeps_commas = False
         self.shown: set[int] = set()
 
     def commented(self, node: tree.Node, lines: list[str], indent: int) -> list[str]:

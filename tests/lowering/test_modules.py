@@ -50,6 +50,18 @@ def residual(width: int, *, widen: int = 0) -> Hand:
 
 
 CASES = {
+    "a network without a label is a sequence": Case(
+        """\
+block unit(x, width) { x -> linear(width) -> relu }
+network n(width = 8) {
+  input x: float32[N, 5]
+  output y = x -> unit(width) * 2 -> { linear(3) -> dropout(0.5) } -> linear(2)
+}
+""",
+        lambda: nn.Sequential(unit(5, 8), unit(8, 8), nn.Sequential(nn.Linear(8, 3), nn.Dropout()), nn.Linear(3, 2)),
+        [(3, 5)],
+        "class N(nn.Sequential):", "return super().forward(x)",
+    ),
     "repeats are a comprehension": Case(
         """\
 block unit(x, width) { x -> linear(width) -> relu }

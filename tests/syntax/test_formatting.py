@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dlspec.places import ZOO
 from dlspec.source import Source
-from dlspec.syntax.convert import fmt
+from dlspec.syntax.convert import convert, fmt
 from dlspec.syntax.read import read
 
 ARCHITECTURES = Path(__file__).parent.parent / "architectures"
@@ -123,6 +123,13 @@ def test_a_list_that_ends_in_a_comma_keeps_an_item_a_line() -> None:
     kept = body("{\n  low = x,\n  high = relu(x),\n}")
     assert formatted(kept) == kept
     assert formatted(body("{low = x,\n high = relu(x)}")) == body("{low = x, high = relu(x)}")
+
+
+def test_a_leaf_of_yaml_is_one_line_whatever_its_author_wrote() -> None:
+    text = body("x -> conv: conv2d(\n  8,\n  3,\n) -> relu")
+    made = convert(Source("n.dls", text), ".dlspec.yaml")
+    assert "conv: conv2d(8, 3)\n" in made
+    assert read(Source("n.dlspec.yaml", made)) == (read(Source("n.dls", text))[0], [])
 
 
 @pytest.mark.parametrize(
