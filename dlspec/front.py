@@ -62,11 +62,18 @@ class Report:
 
     __repr__ = __str__
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        from dlspec.diagnostics.render import render
+        from dlspec.diagnostics.render.html import preformatted
+
+        text = render(self.diagnostics, "full", colour=True).rstrip("\n") if self.diagnostics else str(self)
+        return {"text/plain": str(self), "text/html": preformatted(text)}
+
 
 class Network:
     """A spec with one of its networks chosen, its parameters set and its open sizes closed, perhaps.
 
-    In a notebook it shows its table, and its figure where graphviz is installed.
+    In a notebook it shows its figure and its table; one with mistakes what can be drawn of it, and the diagnostics.
     """
 
     def __init__(
@@ -113,13 +120,24 @@ class Network:
         return f"<network {graph.name}: {' → '.join(tensors)}>"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        from dlspec.diagnostics.render.html import preformatted
         from dlspec.drawing import figure_svg
 
         try:
-            bundle = {"text/plain": summarize(self).to_text()}
+            summary = summarize(self)
         except SpecError as error:
-            return {"text/plain": str(Report(error.diagnostics))}
-        return bundle | {"image/svg+xml": figure_svg(self.graph)}
+            bundle = Report(error.diagnostics)._repr_mimebundle_()
+            draft = self._draft()
+            return bundle if draft is None else _with_picture(bundle, figure_svg(draft))
+        bundle = {"text/plain": summary.to_text(), "text/html": preformatted(summary.to_text(colour=True))}
+        return _with_picture(bundle, figure_svg(self.graph))
+
+    def _draft(self) -> Graph | None:
+        """The network as far as it can be made; None where there is nothing of it."""
+        try:
+            return self.spec.draft(self.name, settings=self._set, inputs=self._inputs)
+        except SpecError:
+            return None
 
 
 def load(
@@ -232,6 +250,15 @@ def load_run(folder: str | Path) -> Any:
     from dlspec.training.predicting import load_run as loaded
 
     return loaded(Path(folder))
+
+
+def _with_picture(bundle: dict[str, str], svg: str) -> dict[str, str]:
+    """What a notebook shows, with a picture above it: as an image of its own, whose styles touch no other's."""
+    from base64 import b64encode
+
+    data = b64encode(svg.encode("utf-8")).decode("ascii")
+    image = f'<img src="data:image/svg+xml;base64,{data}" style="max-width:100%" alt="the figure of the network">'
+    return bundle | {"text/html": f"{image}\n{bundle['text/html']}", "image/svg+xml": svg}
 
 
 def _opened(spec: str | Path) -> Spec:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import doctest
+import html
 import importlib.util
 import re
-import shutil
 import subprocess
 import sys
 import traceback
@@ -180,8 +180,27 @@ def test_a_network_tells_its_inputs_and_outputs(file: Path) -> None:
 def test_a_notebook_gets_table_and_figure_and_of_a_broken_spec_the_errors(file: Path) -> None:
     bundle = dlspec.load(file)._repr_mimebundle_()
     assert bundle["text/plain"] == str(dlspec.summarize(file))
-    assert ("image/svg+xml" in bundle) == (shutil.which("dot") is not None)
-    assert "error[E0112]" in dlspec.load(BROKEN)._repr_mimebundle_()["text/plain"]
+    assert bundle["image/svg+xml"].startswith("<svg")
+    assert bundle["text/html"].startswith('<img src="data:image/svg+xml;base64,')
+    assert "parameters" in bundle["text/html"]
+    broken = dlspec.load(BROKEN)._repr_mimebundle_()
+    assert "error[E0112]" in broken["text/plain"]
+    assert "error[E0112]</span>" in broken["text/html"]
+
+
+def test_a_notebook_gets_the_diagnostics_of_a_report_in_colour() -> None:
+    bundle = dlspec.check(BROKEN)._repr_mimebundle_()
+    assert bundle["text/plain"] == str(dlspec.check(BROKEN))
+    plain = re.sub(r"<[^>]+>", "", bundle["text/html"])
+    assert html.unescape(plain) == bundle["text/plain"]
+
+
+def test_a_network_that_fails_on_its_way_is_drawn_as_far_as_it_goes() -> None:
+    text = "network n {\n  input x: float32[N, 3, 8, 8]\n  output y = x -> a: conv2d(8, 3) -> b: conv2d(8, 9)\n}\n"
+    bundle = dlspec.load(text)._repr_mimebundle_()
+    assert "error[E0307]" in bundle["text/plain"]
+    assert bundle["image/svg+xml"].startswith("<svg")
+    assert "<img" in bundle["text/html"]
 
 
 def test_a_summary_shows_its_table(file: Path) -> None:
