@@ -58,6 +58,11 @@ def width(text: str, size: float, bold: bool = False) -> float:
     return thousandths * size / 1000
 
 
+def is_known(text: str) -> bool:
+    """Whether the width of every letter is in the tables."""
+    return all(" " <= letter <= "~" or letter in _OTHER for letter in text)
+
+
 def shortened(text: str, size: float, room: float, bold: bool = False) -> str:
     """The text, its middle left out where it does not fit; both ends of a path tell the most."""
     short, kept = text, len(text)

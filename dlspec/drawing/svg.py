@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from dlspec.drawing.canvas import Box, Canvas, Circle, Line, Photo, Polygon, Text, rounded
+from dlspec.drawing.metrics import is_known
 from dlspec.drawing.theme import colours
 from dlspec.record import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ def svg_text(canvas: Canvas, theme: str = "auto", family: str = FONTS) -> str:
         "</style>",
     ]
     lines.append(f'<rect width="{width}" height="{height}" class="f-paper"/>')
-    lines += [_shape(shape) for shape in canvas.shapes]
+    lines += [_shape(shape, fitted=family == FONTS) for shape in canvas.shapes]
     return "\n".join([*lines, "</svg>", ""])
 
 
@@ -79,14 +80,22 @@ def _photo(shape: Photo) -> str:
     return f'<image {place} {size} {look} href="data:image/{shape.kind};base64,{b64encode(shape.file).decode()}"/>'
 
 
-def _shape(shape: Polygon | Box | Circle | Line | Text | Photo) -> str:
+def _text(shape: Text, *, fitted: bool) -> str:
+    """A text; `fitted` to the length that it was given room for, whatever font a reader's machine has."""
+    anchor = "" if shape.anchor == "start" else f' text-anchor="{shape.anchor}"'
+    bold = ' font-weight="bold"' if shape.bold else ""
+    place = f'x="{_number(shape.x)}" y="{_number(shape.y)}" font-size="{_number(shape.size)}"'
+    length = ""
+    if fitted and len(shape.text) > 1 and is_known(shape.text):
+        length = f' textLength="{_number(shape.width)}" lengthAdjust="spacingAndGlyphs"'
+    return f'<text {place}{anchor}{bold}{length} class="{_name("fill", shape.colour)}">{escape(shape.text)}</text>'
+
+
+def _shape(shape: Polygon | Box | Circle | Line | Text | Photo, *, fitted: bool) -> str:
     if isinstance(shape, Photo):
         return _photo(shape)
     if isinstance(shape, Text):
-        anchor = "" if shape.anchor == "start" else f' text-anchor="{shape.anchor}"'
-        bold = ' font-weight="bold"' if shape.bold else ""
-        place = f'x="{_number(shape.x)}" y="{_number(shape.y)}" font-size="{_number(shape.size)}"'
-        return f'<text {place}{anchor}{bold} class="{_name("fill", shape.colour)}">{escape(shape.text)}</text>'
+        return _text(shape, fitted=fitted)
     if isinstance(shape, Line):
         dashed = ' stroke-dasharray="5 4"' if shape.dashed else ""
         path = " ".join(command + " ".join(f"{_number(x)},{_number(y)}" for x, y in points)

@@ -202,3 +202,13 @@ def test_every_special_sign_of_latex_is_escaped() -> None:
     canvas.text(0, 0, "a_b 50 % {x} #1 & $ \\ ~ ^", 10)
     body = tikz_text(canvas).split("\\selectfont ")[1]
     assert "a\\_b 50 \\% \\{x\\} \\#1 \\& \\$ \\textbackslash{} \\textasciitilde{} \\textasciicircum{}" in body
+
+
+def test_every_label_takes_the_room_that_it_was_given_whatever_font_a_reader_has() -> None:
+    svg = svg_text(figure(network("resnet18")))
+    labels = re.findall(r"<text ([^>]*)>([^<]{2,})</text>", svg)
+    assert len(labels) > 40
+    for attributes, text in labels:
+        size = float(re.search(r'font-size="([\d.]+)"', attributes)[1])  # type: ignore[index]
+        given = float(re.search(r'textLength="([\d.]+)"', attributes)[1])  # type: ignore[index]
+        assert given == pytest.approx(width(text, size, "bold" in attributes), abs=0.06)
