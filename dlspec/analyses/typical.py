@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dlspec.analyses.open_sizes import admissible
 from dlspec.record import TYPE_CHECKING
-from dlspec.sizes import symbols_of
+from dlspec.sizes import evaluated, substituted, symbols_of
 
 if TYPE_CHECKING:
     from dlspec.graph import Graph
@@ -17,20 +17,30 @@ LENGTH = 128
 
 
 def typical_sizes(graph: Graph) -> dict[str, int]:
-    """A number for every open size of the inputs: 1 for the batch, and for others one with which the network runs."""
+    """A number for every open size of the inputs: 1 for the batch, and for others one with which the network runs.
+
+    Of sizes that only a run knows those that then are likely have one too.
+    """
     left = admissible(graph)
     sizes: dict[str, int] = {}
     for tensor in graph.inputs.values():
-        wanted = SIDE if len(tensor.shape) == 4 else LENGTH
+        is_image = len(tensor.shape) == (3 if tensor.is_list else 4)
+        wanted = SIDE if is_image else LENGTH
         for axis, size in enumerate(tensor.shape):
             for name in symbols_of(size):
                 known = left.get(name)
-                low = 1 if axis == 0 else wanted
+                low = 1 if axis == 0 and not tensor.is_list else wanted
                 if known is None or not known.runs:
                     sizes.setdefault(name, low)
                     continue
                 larger = known.clipped(low, None)
                 sizes.setdefault(name, larger.low if larger.runs else int(known.high or low))
+        for name in symbols_of(tensor.count or 1):
+            sizes.setdefault(name, 1)
+    for node in graph.nodes:
+        for size, likely in node.op.likely(node.at, sizes):
+            for name in symbols_of(size):
+                sizes.setdefault(name, likely)
     return sizes
 
 
@@ -41,3 +51,12 @@ def number(size: Dim, sizes: dict[str, int]) -> int | None:
     if not all(name in sizes for name in symbols_of(size)):
         return None
     return int(size.evaluate(sizes))
+
+
+def apart(size: Dim, sizes: dict[str, int]) -> tuple[int, list[tuple[str, int]]]:
+    """What a size comes to without what only a run counts, and what each one of that adds."""
+    left = substituted(size, sizes)
+    names = sorted(symbols_of(left))
+    none = dict.fromkeys(names, 0)
+    base = evaluated(left, none)
+    return base, [(name, evaluated(left, {**none, name: 1}) - base) for name in names]

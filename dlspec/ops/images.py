@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dlspec.ops.region import Region
 from dlspec.record import TYPE_CHECKING
-from dlspec.sizes import Window
+from dlspec.sizes import Window, evaluated, symbols_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from dlspec.ops.fact import At, Fact
     from dlspec.ops.kinds import Count, Numbers
@@ -77,6 +77,13 @@ class BatchImages(Region):
         scale = min(self.min_size / min(height, width), self.max_size / max(height, width))
         return int(height * scale), int(width * scale)
 
+    def likely(self, at: At, sizes: Mapping[str, int]) -> Iterator[tuple[Dim, int]]:
+        sides = at["h"], at["w"]
+        if all(symbols_of(side) <= {*sizes} for side in sides):
+            known = [evaluated(side, sizes) for side in sides]
+            scaled = self.scaled(known[0], known[1])
+            yield from ((at[axis], _padded(side, self.size_divisible)) for axis, side in zip(("H", "W"), scaled))
+
     def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
         """What follows sees so many pixels of the batch: how many of an image these are depends on its size."""
         return (1, Window()), (2, Window()), (3, Window())
@@ -93,6 +100,7 @@ class ImageSizes(Region):
     inputs = ("images",)
     unread = ("images",)
     result_dtypes = ("int64",)
+    is_bookkeeping = True
     samples = ("float32[2, 3, 40, 60] -> image_sizes",)
     mistakes = (("float32[2, 3] -> image_sizes", "E0301"),)
 
@@ -100,6 +108,7 @@ class ImageSizes(Region):
 class _Scaled(Region, abstract=True):
     """Something in pixels of images that are scaled."""
 
+    is_bookkeeping = True
     dtypes = ("float32", "int64", "int64")
 
 
@@ -129,6 +138,7 @@ class ResizeRois(_Scaled):
 class ResizeMasks(Region):
     """Scale the masks of objects along with their images, by the nearest pixel."""
 
+    is_bookkeeping = True
     axes = "M h w, N 2 -> M H W"
     inputs = ("masks", "sizes")
     lists = ("masks",)
@@ -150,6 +160,7 @@ class PerImage(Region):
     dtypes = ("", "float32", "int64")
     result_dtypes = ("",)
     given_lists = ("per_image",)
+    is_bookkeeping = True
     samples = (
         "float32[7, 4], float32[7, 5], int64[2, 2] -> per_image",
         "int64[7], float32[7, 5], int64[2, 2] -> per_image",

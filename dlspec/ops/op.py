@@ -120,6 +120,8 @@ class Op:
     """Of a layer that weighs its input for every channel of the result: the axis of the weight that counts these."""
     is_scale: bool = False
     """Whether in evaluation it is a scale and a shift of every channel by numbers that it holds, as batch norm."""
+    is_bookkeeping: ClassVar[bool] = False
+    """Whether it only counts, scales or sorts what others found, so that a figure shows no stage for it."""
     gives: ClassVar[str] = ""
     """What the result is to a loss: `probabilities`, `log_probabilities`; empty for plain values."""
     family: ClassVar[str] = "other"
@@ -211,6 +213,14 @@ class Op:
     def result_type(self, at: At) -> str:
         """The element type of the result: the first input's."""
         return at.inputs[0].dtype
+
+    def lending(self, at: At) -> Collection[int]:
+        """The places of inputs that lend their sizes alone, none of their numbers."""
+        return [place for place, name in enumerate(self.inputs) if name.startswith("like")]
+
+    def likely(self, at: At, sizes: Mapping[str, int]) -> Iterable[tuple[Dim, int]]:
+        """Numbers for sizes of the results that only a run knows, from those that stand for open ones."""
+        return ()
 
     def limits(self, at: At) -> Iterable[Limit]:
         """Limits across parameters and axes: whether it holds, the parameter it is about, the sentence if not.

@@ -14,7 +14,7 @@ from dlspec.record import TYPE_CHECKING
 from dlspec.sizes import Window, symbols_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from typing import Any, ClassVar
 
     from dlspec.ops.fact import Shape
@@ -116,6 +116,9 @@ class Region(Op, abstract=True):
                 own = axes if level is None else tuple(f"{a}{level}" if a[-1] == "_" else a for a in axes)
                 yield Given(name.strip("*?"), level, own, dtype, at.inputs[position], position)
                 position += 1
+
+    def lending(self, at: At) -> Collection[int]:
+        return [given.position for given in self.placed(at) if given.name in self.unread or given.axes == ("N", "2")]
 
     def check_lists(self, at: At) -> None:
         for given in self.placed(at):

@@ -29,7 +29,14 @@ ZOO = [
     "linear_regression", "linear_classifier", "perceptron", "mlp", "lenet", "lenet5", "alexnet", "alexnet_2012", "vgg16_bn",
     "resnet18", "resnet152", "plain34", "googlenet", "densenet121", "mobilenet_v2", "mobilenet_v3_large", "unet", "vit_b_16",
 ]  # fmt: skip
-OTHERS = ["tests/architectures/detector.dls", "tests/architectures/siamese.dls"]
+OTHERS = [
+    "tests/architectures/detector.dls",
+    "tests/architectures/siamese.dls",
+    "fcn8s",
+    "fcn_resnet50",
+    "fasterrcnn_digits",
+    "maskrcnn_resnet50_fpn",
+]
 
 
 def network(name: str) -> Graph:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 class Item:
     """A stage in the making: steps of the graph that are drawn as one."""
 
-    __slots__ = ("application", "is_join", "is_light", "joins", "label", "nodes", "result", "slices")
+    __slots__ = ("application", "is_join", "is_light", "joins", "label", "levels", "nodes", "result", "slices")
 
     def __init__(self, label: str, nodes: list[Node], application: Application | None, slices: list[Slice]) -> None:
         self.label = label
@@ -20,6 +20,8 @@ class Item:
         self.application = application
         """The use of a block that it shows, where it shows a single one."""
         self.slices = slices
+        self.levels = 1
+        """At how many sizes it is used, with the same weights."""
         self.joins: list[Node] = []
         """The joins that were drawn into it."""
         self.is_join = application is None and is_join(nodes[0])
@@ -73,7 +75,7 @@ def is_join(node: Node) -> bool:
 
 def read(node: Node) -> list[Tensor]:
     """The inputs whose numbers it reads, without those that only lend their size."""
-    lending = [place for place, name in enumerate(node.op.inputs) if name.startswith("like")]
+    lending = node.op.lending(node.at)
     return [tensor for place, tensor in enumerate(node.inputs) if place not in lending]
 
 

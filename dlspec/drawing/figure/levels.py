@@ -6,6 +6,7 @@ from math import log2
 
 from dlspec.analyses.typical import number
 from dlspec.drawing.figure.items import is_join
+from dlspec.drawing.figure.rail import rail
 from dlspec.drawing.figure.route import DOWN, LEFT, RIGHT, UP, Port, Router
 from dlspec.drawing.figure.slab import Scale
 from dlspec.drawing.metrics import width
@@ -15,6 +16,7 @@ from dlspec.record import TYPE_CHECKING
 if TYPE_CHECKING:
     from dlspec.drawing.canvas import Canvas, Point
     from dlspec.drawing.figure.items import Item, Link, Stages
+    from dlspec.drawing.figure.rail import Rail
     from dlspec.drawing.figure.slab import Stack
     from dlspec.drawing.figure.words import Words
 
@@ -30,6 +32,8 @@ BAR = 52
 """Points of a bar that is full."""
 LEAD = 8
 """Points that an arrow runs straight before its end."""
+REGIONS = 99
+"""The row of what is computed for regions, below all strides."""
 JOIN = 9
 """The radius of a join that stands alone."""
 
@@ -69,23 +73,27 @@ def levels(canvas: Canvas, made: Stages, words: Words, top: float) -> float:
     places = {item: Place(item, scale.stack(item), _wide(item, scale, words)) for item in made.items}
     _assign_columns(made, places)
     strides = _assign_bands(made, places, words)
-    bottom = _set_out(places, top)
+    shared = rail(made.links, lambda item: places[item].band[0] != REGIONS)
+    bottom = _set_out(places, top, shared)
     right = max(place.x + place.wide / 2 for place in places.values())
     canvas.width = right + MARGIN
     for band, stride in strides.items():
         middle = next(place.middle for place in places.values() if place.band == band)
         canvas.text(MARGIN, middle + 4, f"1/{stride}" if stride > 1 else "1", 11, "grey")
-    _draw_links(canvas, made, places, bottom)
+    _draw_links(canvas, made, places, bottom, shared)
     for place in places.values():
         _draw(canvas, place, words)
-    return _legend(canvas, made, bottom + 26)
+    if any(place.band[0] == REGIONS for place in places.values()):
+        middle = next(place.middle for place in places.values() if place.band == (REGIONS, 0))
+        canvas.text(MARGIN, middle + 4, "regions", 11, "grey")
+    return _legend(canvas, [link for link in made.links if shared is None or link not in shared.links], bottom + 26)
 
 
 def _wide(item: Item, scale: Scale, words: Words) -> float:
     if item.is_join:
         return 2 * JOIN
     texts = (width(words.name(item), 11, True), width(words.result(item), 10), width(words.detail(item), 9.5))
-    return max(*texts, scale.stack(item).width)
+    return max(*texts, scale.stack(item).width, BAR)
 
 
 # Places
@@ -93,20 +101,42 @@ def _wide(item: Item, scale: Scale, words: Words) -> float:
 
 def _assign_columns(made: Stages, places: dict[Item, Place]) -> None:
     """The longest way from an input; a source stands right before what reads it."""
-    for item in sorted(made.items, key=lambda item: item.nodes[-1].index):
-        before = [link.source for link in made.links if link.target is item]
-        places[item].column = 1 + max((places[other].column for other in before), default=-1)
+    before: dict[Item, list[Item]] = {item: [] for item in made.items}
+    for link in made.links:
+        before[link.target].append(link.source)
+    for item in _in_order(made.items, before):
+        places[item].column = 1 + max((places[other].column for other in before[item]), default=-1)
     for item in made.items:
         after = [places[link.target].column for link in made.links if link.source is item]
-        if not any(link.target is item for link in made.links) and after:
+        if not before[item] and after:
             places[item].column = min(after) - 1
 
 
+def _in_order(items: list[Item], before: dict[Item, list[Item]]) -> list[Item]:
+    """Each after those before it."""
+    found: dict[Item, None] = {}
+    for item in items:
+        waiting = [item]
+        while waiting:
+            missing = [other for other in before[waiting[-1]] if other not in found and other not in waiting]
+            if missing:
+                waiting.append(missing[0])
+            else:
+                found.setdefault(waiting.pop())
+    return [*found]
+
+
 def _assign_bands(made: Stages, places: dict[Item, Place], words: Words) -> dict[tuple[int, int], int]:
-    """Rows by stride; what shares a column and a row gets a band of its own. Returns the strides of the first bands."""
+    """Rows by stride; what shares a column and a row gets a band of its own. Returns the strides of the first bands.
+
+    What is computed for regions of the image that the numbers choose has rows below all others.
+    """
     strides = _strides(made, words)
     level: dict[Item, int] = {}
     for item in sorted(made.items, key=lambda item: item.nodes[-1].index):
+        if _is_of_regions(item, words):
+            level[item] = REGIONS
+            continue
         stride = strides[item]
         before = [level[link.source] for link in made.links if link.target is item and link.source in level]
         level[item] = round(log2(stride)) if stride else max(before, default=0)
@@ -118,8 +148,13 @@ def _assign_bands(made: Stages, places: dict[Item, Place], words: Words) -> dict
     return {
         (row, 0): 2**row
         for row in sorted(set(level.values()))
-        if any(strides[item] for item in made.items if level[item] == row)
+        if row != REGIONS and any(strides[item] for item in made.items if level[item] == row)
     }
+
+
+def _is_of_regions(item: Item, words: Words) -> bool:
+    """Whether it stands below the maps: what is computed for regions, and a head that looks at all levels for them."""
+    return item.levels > 1 or words.depends_on_data(item)
 
 
 def _strides(made: Stages, words: Words) -> dict[Item, float | None]:
@@ -127,7 +162,7 @@ def _strides(made: Stages, words: Words) -> dict[Item, float | None]:
 
     As the windows step, where they tell it; else by how much smaller the map is.
     """
-    sides = {item: _side(item, words) for item in made.items}
+    sides = {item: None if _is_of_regions(item, words) else _side(item, words) for item in made.items}
     largest = max((side for side in sides.values() if side), default=1)
     stepped = {item: words.stride(item) for item in made.items if sides[item]}
     if not all(stepped.values()):
@@ -141,34 +176,58 @@ def _side(item: Item, words: Words) -> int | None:
     return number(shape[-1], words.sizes) if len(shape) >= 4 else None
 
 
-def _set_out(places: dict[Item, Place], top: float) -> float:
+def _set_out(places: dict[Item, Place], top: float, shared: Rail | None) -> float:
     """Give every place its centre; returns where the lowest label ends."""
-    x = float(MARGIN + LEVELS)
-    for column in range(max(place.column for place in places.values()) + 1):
-        inside = [place for place in places.values() if place.column == column]
-        wide = max((place.wide for place in inside), default=0)
-        for place in inside:
-            place.x = x + wide / 2
-        x += wide + BETWEEN[0] if inside else 0
+    maps = [place for place in places.values() if place.band[0] != REGIONS]
+    regions = [place for place in places.values() if place.band[0] == REGIONS]
+    left = float(MARGIN + LEVELS)
+    widths = [_side_by_side(part, left) for part in (maps, regions)]
+    # What follows for regions ends where the maps end, below them.
+    for part, width_of_part in zip((maps, regions), widths):
+        for place in part:
+            place.x += max(widths) - width_of_part if part is regions else 0
     y = top
     for band in sorted({place.band for place in places.values()}):
         inside = [place for place in places.values() if place.band == band]
         rise = max(place.rise for place in inside)
+        if shared is not None and band == (REGIONS, 0):
+            shared.y = y
+            y += BETWEEN[1]
         for place in inside:
             place.middle = y + rise
         y = max(place.below for place in inside) + BETWEEN[1]
     return y - BETWEEN[1]
 
 
+def _side_by_side(places: list[Place], x: float) -> float:
+    """Set columns beside each other; returns how wide they are together."""
+    start = x
+    for column in sorted({place.column for place in places}):
+        inside = [place for place in places if place.column == column]
+        wide = max(place.wide for place in inside)
+        for place in inside:
+            place.x = x + wide / 2
+        x += wide + BETWEEN[0]
+    return x - start
+
+
 # Links
 
 
-def _draw_links(canvas: Canvas, made: Stages, places: dict[Item, Place], bottom: float) -> None:
-    router = _router(list(places.values()), bottom)
-    order = sorted(made.links, key=lambda link: _distance(places[link.source], places[link.target]))
+def _draw_links(canvas: Canvas, made: Stages, places: dict[Item, Place], bottom: float, shared: Rail | None) -> None:
+    router = _router(list(places.values()), bottom, [] if shared is None else [shared.y])
+    if shared is not None:
+        router.close(shared.y, shared)
+        met = {link.target for link in made.links if places[link.source].middle > places[link.target].middle + 1}
+        shared.draw(canvas, places, router, lambda place: [
+            Port((place.x, place.below + 4), DOWN, 90 if place.item in met else 4),
+            Port((place.x + place.half + 5, place.middle), RIGHT),
+        ])  # fmt: skip
+    left = [link for link in made.links if shared is None or link not in shared.links]
+    order = sorted(left, key=lambda link: _distance(places[link.source], places[link.target]))
     for link in order:
         source, target = places[link.source], places[link.target]
-        toward = link.target if link.target.is_join else None
+        toward = link.target if link.target.is_join or target.band[0] == REGIONS else None
         points = router.way(_leaving(source, target), _arriving(target, source, link.role), link.source, toward)
         if points is not None:
             colour, dashed = _look(link)
@@ -187,7 +246,7 @@ def _distance(source: Place, target: Place) -> float:
     return abs(target.x - source.x) + abs(target.middle - source.middle)
 
 
-def _router(places: list[Place], bottom: float) -> Router:
+def _router(places: list[Place], bottom: float, rows: list[float]) -> Router:
     obstacles = [
         (place.x - max(place.half, 0 if place.item.is_join else place.wide / 2) - 3, place.middle - place.rise - 3,
          place.x + max(place.half, 0 if place.item.is_join else place.wide / 2) + 3, place.below + 2)
@@ -197,15 +256,14 @@ def _router(places: list[Place], bottom: float) -> Router:
     xs += [place.x + side * (place.half + 5 + LEAD) for place in places for side in (1, -1)]
     ys = [y for place in places for y in (place.middle, place.middle - place.rise - 5, place.below + 4)]
     ys += [y for place in places for y in (place.middle - place.rise - 5 - LEAD, place.below + 4 + LEAD)]
-    columns = sorted({place.column for place in places})
-    for column in columns:
-        inside = [place for place in places if place.column == column]
+    for column, is_region in {(place.column, place.band[0] == REGIONS) for place in places}:
+        inside = [place for place in places if (place.column, place.band[0] == REGIONS) == (column, is_region)]
         edge = min(place.x - place.wide / 2 for place in inside)
         xs += [edge - BETWEEN[0] * part for part in (0.3, 0.5, 0.7)]
     for band in {place.band for place in places}:
         edge = min(place.middle - place.rise for place in places if place.band == band)
         ys += [edge - BETWEEN[1] * part for part in (0.3, 0.5, 0.7)]
-    return Router(_slim(obstacles, places), [*xs, max(xs) + 20], [*ys, bottom + 12])
+    return Router(_slim(obstacles, places), [*xs, max(xs) + 20], [*ys, *rows, bottom + 12])
 
 
 def _slim(
@@ -268,9 +326,11 @@ def _draw(canvas: Canvas, place: Place, words: Words) -> None:
     name = words.name(item)
     canvas.text(place.x, y, name, 11, "wrong" if item.failed else "ink", "middle", bold=True)
     detail = words.detail(item) + (f" ×{count}" if count > 1 else "")
-    canvas.text(place.x, y + 13, detail, 9.5, "grey", "middle")
-    canvas.text(place.x, y + 26, words.result(item), 10, "ink", "middle")
-    _bars(canvas, place, words, y + 33)
+    if detail:
+        y += 13
+        canvas.text(place.x, y, detail, 9.5, "grey", "middle")
+    canvas.text(place.x, y + 13, words.result(item), 10, "ink", "middle")
+    _bars(canvas, place, words, y + 20)
 
 
 def _bars(canvas: Canvas, place: Place, words: Words, y: float) -> None:
@@ -285,10 +345,10 @@ def _bars(canvas: Canvas, place: Place, words: Words, y: float) -> None:
             canvas.box(place.x - BAR / 2, y + 6 * row, max(BAR * count / total, 2), 4, facet, radius=1)
 
 
-def _legend(canvas: Canvas, made: Stages, y: float) -> float:
+def _legend(canvas: Canvas, links: list[Link], y: float) -> float:
     """What the lines mean, each kind once."""
     entries: dict[str, tuple[str, bool]] = {}
-    for link in made.links:
+    for link in links:
         entries.setdefault(_said(link), _look(link))
     entries.pop("", None)
     x = float(MARGIN)

@@ -33,6 +33,10 @@ def absorbed(graph: Graph, items: list[Item]) -> list[Item]:
         if forward and len(after) == 1 and not is_output and not (item.is_join and after[0].is_join):
             _join_into(item, after[0], home, at_end=False)
             kept.remove(item)
+        elif forward and not after and item.is_light and item.nodes[0].inputs:
+            # What is only counted belongs to what it counts.
+            _join_into(item, home[item.nodes[0].inputs[0].node], home, at_end=True)
+            kept.remove(item)
     return kept
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from dlspec.drawing.figure.items import Item, extent, is_join
+from dlspec.drawing.figure.items import Item, extent, is_join, read
 from dlspec.drawing.figure.slices import input_slice, slices_of, slices_of_nodes
 from dlspec.graph import Application, Node, Tensor
 
@@ -30,7 +30,9 @@ def collect(application: Application, prefix: str, groups: dict[Node, list[Node]
 
 
 def _is_light(node: Node) -> bool:
-    return node.op.family in _LIGHT or (node.op.family == "join" and not is_join(node))
+    if node.op.family in _LIGHT or node.op.is_bookkeeping or (node.op.family == "join" and not is_join(node)):
+        return True
+    return bool(node.inputs) and not read(node)
 
 
 def _is_opened(application: Application) -> bool:
@@ -50,12 +52,8 @@ def _is_opened(application: Application) -> bool:
 
 
 def _is_pyramid(application: Application) -> bool:
-    """Whether it takes maps of several sizes and gives several."""
-    inside = list(application.nodes())
-    made = set(inside)
-    given = {extent(tensor) for node in inside for tensor in node.inputs if tensor.node not in made}
-    got = {extent(tensor) for tensor in _tensors(application.result)}
-    return len(given) > 1 and len(got) > 1
+    """Whether it gives maps of several sizes."""
+    return len({extent(tensor) for tensor in _tensors(application.result) if len(tensor.shape) >= 4}) > 1
 
 
 def _tensors(value: object) -> list[Tensor]:

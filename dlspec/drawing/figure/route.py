@@ -101,6 +101,12 @@ class Router:
         self._take(states, (owner, toward))
         return _corners([(self.xs[i], self.ys[j]) for i, j, _ in states])
 
+    def close(self, y: float, toward: Hashable) -> None:
+        """Keep a row for edges toward one place."""
+        j = _nearest(self.ys, y)
+        for i in range(len(self.xs) - 1):
+            self.taken[True, i, j] = (toward, toward)
+
     def _place(self, point: Point) -> tuple[int, int]:
         return _nearest(self.xs, point[0]), _nearest(self.ys, point[1])
 

@@ -11,6 +11,7 @@ from dlspec.analyses.typical import number
 from dlspec.drawing.figure.items import Item, Stages
 from dlspec.drawing.figure.linking import absorbed, draw_as_links, links
 from dlspec.drawing.figure.opening import collect
+from dlspec.drawing.figure.shared import folded
 from dlspec.drawing.figure.together import may_follow, may_follow_closely, may_follow_unchanged, merge, shorten_labels
 from dlspec.drawing.fusing import fused
 from dlspec.record import TYPE_CHECKING
@@ -29,7 +30,7 @@ def stages(graph: Graph, sizes: dict[str, int]) -> Stages:
     collect(graph.root, "", groups, items)
     for item in items:
         item.is_light = item.is_light or (item.application is None and _changes_nothing(item.nodes[0], sizes))
-    items = absorbed(graph, items)
+    items = folded(graph, absorbed(graph, items))
     made = Stages(graph, items, links(graph, items))
     merge(made, may_follow)
     if not made.is_chain:

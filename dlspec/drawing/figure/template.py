@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _COUNT = re.compile(r"#\d+")
 _NUMBER = re.compile(r"(?<=\.)\d+")
+FEWEST = 4
+"""Cards of a block that is used once, for it to be drawn."""
 MOST = 18
 """Cards of a template; larger blocks are not drawn."""
 
@@ -80,7 +82,7 @@ def _template(pairs: list[tuple[Item, Application]], groups: dict[Node, list[Nod
     applications = [application for _, application in pairs]
     forms = {application: _form(application, groups) for application in applications}
     richest = max(applications, key=lambda application: len(forms[application]))
-    if len(forms[richest]) < 2 or len(forms[richest]) > MOST:
+    if len(forms[richest]) < (FEWEST if len(pairs) == 1 else 2) or len(forms[richest]) > MOST:
         return None
     cards = _cards(richest, groups)
     template = Template(str(richest.definition.name), richest, cards)

@@ -105,14 +105,15 @@ def merged_label(one: str, other: str) -> str:
 
 
 def shorten_labels(made: Stages) -> None:
-    """Leave out the end of a path that begins as no other stage's does; else the groups before a name of its own."""
+    """Leave out the end of a path that begins as no other does; else its beginning, if the rest tells it apart."""
     labels = [item.label for item in made.items]
     for item in made.items:
         others = [label for label in labels if label != item.label]
         path = item.label.split(".")
         starts = (".".join(path[:length]) for length in range(1, len(path)))
         own = next((start for start in starts if not any(f"{other}.".startswith(f"{start}.") for other in others)), "")
-        parts = {part for other in others for part in other.split(".")}
-        while not own and len(path) > 1 and not path[1][:1].isdigit() and path[1] not in parts:
-            path = path[1:]
-        item.label = own or ".".join(path)
+        kept = own.split(".") if own else path
+        ends = [".".join(kept[place:]) for place in reversed(range(len(kept))) if not kept[place][:1].isdigit()]
+        item.label = next(
+            (end for end in ends if not any(f".{end}." in f".{other}." for other in others)), own or item.label
+        )

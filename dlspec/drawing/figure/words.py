@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlspec.analyses.typical import number
+from dlspec.analyses.typical import apart, number
 from dlspec.drawing.words import count_text, names_text, title
 from dlspec.record import TYPE_CHECKING, Record
 
@@ -38,11 +38,16 @@ class Words:
         """The shape that a stage gives; of what could not be made those that it was given."""
         if item.failed is not None:
             return ", ".join(self.shape(tensor) for tensor in item.failed.inputs)
+        if item.levels > 1:
+            return f"{self.shape(item.slices[0].tensor)} … {self.shape(item.slices[-1].tensor)}"
+        if self.depends_on_data(item) and not item.result.is_list:
+            return "×".join(str(number(size, self.sizes) or size) for size in item.result.shape)
         return self.shape(item.result)
 
     def shape(self, tensor: Tensor) -> str:
-        """`64×56×56`, without the batch."""
-        return "×".join(str(number(size, self.sizes) or size) for size in tensor.shape[1:]) or "1"
+        """`64×56×56`, without the batch; of a list what each image has."""
+        shape = tensor.shape if tensor.is_list else tensor.shape[1:]
+        return "×".join(str(number(size, self.sizes) or size) for size in shape) or "1"
 
     def number(self, size: Dim) -> int | None:
         """What a size comes to in this figure."""
@@ -57,7 +62,9 @@ class Words:
         return item.label
 
     def count(self, item: Item) -> int:
-        """How many slabs that are no pooling it has."""
+        """How many slabs that are no pooling it has; one where they have the same weights."""
+        if item.levels > 1:
+            return 1
         if item.application is not None and item.application.kind == "block" and not _repeated_name(item):
             return len([one for one in item.slices if one.application is not None])
         return sum(one.family != "pooling" for one in item.slices)
@@ -68,10 +75,19 @@ class Words:
             return str(item.result.dtype) if item.result.dtype != "float32" else "input"
         if item.failed is not None:
             return f"{item.failed.op.name} gets"
+        if item.application is None and item.nodes[0].op.family == "detection":
+            return ""
+        if item.levels > 1 and item.application is not None:
+            return f"{item.application.definition.name}, shared by {item.levels} levels"
         repeated = _repeated_name(item)
         if not repeated and item.application is not None and item.application.kind in ("block", "network", "foreign"):
             return str(getattr(item.application.definition, "name", ""))
         return repeated or _common(item)
+
+    def depends_on_data(self, item: Item) -> bool:
+        """Whether the numbers themselves choose what of the input it sees."""
+        field = self.fields.of(item.result.node)
+        return field is not None and field.depends_on_data
 
     def stride(self, item: Item) -> float | None:
         """Positions of the input between neighbours in its map, along the last axis; None where that is not known."""
@@ -103,15 +119,20 @@ class Words:
     def heading(self) -> str:
         """`25.6M parameters · 4.09G MACs · input 3×224×224`."""
         words = [f"{count_text(self.cost.parameters, 3)} parameters"] if self.cost.parameters else []
-        macs = number(self.cost.macs, self.sizes)
-        if macs:
-            words.append(f"{count_text(macs, 3)} MACs")
+        words += self.arithmetic()
         inputs = {name: self.shape(tensor) for name, tensor in self.graph.inputs.items()}
         if len(inputs) == 1:
             words.append(f"input {next(iter(inputs.values()))}")
         else:
             words += [f"{name} {text}" for name, text in inputs.items()]
         return " · ".join(words)
+
+    def arithmetic(self) -> list[str]:
+        """`4.09G MACs`; with what each region adds, where only a run knows how many there are."""
+        base, added = apart(self.cost.macs, self.sizes)
+        terms = [count_text(base, 3) if base else "", *(f"{count_text(each, 3)}·{name}" for name, each in added)]
+        said = " + ".join(term for term in terms if term)
+        return [f"{said} MACs"] if said else []
 
 
 def _kind(item: Item) -> str:
@@ -120,6 +141,8 @@ def _kind(item: Item) -> str:
         wanted = getattr(host.op, "output_size", None)
         kind = "max pool" if "max" in host.op.name else "avg pool"
         return f"global {kind}" if isinstance(wanted, tuple) and set(wanted) == {1} else kind
+    if host.op.family == "detection":
+        return host.op.name.replace("_", " ")
     return title(host).partition(" ")[0].lower()
 
 

@@ -1,0 +1,61 @@
+"""The levels of a pyramid go together to whatever reads all of them: on one line, from which that is fed."""
+
+from __future__ import annotations
+
+from dlspec.drawing.figure.route import DOWN, Port
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dlspec.drawing.canvas import Canvas
+    from dlspec.drawing.figure.items import Item, Link
+    from dlspec.drawing.figure.levels import Place
+    from dlspec.drawing.figure.route import Router
+
+FEWEST = 2
+"""Levels that are worth a line of their own."""
+
+
+class Rail:
+    """Which stages lie on it, which read from it, and the links that it stands for."""
+
+    __slots__ = ("links", "sources", "targets", "y")
+
+    def __init__(self, sources: frozenset[Item], targets: list[Item], links: list[Link]) -> None:
+        self.sources = sources
+        self.targets = targets
+        self.links = links
+        self.y = 0.0
+
+    def draw(
+        self, canvas: Canvas, places: dict[Item, Place], router: Router, out: Callable[[Place], list[Port]]
+    ) -> None:
+        """From every level down to the line, along it, and from it down to what reads it."""
+        reached = [places[item].x for item in self.targets]
+        ends = [Port((x, self.y), DOWN) for x in router.xs]
+        for item in sorted(self.sources, key=lambda item: -places[item].middle):
+            points = router.way(out(places[item]), ends, item, self)
+            if points is not None:
+                reached.append(points[-1][0])
+                canvas.line(points, "line", 1.5, False, 8)
+        canvas.line([(min(reached), self.y), (max(reached), self.y)], "line", 1.5)
+        for item in self.targets:
+            place = places[item]
+            canvas.arrow([(place.x, self.y), (place.x, place.middle - place.rise - 5)])
+
+
+def rail(links: list[Link], is_map: Callable[[Item], bool]) -> Rail | None:
+    """The line for what most stages below read together, where some levels go to them."""
+    read: dict[Item, set[Item]] = {}
+    for link in links:
+        if is_map(link.source) and not is_map(link.target):
+            read.setdefault(link.target, set()).add(link.source)
+    together: dict[frozenset[Item], list[Item]] = {}
+    for target, levels in read.items():
+        if len(levels) >= FEWEST:
+            together.setdefault(frozenset(levels), []).append(target)
+    if not together:
+        return None
+    sources, targets = max(together.items(), key=lambda pair: len(pair[1]) * len(pair[0]))
+    return Rail(sources, targets, [link for link in links if link.source in sources and link.target in targets])
