@@ -7,7 +7,7 @@ values, in the order written.
 from __future__ import annotations
 
 from dlspec.plan.facts import Family
-from dlspec.plan.kinds import Count, Factor, NonNegative, Positive, Share
+from dlspec.plan.kinds import Application, Count, Factor, NonNegative, Positive, Share
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ class Augmentation(Family):
 
     geometric: ClassVar[bool] = True
     """Whether it moves pixels."""
+    mixes: ClassVar[bool] = False
+    """Whether it puts two samples of a batch together, and so their targets."""
 
     def turns(self) -> str | None:
         """What it may do to signs that have a right way up, in words; None where nothing."""
@@ -105,6 +107,63 @@ class Erase(Augmentation):
     """The smallest share of the area."""
     high: Factor = 0.33
     """The largest share of the area."""
+
+
+class ResizedCrop(Augmentation):
+    """Cut out a part at a random place and enlarge it to the old size, as torchvision's `RandomResizedCrop`."""
+
+    low: Factor = 0.25
+    """The smallest share of the area."""
+    high: Share = 1.0
+    """The largest share of the area."""
+    ratio: Positive = 0.75
+    """The narrowest part, as width by height beside the image's; the widest is as much wider."""
+
+
+class ColorJitter(Augmentation):
+    """Change brightness, contrast, saturation and hue, in this order; by factors from 1 - x to 1 + x."""
+
+    geometric = False
+
+    brightness: NonNegative = 0.0
+    """The largest change of brightness."""
+    contrast: NonNegative = 0.0
+    """The largest change of contrast, about the image's mean."""
+    saturation: NonNegative = 0.0
+    """The largest change of saturation."""
+    hue: NonNegative = 0.0
+    """The largest turn of hue, in turns of the colour circle: 0.5 is half of it."""
+
+
+class Mixup(Augmentation):
+    """Show a sample through another, and ask for both, each as far as it is seen (Zhang et al. 2018)."""
+
+    geometric = False
+    mixes = True
+
+    alpha: Positive = 0.2
+    """Shares are Beta(alpha, alpha), the sample's own the larger."""
+
+
+class Cutmix(Augmentation):
+    """Paste a rectangle of another sample, and ask for both, each by its area (Yun et al. 2019)."""
+
+    geometric = False
+    mixes = True
+
+    alpha: Positive = 1.0
+    """Shares of the area are Beta(alpha, alpha), the sample's own the larger."""
+    p: Share = 0.5
+    """How likely it is."""
+
+
+class Kornia(Augmentation):
+    """An augmentation of the library kornia by its name; needs `kornia`."""
+
+    geometric = False
+
+    operator: Application
+    """The name, with parameters: `kornia(RandomSolarize(thresholds=0.1, p=0.3))`."""
 
 
 class Brightness(Augmentation):

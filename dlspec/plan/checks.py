@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from dlspec.diagnostics.record import Diagnostic, Edit, Fix, problem
+from dlspec.plan.augmentations import Augmentation
 from dlspec.plan.fitting import check_classes, check_input, check_outputs, check_reads, check_targets
 from dlspec.plan.keys import Data, ResolvedPlan, Split, called, holds, known_source, shares_of_folds
 from dlspec.plan.metrics import metrics
@@ -277,10 +278,30 @@ def check_augment(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[
                 notes=[source.upright],
                 fixes=[Fix(f"leave `{change.name}` out")],
             )
+        if change.mixes:
+            yield from _check_mixing(plan, change)
         low, high = getattr(change, "low", None), getattr(change, "high", None)
         if low is not None and high is not None and low > high:
             message = f"`low` of `{change.name}` lies above `high`"
             yield problem("E0202", message, change.at("low"), f"{low:g} is more than {high:g}")
+
+
+MIXED_LOSSES = ("cross_entropy", "bce_with_logits", "bce", "mse", "l1", "smooth_l1", "huber")
+"""Losses that a target in between has a meaning for."""
+
+
+def _check_mixing(plan: ResolvedPlan, change: Augmentation) -> Iterator[Diagnostic]:
+    """Mixed samples ask for something between two targets, which a loss must be able to judge."""
+    for term in plan.loss or ():
+        if term.loss.name not in MIXED_LOSSES:
+            message = f"`{change.name}` asks for two targets at once, which `{term.loss.name}` cannot judge"
+            also = [(term.loss.span, "wants one")] if term.loss.span else []
+            notes = [f"targets in between are judged by {listed(MIXED_LOSSES)}"]
+            yield problem("E0614", message, change.span, "mixes two samples", also=also, notes=notes)
+    first = next(one for one in plan.augment if one.mixes)
+    if change is not first:
+        also = [(first.span, "mixes already")] if first.span else []
+        yield problem("E0614", "a sample is mixed twice", change.span, "mixes again", also=also)
 
 
 def check_data(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Diagnostic]:

@@ -94,6 +94,7 @@ KINDS: dict[str, Kind] = {
     "Text": Kind("a text", (str,)),
     "Word": Kind("a name", (str,)),
     "Score": Kind("a split and a metric, such as `val.accuracy`", (str,)),
+    "Application": Kind("a name, or one with its parameters, as in `lenet(classes=10)`", (str,)),
     "Power": Kind("1 or 2", (int,), low=1, high=2),
     "None": Kind("`null`", (type(None),)),
 }

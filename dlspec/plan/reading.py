@@ -21,7 +21,7 @@ from dlspec.plan.optimizers import Optimizer
 from dlspec.plan.plugins import Unusable, declared_names, member_of
 from dlspec.plan.schedules import Schedule
 from dlspec.plan.sources import Source
-from dlspec.plan.values import NotAValue, described, expression_text, value_of
+from dlspec.plan.values import NotAValue, call_of, described, expression_text, value_of
 from dlspec.plan.weights import Weights
 from dlspec.record import TYPE_CHECKING, Record
 from dlspec.syntax import tree
@@ -231,8 +231,21 @@ class Reader:
         kind_ = kind(member, field)
         assert kind_ is not None, f"{member.name}.{field} has no kind"
         what = f"`{field}` of `{member.name}`"
+        if annotation(member, field) == "Application":
+            return self._call(expr, what)
         value = self._value(expr, f"{what} wants {kind_.says}", "E0201")
         return UNREAD if value is UNREAD else self._checked(kind_, value, what, expr.span, ("E0201", "E0202"))
+
+    def _call(self, expr: tree.Expr, what: str) -> Any:
+        """A name that something else knows, with values for its parameters, as text."""
+        try:
+            text = expression_text(expr)
+            call_of(text)
+        except NotAValue:
+            message = f"{what} wants a name, or one with named values, as in `RandomSolarize(thresholds=0.1)`"
+            self.problems.append(problem("E0201", message, expr.span, "is neither"))
+            return UNREAD
+        return text
 
     def _list(self, catalogue: Catalogue, entry: tree.Entry) -> Any:
         if not isinstance(entry.value, tree.ListExpr):

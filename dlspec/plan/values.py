@@ -111,6 +111,25 @@ def expression_text(expr: tree.Expr) -> str:
     return text_of(value_of(expr))
 
 
+def call_of(text: str) -> tuple[str, dict[str, Value]]:
+    """The name that an application is of, and the values of its parameters.
+
+    Raises NotAValue where it is neither a name nor a call with named values.
+
+    >>> call_of("RandomSolarize(thresholds=0.1, p=1)")
+    ('RandomSolarize', {'thresholds': 0.1, 'p': 1})
+    """
+    from dlspec.syntax.parser import parse_expression
+
+    expr: tree.Expr = parse_expression(text)
+    match expr:
+        case tree.Name():
+            return expr.name, {}
+        case tree.Call(function=tree.Name(name=name)) if all(arg.name for arg in expr.args):
+            return name, {arg.name or "": value_of(arg.value) for arg in expr.args}
+    raise NotAValue(expr)
+
+
 def described(value: object) -> str:
     """What was found, for a label.
 

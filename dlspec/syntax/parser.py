@@ -253,3 +253,8 @@ def parse(source: Source, start: str, begin: int = 0, end: int | None = None) ->
         where = source.span(parser.too_deep.start, parser.too_deep.end)
         problems.append(problem("E0209", f"this nests more than {NESTING} deep", where, "too deep here"))
     return tree, problems, parser
+
+
+def parse_expression(text: str) -> Any:
+    """The tree of an expression that stands in no file, as a resolved plan keeps it."""
+    return parse(Source("expression", text), "expression")[0]

@@ -17,6 +17,8 @@ from torch import Tensor
 from dlspec.plan import augmentations as named
 from dlspec.plan.augmentations import Augmentation
 from dlspec.training import draws
+from dlspec.training.by_kornia import by_kornia, refuse_movers
+from dlspec.training.colour import jittered
 from dlspec.training.following import followed
 from dlspec.training.objects import Targets
 
@@ -49,6 +51,10 @@ class Augmenter:
                     images = images + change.std * noise.to(images.dtype).view_as(images)
                 case named.Erase():
                     images = images * kept(change, number, images.shape[-2:])
+                case named.ColorJitter():
+                    images = jittered(change, images, number)
+                case named.Kornia():
+                    images = by_kornia(change.operator, images, self.seed, epoch, samples)
                 case named.Brightness():
                     images = images * (1 + change.change * _either_way(number[:, 0]))[:, None, None, None]
                 case named.Contrast():
@@ -59,7 +65,10 @@ class Augmenter:
 
     def followed(self, targets: Targets, samples: Tensor, epoch: int, size: Sequence[int]) -> Targets:
         """Boxes, masks and class maps where the same call moves their images (H, W); other targets as they are."""
-        if not self.geometric or (isinstance(targets, Tensor) and targets.dim() != 3):
+        if isinstance(targets, Tensor) and targets.dim() != 3:
+            return targets
+        refuse_movers(self.changes)
+        if not self.geometric:
             return targets
         return followed(targets, *self._matrix(self._numbers(samples, epoch, torch.float32), size), size)
 
@@ -135,6 +144,15 @@ def _crop(change: named.Crop, number: Tensor, size: Sequence[int]) -> Map:
     return _identity(number), (number[:, :2] * places).floor() - change.padding
 
 
+def _resized_crop(change: named.ResizedCrop, number: Tensor, size: Sequence[int]) -> Map:
+    """Sides of the part as shares of the image's, its middle where it stays inside."""
+    area = change.low + (change.high - change.low) * number[:, 0]
+    stretch = torch.exp(_either_way(number[:, 1]) * math.log(change.ratio))
+    sides = torch.stack([(area * stretch).sqrt(), (area / stretch).sqrt()], dim=1).clamp(max=1)
+    length = torch.tensor([size[1], size[0]], dtype=number.dtype, device=number.device)
+    return torch.diag_embed(sides), _either_way(number[:, 2:4]) * (1 - sides) / 2 * length
+
+
 GEOMETRY: dict[type[Augmentation], Callable[..., Map]] = {
     named.Rotate: _rotate,
     named.Translate: _translate,
@@ -143,6 +161,7 @@ GEOMETRY: dict[type[Augmentation], Callable[..., Map]] = {
     named.HorizontalFlip: _flip,
     named.VerticalFlip: _flip,
     named.Crop: _crop,
+    named.ResizedCrop: _resized_crop,
 }
 
 

@@ -30,6 +30,12 @@ def normal(seed: int, epoch: int, samples: Tensor, count: int) -> Tensor:
     return torch.erfinv(2 * centred - 1) * 2**0.5
 
 
+def seeds(seed: int, epoch: int, samples: Tensor) -> list[int]:
+    """A seed for each sample, for those who draw numbers of their own."""
+    key = _signed(_mixed(_mixed(seed & WORD) + epoch & WORD))
+    return [int(word) & WORD >> 1 for word in _mix(key + (samples + 1) * _signed(GOLDEN)).tolist()]
+
+
 def permutation(seed: int, epoch: int, count: int) -> Tensor:
     """The order in which an epoch goes through `count` samples."""
     generator = torch.Generator().manual_seed(_mixed(_mixed(seed & WORD) + epoch & WORD) >> 1)

@@ -14,6 +14,7 @@ from dlspec.training.augment import Augmenter
 from dlspec.training.detection import Findings
 from dlspec.training.evaluation import Judgement
 from dlspec.training.job import Setting
+from dlspec.training.mixing import Mixer
 from dlspec.training.objective import classes_of, probabilities
 from dlspec.training.objects import Objects
 from dlspec.training.samples import Samples
@@ -87,5 +88,7 @@ def draw_augmentation(setting: Setting, file: Path) -> None:
         _draw_moved(setting, samples, rows, augmenter, file)
         return
     versions = [augmenter(samples.values, rows, epoch) for epoch in range(VERSIONS)]
+    if mixer := Mixer(setting.plan, setting.classes):
+        versions = [mixer(one, samples.truth, rows, epoch).inputs for epoch, one in enumerate(versions)]
     labels = [setting.dataset.classes[number] for number in samples.truth.tolist()] if setting.classes else []
     pictures.augmented(samples.values, versions, labels or [""] * len(rows), file)

@@ -29,6 +29,7 @@ from dlspec.training.evaluation import judge
 from dlspec.training.interruption import stop_requests
 from dlspec.training.job import Job, Setting, State, about_run, random_state, restore_random_state
 from dlspec.training.metrics import Scores, better, scores_of
+from dlspec.training.mixing import Mixer
 from dlspec.training.objects import Targets, tally
 from dlspec.training.optimization import Rate, build_optimizer
 from dlspec.training.parallel import Group
@@ -59,10 +60,10 @@ def orders(inputs: Tensor | Stored, seed: int) -> Callable[[int, int], Tensor]:
     return lambda epoch, count: draws.permutation_in_blocks(seed, epoch, blocks)
 
 
-def batches(order: Tensor, position: int, ends: list[int], group: Group) -> Iterator[Tensor]:
+def batches(order: Tensor, position: int, ends: list[int], mixer: Mixer, group: Group) -> Iterator[Tensor]:
     """The rows of this process in each batch of an epoch, from a position on."""
     for end in ends[bisect_right(ends, position) :]:
-        yield group.share(order[position:end])[0]
+        yield mixer.rows(order[position:end], group)[0]
         position = end
 
 
@@ -76,10 +77,8 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
     ends = batch_ends(count, batch_length(plan, count))
     total = plan.steps if plan.steps is not None else (plan.epochs or 1) * len(ends)
     optimizer, rate = build_optimizer(plan, module), Rate(plan, len(ends), total)
-    augmenter, epoch_scores = (
-        Augmenter(plan.augment, seed_of(plan, "augmentation")),
-        scores_of(plan, setting.classes, setting.fitted),
-    )
+    augmenter, mixer = Augmenter(plan.augment, seed_of(plan, "augmentation")), Mixer(plan, setting.classes)
+    epoch_scores = scores_of(plan, setting.classes, setting.fitted)
     run = Run(job, State(), optimizer, rate, epoch_scores, total)
     torch.manual_seed(seed_of(plan, "dropout") + job.group.rank)  # of dropout; the first weights have drawn theirs
     if resumed is not None:
@@ -95,20 +94,24 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
         while state.step < total and not state.stopped:
             order = samples if len(ends) == 1 else ordered(state.epoch, count).to(setting.device)
             in_training(module, setting.held)
-            expect(job.train.inputs, batches(order, state.position, ends, job.group), state.epoch)
+            expect(job.train.inputs, batches(order, state.position, ends, mixer, job.group), state.epoch)
             while state.position < count and state.step < total:
                 began = time.perf_counter()
                 end = ends[bisect_right(ends, state.position)]
-                rows, weight = job.group.share(order[state.position : end])
+                rows, weight = mixer.rows(order[state.position : end], job.group)
                 inputs = every if whole else job.train.inputs[rows]
                 targets = job.train.targets if whole else job.train.targets[rows]
                 if augments:
                     targets = augmenter.followed(targets, rows, state.epoch, inputs.shape[-2:])
                     inputs = setting.fitted.prepared(augmenter(inputs, rows, state.epoch))
+                wanted = targets
+                if mixer and isinstance(targets, Tensor):
+                    mixed = mixer(inputs, targets, rows, state.epoch, job.group)
+                    inputs, wanted, targets, rows = mixed.inputs, mixed.wanted, mixed.targets, mixed.rows
 
                 rate.set(optimizer, state.step)
-                run.batch = Batch(inputs, targets, rows)
-                run.take_step(inputs, targets, weight)
+                run.batch = Batch(inputs, wanted, rows)
+                run.take_step(inputs, wanted, weight)
                 if run.mean is not None:
                     run.mean.update_parameters(module)
 

@@ -22,6 +22,7 @@ from dlspec.training.augment import Augmenter
 from dlspec.training.errors import RunError
 from dlspec.training.folder import refuse_taken
 from dlspec.training.loop import batch_ends, batch_length
+from dlspec.training.mixing import Mixer
 from dlspec.training.objective import objective
 from dlspec.training.objects import Targets
 from dlspec.training.optimization import build_optimizer
@@ -142,7 +143,8 @@ def _swept(setting: Setting, rates: Sequence[float]) -> tuple[list[float], list[
 def _batches(setting: Setting) -> Iterator[tuple[Tensor, Targets]]:
     """Batches as a run takes them, epoch after epoch."""
     plan, samples = setting.plan, setting.splits.train
-    augmenter, count, epoch = Augmenter(plan.augment, seed_of(plan, "augmentation")), len(samples), 0
+    augmenter, mixer = Augmenter(plan.augment, seed_of(plan, "augmentation")), Mixer(plan, setting.classes)
+    count, epoch = len(samples), 0
     while True:
         order, start = draws.permutation(seed_of(plan, "order"), epoch, count), 0
         for end in batch_ends(count, batch_length(plan, count)):
@@ -152,6 +154,9 @@ def _batches(setting: Setting) -> Iterator[tuple[Tensor, Targets]]:
                 batch.targets = augmenter.followed(batch.targets, rows, epoch, batch.values.shape[-2:])
                 batch.inputs = augmenter(batch.values, rows, epoch)
             batch = setting.prepared(batch)
+            if mixer:
+                mixed = mixer(batch.values, batch.truth, rows, epoch)
+                batch = Samples(mixed.inputs, mixed.wanted)
             yield batch.values, batch.targets
         epoch += 1
 

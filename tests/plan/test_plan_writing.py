@@ -80,6 +80,10 @@ def flat_optimizers() -> list[str]:
     return [name for name in Optimizer.members if name not in ("lbfgs", "rprop", "sgd")]
 
 
+BOUND = ("scale", "erase", "rotate", "resized_crop", "mixup", "cutmix", "kornia")
+"""Augmentations whose parameters, or whose place in a plan, hang on others."""
+
+
 def plans() -> st.SearchStrategy[keys.ResolvedPlan]:
     base = resolved(DIGITS)
     losses_of_classes = st.sampled_from([member for _, member in losses() if member.task == "classes"])
@@ -93,7 +97,7 @@ def plans() -> st.SearchStrategy[keys.ResolvedPlan]:
         max_size=3,
         unique=True,
     )
-    others = [name for name in Augmentation.members if name not in ("scale", "erase", "rotate")]
+    others = [name for name in Augmentation.members if name not in BOUND]
     return st.builds(
         keys.ResolvedPlan,
         network=st.just("lenet"),

@@ -23,6 +23,7 @@ RESUMED: dict[str, dict[str, str]] = {
         "augment": "[rotate(10), translate(0.1), noise(0.05), erase]",
         "optimizer": "adamw(lr=0.01)",
     },
+    "mixing": {"augment": "[resized_crop, kornia(RandomSolarize(p=0.7)), mixup]"},
     "one cycle": {"schedule": "one_cycle", "optimizer": "adam(lr=0.01)"},
     "plateau": {"schedule": "plateau(by=train.loss, patience=0, threshold=0.5)"},
     "warm-up and clipping": {"schedule": "cosine(warmup_steps=3)", "clip_norm": "0.5"},
