@@ -379,7 +379,7 @@ def network_facts(graph: Graph) -> NetworkFacts:
     from dlspec.plan.network_facts import NetworkFacts, TensorFacts
 
     inputs = {
-        name: TensorFacts(dtype=t.dtype, shape=list(t.shape), op=None, span=t.node.span)
+        name: TensorFacts(dtype=t.dtype, shape=list(t.full_shape), op=None, span=t.node.span)
         for name, t in graph.inputs.items()
     }
     outputs = {

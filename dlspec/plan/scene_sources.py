@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dlspec.plan.kinds import Count, Whole
+from dlspec.plan.kinds import Count, Flag, Text, Whole
 from dlspec.plan.sources import Source
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Literal
 
 SCENE_TARGETS = ("boxes", "labels", "masks", "class_map")
 """What scenes tell of an image: boxes (M, 4) as x1, y1, x2, y2 in pixels, half-open; labels (M) from 1, since 0 is the
@@ -52,6 +56,104 @@ class DigitScenes(Source):
     @property
     def shares(self) -> dict[str, float]:
         return shares_of(self.train, self.val, self.test)
+
+
+class Coco(Source):
+    """Pictures with objects in COCO's JSON: boxes, polygons or runs as masks, and categories."""
+
+    task = "classes"
+    input = "image"
+    targets = SCENE_TARGETS
+    files = ("path", "images")
+
+    path: Text
+    """The JSON file of annotations, from the folder of the spec."""
+    images: Text
+    """The folder that its pictures are in."""
+    channels: Literal["rgb", "grey"] = "rgb"
+    """What pictures are turned into: three channels, or one."""
+    classes: tuple[Text, ...] | None = None
+    """The categories that are learned, as classes 1, 2, ...; all by their ids where left out."""
+    crowd: Flag = False
+    """Whether regions that hold a crowd of objects count as one object each; else they are left out."""
+    broken: Literal["refuse", "skip"] = "refuse"
+    """What is done about pictures and annotations that cannot be read: `skip` leaves them out and names them."""
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        return _with_background(self.classes)
+
+    @property
+    def target_name(self) -> str:
+        return "class_map"
+
+
+class Voc(Source):
+    """Pictures with objects as Pascal VOC has them: `Annotations/*.xml`, `JPEGImages`, and perhaps masks.
+
+    Masks are those of `SegmentationObject`, class maps those of `SegmentationClass`, where 255 asks nothing. Boxes
+    of the files count pixels from 1 and hold their last one; here they are half-open.
+    """
+
+    task = "classes"
+    input = "image"
+    targets = SCENE_TARGETS
+    files = ("path",)
+
+    path: Text
+    """The folder that holds `Annotations` and `JPEGImages`, from the folder of the spec."""
+    split: Text | None = None
+    """A list of pictures, such as `Main/train` of `ImageSets/Main/train.txt`; all that are annotated where left out."""
+    channels: Literal["rgb", "grey"] = "rgb"
+    """What pictures are turned into: three channels, or one."""
+    classes: tuple[Text, ...] | None = None
+    """The names that are learned, as classes 1, 2, ...; all by the alphabet where left out."""
+    difficult: Flag = False
+    """Whether objects that are marked as difficult count."""
+    broken: Literal["refuse", "skip"] = "refuse"
+    """What is done about files that cannot be read: `skip` leaves them out and names them."""
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        return _with_background(self.classes)
+
+    @property
+    def target_name(self) -> str:
+        return "class_map"
+
+
+class MaskPng(Source):
+    """Pictures in a folder, and masks of the same names as PNG in another: the number of a pixel says what it shows."""
+
+    task = "classes"
+    input = "image"
+    targets = SCENE_TARGETS
+    files = ("images", "masks")
+
+    images: Text
+    """The folder of pictures, from the folder of the spec."""
+    masks: Text
+    """The folder of masks."""
+    classes: tuple[Text, ...]
+    """The names of classes 1, 2, ...; 0 is the background."""
+    holds: Literal["classes", "objects"] = "classes"
+    """What numbers of pixels are: classes (255 asks nothing), or objects of the one class, each with its own."""
+    channels: Literal["rgb", "grey"] = "rgb"
+    """What pictures are turned into: three channels, or one."""
+    broken: Literal["refuse", "skip"] = "refuse"
+    """What is done about pictures and masks that cannot be read: `skip` leaves them out and names them."""
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        return _with_background(self.classes)
+
+    @property
+    def target_name(self) -> str:
+        return "class_map"
+
+
+def _with_background(classes: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    return None if classes is None else (BACKGROUND, *classes)
 
 
 def shares_of(train: int, val: int, test: int) -> dict[str, float]:

@@ -10,11 +10,23 @@ from dlspec.plan import sources as named
 from dlspec.plan.keys import ResolvedPlan
 from dlspec.training import points
 from dlspec.training.joining import add_role
+from dlspec.training.objects import scaled
 from dlspec.training.samples import Dataset, Samples, loader_of, loads
 
 # isort: split
 # These register those who load.
-from dlspec.training import arrays, hub, image_folders, known_formats, scene_data, shards, tables  # noqa: F401
+from dlspec.training import (  # noqa: F401
+    arrays,
+    coco_files,
+    hub,
+    image_folders,
+    known_formats,
+    mask_files,
+    scene_data,
+    shards,
+    tables,
+    voc_files,
+)
 
 
 def load(plan: ResolvedPlan) -> Dataset:
@@ -31,7 +43,9 @@ def _loaded(source: named.Source, plan: ResolvedPlan) -> Dataset:
     dataset = loader_of(source)(source, plan)
     inputs = dataset.samples.inputs
     if plan.data.resize is not None and dataset.has_images and isinstance(inputs, Tensor):
-        dataset.samples.inputs = resized(inputs, plan.data.resize)
+        dataset.samples.inputs = images = resized(inputs, plan.data.resize)
+        before = [tuple(inputs.shape[-2:])] * len(images)
+        dataset.samples.targets = scaled(dataset.samples.targets, images.shape[-2:], before)
     return dataset
 
 

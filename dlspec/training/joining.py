@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from dlspec.training.errors import RunError
+from dlspec.training.objects import Objects, Targets, joined
 from dlspec.training.samples import Dataset, Samples
 from dlspec.training.stored import Ahead, Stored
 
@@ -15,7 +16,7 @@ def add_role(dataset: Dataset, role: str, own: Dataset) -> None:
 
     Raises RunError where they are of another shape or hold classes that the data set does not know.
     """
-    if own.samples.truth.shape[1:] != dataset.samples.truth.shape[1:]:
+    if _rows_of(own.samples.targets) != _rows_of(dataset.samples.targets):
         raise RunError(f"the targets of `{role}` are not like those of `train`")
     inputs = own.samples.inputs
     if isinstance(inputs, Tensor) and own.features != dataset.features:
@@ -26,7 +27,7 @@ def add_role(dataset: Dataset, role: str, own: Dataset) -> None:
         raise RunError(f"the samples of `{role}` are {given}, and those of `train` {wanted}", hint)
     start = len(dataset.samples)
     targets = _in_classes_of(dataset, own, role)
-    dataset.samples = Samples(_joined(dataset.samples.inputs, inputs), torch.cat([dataset.samples.truth, targets]))
+    dataset.samples = Samples(_joined(dataset.samples.inputs, inputs), _behind(dataset.samples.targets, targets))
     dataset.held = dataset.held | {role: torch.arange(start, len(dataset.samples))}
     dataset.names = [*dataset.names, *own.names]
     dataset.notes = (*dataset.notes, *own.notes)
@@ -50,17 +51,34 @@ def _in_order_of(features: tuple[str, ...], own: Dataset, inputs: Tensor, role: 
     return torch.stack([inputs[:, place[name]] if name in place else zeros for name in features], dim=1)
 
 
-def _in_classes_of(dataset: Dataset, own: Dataset, role: str) -> Tensor:
-    targets = own.samples.truth
-    if targets.is_floating_point() or own.classes == dataset.classes or not own.classes:
+def _rows_of(targets: Targets) -> tuple[int, ...]:
+    """The shape of what each sample is to be; objects have none."""
+    return (0,) if isinstance(targets, Objects) else tuple(targets.shape[1:])
+
+
+def _behind(first: Targets, second: Targets) -> Targets:
+    if isinstance(first, Tensor) and isinstance(second, Tensor):
+        return torch.cat([first, second])
+    assert isinstance(first, Objects)
+    assert isinstance(second, Objects)
+    return joined([first, second])
+
+
+def _in_classes_of(dataset: Dataset, own: Dataset, role: str) -> Targets:
+    targets = own.samples.targets
+    floats = isinstance(targets, Tensor) and targets.is_floating_point()
+    if floats or own.classes == dataset.classes or not own.classes:
         return targets
     number = {name: place for place, name in enumerate(dataset.classes)}
-    found = targets.unique().tolist()
+    found = (torch.cat(targets.labels) if isinstance(targets, Objects) else targets).unique().tolist()
+    found = [one for one in found if one < len(own.classes)]  # beyond them is what nothing is asked of
     if new := [own.classes[one] for one in found if own.classes[one] not in number]:
         listed = ", ".join(f"`{name}`" for name in dataset.classes[:8])
         raise RunError(f"`{role}` holds the class `{new[0]}`, and `train` {listed}", code="E0705")
     table = torch.tensor([number.get(name, -1) for name in own.classes])
-    return table[targets]
+    if isinstance(targets, Objects):
+        return Objects(targets.boxes, [table[labels] for labels in targets.labels], targets.masks)
+    return torch.where(targets < len(table), table[targets.clamp(max=len(table) - 1)], targets)
 
 
 def _joined(first: Tensor | Stored, second: Tensor | Stored) -> Tensor | Stored:

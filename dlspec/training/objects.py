@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from dlspec.record import Record
@@ -58,6 +59,25 @@ class Objects(Record):
     def flat(self) -> dict[str, Tensor]:
         """All boxes and labels one after the other, and how many each image has, as tensors to be written."""
         return {"boxes": torch.cat(self.boxes), "labels": torch.cat(self.labels), "counts": self.counts}
+
+
+def scaled(targets: Targets, size: Sequence[int], sizes: Sequence[Sequence[int]]) -> Targets:
+    """Objects or class maps (N, H, W) of images that were brought to a size (height, width) from sizes of their own."""
+    height, width = size
+    if isinstance(targets, Tensor):
+        return _nearest(targets, size) if targets.dim() == 3 else targets
+    result = Objects([], list(targets.labels), [_nearest(masks, size) for masks in targets.masks])
+    for boxes, (rows, columns) in zip(targets.boxes, sizes, strict=True):
+        result.boxes.append(boxes * boxes.new_tensor([width / columns, height / rows] * 2))
+    return result
+
+
+def _nearest(pixels: Tensor, size: Sequence[int]) -> Tensor:
+    """Whole numbers (M, H, W) at another size, each place the nearest pixel of the source."""
+    if tuple(pixels.shape[1:]) == tuple(size) or not len(pixels):
+        return pixels.reshape(len(pixels), *size)
+    grown = F.interpolate(pixels[:, None].float(), tuple(size), mode="nearest-exact")[:, 0]
+    return grown.to(pixels.dtype)
 
 
 def joined(several: Sequence[Objects]) -> Objects:
