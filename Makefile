@@ -96,7 +96,8 @@ editors: $(READY)  ## the extension for VS Code, as editors/vscode/dlspec.vsix, 
 	cd $(EXTENSION) && npm ci --no-audit --no-fund && npm test && npm run package
 	$(BIN)/pytest tests/editor
 
-docs: $(DOCS)  ## the documentation, as docs/_build/html/index.html
+docs: $(DOCS)  ## the course run in full, and the documentation, as docs/_build/html/index.html
+	$(BIN)/python docs/refresh.py --course
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGE = (DOCS / "tutorial" / "10-in-the-editor.md").read_text(encoding="utf-8")
+PAGE = (DOCS / "guides" / "in-the-editor.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

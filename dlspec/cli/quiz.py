@@ -135,7 +135,7 @@ def _asked(question: Question, number: str) -> Mark | None:
 
     first: Mark | None = None
     for left in reversed(range(TRIES)):
-        text = _line(f"  {number} {question.kind}, {KINDS[question.kind]}: ")
+        text = _line(f"  {number} {KINDS[question.kind]}: ")
         if text is None:
             return None
         numbers = read_answer(text, len(question.answer)) if text else None

@@ -137,7 +137,7 @@ def _image(canvas: Canvas, left: float, top: float, image: tuple[int, int], cell
         canvas.photo(left, top, width * cell, height * cell, photo)
     else:
         canvas.box(left, top, width * cell, height * cell, "card", "web")
-    if cell >= GRIDDED:
+    if cell >= GRIDDED and photo is None:  # of a photo the pixels show
         for row in range(1, height):
             canvas.line([(left, top + row * cell), (left + width * cell, top + row * cell)], "rule", 0.6)
         for column in range(1, width):
