@@ -258,13 +258,23 @@ def set_up(
     setting.notes = [*dataset.notes, *(load_weights(module, plan) if first else [])]
     setting.held = freeze(module, plan)
     recompute(module, plan)
-    module.to(device, setting.dtype)
+    _moved(module, device, setting.dtype)
     if plan.channels_last:
         module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own overload lacks it
     if plan.compile:
         module.compile()
     setting.classes = _tried(setting, out, places)
     return setting
+
+
+def _moved(module: nn.Module, device: torch.device, dtype: torch.dtype) -> None:
+    """Bring the weights to the device; raises OutOfMemory where it has no room for them."""
+    size = sum(tensor.nbytes for tensor in (*module.parameters(), *module.buffers()))
+    try:
+        module.to(device, dtype)
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        hint = "take a smaller network, or another device; what training needs beside them `dlspec check` tells"
+        raise OutOfMemory(f"the weights of the network, {size / 1e6:,.0f} MB, do not fit on {device}", hint) from error
 
 
 def refuse_half(plan: ResolvedPlan, device: torch.device) -> None:
@@ -293,6 +303,9 @@ def _tried(setting: Setting, out: Path, places: LineMap | None) -> int:
     except Exception as error:
         if isinstance(error, RunError):
             raise
+        short = _out_of_memory(error, plan)
+        if short is not None:
+            raise short from error
         told = located(error, setting.module, out / "model.py", places)
         if told is None and not isinstance(error, RuntimeError):
             raise

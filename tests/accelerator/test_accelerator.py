@@ -54,7 +54,7 @@ def test_suppression_of_many_boxes_keeps_the_same_ones() -> None:
     assert torch.equal(nn.nms(boxes.cuda(), scores.cuda(), 0.5).cpu(), kept)
 
 
-@pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
+@pytest.mark.parametrize("precision", ["float32", "fp16", "bf16"])
 def test_a_run_learns_and_resumes_exactly(precision: str, tmp_path: Path) -> None:
     settings = {"device": "cuda", "precision": precision, "ema": "0.9"}
     report = run(plan_of(epochs="6", **settings), tmp_path / "at once", CNN)
@@ -73,6 +73,7 @@ def test_a_run_there_and_one_on_a_processor_end_alike(tmp_path: Path) -> None:
 
 
 def test_a_detector_trains_there(tmp_path: Path) -> None:
+    pytest.importorskip("faster_coco_eval")
     report = run(plan_of(FINDING, device="cuda"), tmp_path / "run", FINDER)
     assert 0 <= report.val["map50"] <= 1
 
@@ -112,9 +113,9 @@ def test_memory_that_is_short_is_told_with_what_to_lower(tmp_path: Path) -> None
         torch.cuda.set_per_process_memory_fraction(1.0)
 
 
-def test_torchrun_trains_there_with_nccl(tmp_path: Path) -> None:
+def test_torchrun_trains_there(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "1", "-m", "dlspec",
-               "train", "lenet", "--set", "epochs=1", "--set", "device=cuda", "--set", "strategy=ddp", "--out", str(tmp_path / "run")]  # fmt: skip
+               "train", "lenet", "--set", "epochs=1", "--set", "device=cuda", "--out", str(tmp_path / "run")]  # fmt: skip
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )

@@ -14,9 +14,9 @@ from dlspec.front import compile as compiled
 from dlspec.plan.limits import memory_words
 from dlspec.running import checked_plan, run_plan
 from dlspec.training import run as runs
-from dlspec.training.errors import RunError
+from dlspec.training.errors import OutOfMemory, RunError
 from dlspec.training.recompute import recompute
-from tests.training.runs import plan_of
+from tests.training.runs import CNN, plan_of, run
 from tests.training.test_training_recompute import kept_bytes
 
 
@@ -63,3 +63,14 @@ def test_what_is_kept_between_the_passes_is_what_autograd_keeps(tmp_path: Path) 
     own = kept_bytes(module, images)
     assert len(parts) == 6
     assert own < with_each < memory(graph).activation_bytes.evaluate({"N": 4})  # type: ignore[union-attr]
+
+
+def test_weights_that_do_not_fit_on_the_device_are_told_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch.nn.Module, "to", full)
+    with pytest.raises(OutOfMemory, match=r"weights of the network, \d+ MB, do not fit on cpu"):
+        run(plan_of(), tmp_path / "run", CNN)
