@@ -1,4 +1,4 @@
-"""Apply what a run trained to pictures, .npz or .csv files: labels, numbers or objects as .csv, .json or .png."""
+"""Apply what a run trained to pictures, .npz or .csv files: labels, numbers, objects or the class of every pixel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def arguments(parser: ArgumentParser) -> None:
         "--out",
         metavar="OUT",
         required=True,
-        help="out.csv, out.json or out.png; of a detector COCO JSON, a picture, or a folder of them",
+        help="out.csv, out.json or out.png; of objects and class maps a folder too",
     )
     parser.add_argument("--invert", action="store_true", help="swap dark and bright in pictures")
 

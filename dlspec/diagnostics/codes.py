@@ -82,6 +82,7 @@ CODES: dict[str, str] = {
     "W0423": "field-beyond-input",
     "W0424": "mean-of-one-value",
     "W0425": "undecided-limit",
+    "W0440": "ignored-class",
     # E05: writing things out
     "E0501": "picture-not-drawn",
     "E0502": "unwritable-file",
@@ -104,6 +105,8 @@ CODES: dict[str, str] = {
     "E0621": "unreadable-weights",
     "E0622": "weights-do-not-fit",
     "E0623": "unknown-part",
+    "E0640": "scores-of-whole-image",
+    "E0641": "map-sizes-differ",
     # E07: runs
     "E0701": "folder-taken",
     "E0702": "not-a-run",
@@ -113,17 +116,17 @@ CODES: dict[str, str] = {
     "E0706": "unreadable-data",
     "E0707": "search-found-nothing",
     "E0708": "strategy-does-not-fit",
+    # W07: plan lints
+    "W0701": "label-destroying-augmentation",
+    "W0702": "schedule-length-differs",
+    "W0703": "batch-of-one",
+    "W0704": "field-smaller-than-objects",
     # E08: editor and quiz
     "E0810": "no-such-page",
     "E0811": "unknown-question",
     "E0812": "unreadable-answer",
     "E0813": "answered-twice",
     "E0814": "nothing-to-ask",
-    # W07: plan lints
-    "W0701": "label-destroying-augmentation",
-    "W0702": "schedule-length-differs",
-    "W0703": "batch-of-one",
-    "W0704": "field-smaller-than-objects",
 }
 
 UNREADABLE = ("E0101", "E0501", "E0502", "E0702", "E0706", "E0810")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from dlspec.diagnostics.record import Diagnostic, Edit, Fix, problem
 from dlspec.plan.augmentations import Augmentation
+from dlspec.plan.class_maps import check_class_maps
 from dlspec.plan.fitting import check_classes, check_input, check_outputs, check_reads, check_targets
 from dlspec.plan.keys import Data, ResolvedPlan, Split, called, holds, known_source, shares_of_folds
 from dlspec.plan.metrics import metrics
@@ -379,6 +380,7 @@ CHECKS: tuple[Check, ...] = (
     check_outputs,
     check_targets,
     check_classes,
+    check_class_maps,
     check_reads,
     check_optimizer,
     check_groups,

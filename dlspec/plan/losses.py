@@ -6,7 +6,7 @@ Named and parametrised as in torch (`torch.nn.functional`), in snake case.
 from __future__ import annotations
 
 from dlspec.plan.facts import Family
-from dlspec.plan.kinds import Factor, NonNegative, Number, Positive, Power, Word
+from dlspec.plan.kinds import Factor, NonNegative, Number, Positive, Power, Whole, Word
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ class Loss(Family):
     """`logits`, `log_probabilities`, `probabilities`, `values`, or the `loss` itself."""
     task: ClassVar[str]
     """`classes` (one of C, a score each), `two_classes` (one score), `numbers` or `objects` (of an image)."""
+
+    maps: ClassVar[bool] = False
+    """Whether it judges every pixel of a class map as it does a sample."""
 
     output: Word | None = None
     """The output of the network that is judged; its only one where left out."""
@@ -35,11 +38,14 @@ class CrossEntropy(Loss):
 
     reads = "logits"
     task = "classes"
+    maps = True
 
     label_smoothing: Factor = 0.0
     """Share of the probability that is spread over all classes."""
     weight: Literal["balanced"] | tuple[NonNegative, ...] | None = None
     """A factor for each class; `balanced` takes what is inverse to how often it is in `train`, with a mean of 1."""
+    ignore_index: Whole | None = None
+    """The class of what is not judged; where left out 255 in class maps, and none else."""
 
 
 class Nll(Loss):
@@ -47,9 +53,12 @@ class Nll(Loss):
 
     reads = "log_probabilities"
     task = "classes"
+    maps = True
 
     weight: Literal["balanced"] | tuple[NonNegative, ...] | None = None
     """A factor for each class; `balanced` takes what is inverse to how often it is in `train`, with a mean of 1."""
+    ignore_index: Whole | None = None
+    """The class of what is not judged; where left out 255 in class maps, and none else."""
 
 
 class MultiMargin(Loss):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlspec.plan.facts import Family
-from dlspec.plan.kinds import Count
+from dlspec.plan.kinds import Count, Whole
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class Metric(Family):
 
 
 class Accuracy(Metric):
-    """Share of samples whose class is the predicted one."""
+    """Share of samples, or of the pixels of class maps, whose class is the predicted one."""
 
 
 class TopKAccuracy(Metric):
@@ -57,6 +57,18 @@ class F1(Metric):
 
     average: Literal["macro", "micro", "weighted"] = "macro"
     """How classes are averaged: alike, by sample, or by their number of samples."""
+
+
+class MeanIou(Metric):
+    """Mean over classes of what truth and prediction share, as a part of what either of them covers; over all samples.
+
+    The intersection over union of Pascal VOC, Jaccard's index. Classes that are in neither do not count.
+    """
+
+    tasks = ("classes",)
+
+    without: tuple[Whole, ...] = ()
+    """Classes that are left out of the mean, such as 0 where that is the background."""
 
 
 class R2(Metric):

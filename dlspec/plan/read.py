@@ -7,6 +7,7 @@ from os.path import abspath
 from dlspec.diagnostics.record import Diagnostic
 from dlspec.plan import keys
 from dlspec.plan.checks import CHECKS
+from dlspec.plan.class_maps import judges_pixels
 from dlspec.plan.keys import known_source
 from dlspec.plan.losses import Output
 from dlspec.plan.metrics import metrics
@@ -72,6 +73,8 @@ def _resolve(plan: keys.ResolvedPlan, network: NetworkFacts | None) -> None:
 def _resolve_scores(plan: keys.ResolvedPlan, network: NetworkFacts | None) -> None:
     if plan.metrics is None:
         names = METRICS_OF_TASK[plan.task]
+        if judges_pixels(plan):
+            names = ("mean_iou", *names)
         if plan.task == "objects" and network is not None and "masks" in network.outputs:
             names += MASK_METRICS
         plan.metrics = tuple(dict(metrics())[name]() for name in names)

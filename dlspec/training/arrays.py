@@ -12,7 +12,9 @@ from dlspec.plan import file_sources
 from dlspec.plan import sources as named
 from dlspec.plan.keys import ResolvedPlan
 from dlspec.training import files
+from dlspec.training.class_maps import is_map, named_classes
 from dlspec.training.groups import numbered_groups
+from dlspec.training.objects import IGNORED
 from dlspec.training.samples import Dataset, Samples, check_classes, loads
 
 
@@ -29,10 +31,10 @@ def _arrays(source: named.Npz | file_sources.Safetensors, plan: ResolvedPlan) ->
         dataset.samples.targets = torch.from_numpy(numbers.reshape(len(y), -1)).to(torch.float32)
         return dataset
     dataset.samples.targets = torch.from_numpy(files.as_classes(y, f"`{source.y}` of `{path}`"))
-    count = source.classes or max(int(dataset.samples.targets.max()) + 1, 0)
+    count = source.classes or max(int(named_classes(dataset.samples.truth).max()) + 1, 0)
     dataset.classes = tuple(str(number) for number in range(count))
     if source.classes is not None:
-        check_classes(dataset, source.classes)
+        check_classes(dataset, source.classes, IGNORED if is_map(dataset.samples.truth) else None)
     return dataset
 
 

@@ -210,19 +210,20 @@ def as_floats(array: Array, what: str) -> Floats:
 
 
 def as_classes(array: Array, what: str) -> NDArray[np.int64]:
-    """An array of whole numbers, one a sample; raises RunError for anything else."""
+    """An array of whole numbers, one a sample or one a pixel (N, H, W); raises RunError for anything else."""
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
-    if array.ndim != 1:
+    if array.ndim not in (1, 3):
         shape = " ".join(str(size) for size in array.shape)
         raise RunError(
-            f"{what} is {shape}, and a class for each sample is wanted", "if it is one-hot, save its `argmax`"
+            f"{what} is {shape}, and a class for each sample or pixel is wanted", "if it is one-hot, save its `argmax`"
         )
     values = as_floats(array, what)
-    if (values != np.round(values)).any():
-        row = int(np.flatnonzero(values != np.round(values))[0])
+    broken = values != np.round(values)
+    if broken.any():
+        row = int(np.argwhere(broken)[0][0])
         raise RunError(
-            f"{what} holds {values[row]:g} in row {row + 1}, which is not a class",
+            f"{what} holds {values[broken][0]:g} in row {row + 1}, which is not a class",
             "classes count 0, 1, 2, ...",
         )
     return values.astype(np.int64)

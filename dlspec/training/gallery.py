@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from dlspec.plan.keys import seed_of
-from dlspec.training import pictures, scene_pictures
+from dlspec.training import class_map_pictures, pictures, scene_pictures
 from dlspec.training.augment import Augmenter
+from dlspec.training.class_maps import is_map
 from dlspec.training.detection import Findings
 from dlspec.training.evaluation import Judgement
 from dlspec.training.job import Setting
@@ -65,6 +66,16 @@ def _draw_moved(setting: Setting, samples: Samples, rows: Tensor, augmenter: Aug
     scene_pictures.write_scenes(shown, setting.dataset.classes, file)
 
 
+def draw_class_maps(setting: Setting, test: Samples | None, judged: Judgement | None, file: Path) -> None:
+    """The first images of the test split, or of `val` where nothing was tested, with their class maps."""
+    if judged is None:
+        return
+    samples = setting.splits.val if test is None else test
+    rows = torch.arange(min(SCENES, len(samples)))
+    names = setting.dataset.classes
+    class_map_pictures.write_maps(samples.inputs[rows], samples.truth[rows], judged.scores[rows], names, file)
+
+
 def draw_templates(setting: Setting, file: Path) -> None:
     """The weights of a network whose one layer with weights looks at the whole image."""
     layers = [layer for layer in setting.module.modules() if next(layer.parameters(recurse=False), None) is not None]
@@ -90,5 +101,6 @@ def draw_augmentation(setting: Setting, file: Path) -> None:
     versions = [augmenter(samples.values, rows, epoch) for epoch in range(VERSIONS)]
     if mixer := Mixer(setting.plan, setting.classes):
         versions = [mixer(one, samples.truth, rows, epoch).inputs for epoch, one in enumerate(versions)]
-    labels = [setting.dataset.classes[number] for number in samples.truth.tolist()] if setting.classes else []
+    named = setting.classes and not is_map(samples.truth)
+    labels = [setting.dataset.classes[number] for number in samples.truth.tolist()] if named else []
     pictures.augmented(samples.values, versions, labels or [""] * len(rows), file)

@@ -11,6 +11,7 @@ from dlspec.plan.keys import ResolvedPlan
 from dlspec.plan.writing import to_data
 from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training.checkpoints import Checkpoints
+from dlspec.training.class_maps import is_map
 from dlspec.training.fitted import Fitted
 from dlspec.training.objective import Objective
 from dlspec.training.parallel import ALONE, Group
@@ -127,6 +128,7 @@ def about_run(setting: Setting) -> dict[str, Any]:
         "classes": list(dataset.classes),
         "features": list(dataset.features),
         "sample": list(inputs.shape[1:]),
+        "segments": is_map(setting.splits.train.targets),
         "brightness": float(some.mean()) if dataset.has_images else None,
     }
 

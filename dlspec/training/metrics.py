@@ -13,6 +13,7 @@ from dlspec.plan import metrics as named
 from dlspec.plan.keys import ResolvedPlan
 from dlspec.plan.losses import Loss
 from dlspec.plan.metrics import Metric
+from dlspec.training.class_maps import judged, mean_iou
 from dlspec.training.fitted import Fitted
 from dlspec.training.objective import classes_of
 
@@ -40,10 +41,12 @@ class Scores:
         if self.loss.task == "numbers":
             self._add_errors(self.fitted.in_units(scores.double()), self.fitted.in_units(targets.double()))
             return
-        found = self.classes * targets + classes_of(self.loss, scores)
+        ranked = (scores,) if self.ranks else ()
+        targets, predicted, *ranked_scores = judged(self.loss, targets, classes_of(self.loss, scores), *ranked)
+        found = (self.classes * targets + predicted).flatten()
         self.confusion += found.bincount(minlength=self.classes**2).view_as(self.confusion).cpu()
-        if self.ranks:
-            best = scores.topk(max(self.ranks), dim=1).indices == targets[:, None]
+        for one in ranked_scores:
+            best = one.topk(max(self.ranks), dim=1).indices == targets[:, None]
             self.hits += torch.stack([best[:, :k].any(1).sum() for k in self.ranks]).cpu()
 
     def _add_errors(self, predicted: Tensor, targets: Tensor) -> None:
@@ -63,6 +66,8 @@ class Scores:
                 return int(self.hits[self.ranks.index(metric.k)]) / max(int(self.confusion.sum()), 1)
             case named.Accuracy():
                 return int(self.confusion.trace()) / max(int(self.confusion.sum()), 1)
+            case named.MeanIou():
+                return mean_iou(self.confusion, metric.without)
             case named.Precision() | named.Recall() | named.F1():
                 return averaged(metric, self.confusion)
         assert self.sums is not None, "no batch was added"

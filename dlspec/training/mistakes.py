@@ -10,7 +10,8 @@ from torch import Tensor
 
 from dlspec.plan.losses import Loss
 from dlspec.record import TYPE_CHECKING, Record
-from dlspec.training.evaluation import Judgement
+from dlspec.training.class_maps import is_map, judged
+from dlspec.training.evaluation import Judgement, MapJudgement
 from dlspec.training.job import Setting
 from dlspec.training.objective import classes_of, loss_of, probabilities
 from dlspec.training.samples import Samples
@@ -34,7 +35,7 @@ class Mistake(Record):
     """Of the prediction; None for numbers, and for scores that mean no probability."""
     loss: float
     wrong: bool
-    """False for a class that was guessed right, however unsurely; True for numbers, none of which is exact."""
+    """False for a class that was guessed right, however unsurely, and for class maps; True for numbers, never exact."""
 
 
 def losses(loss: Loss, scores: Tensor, targets: Tensor) -> Tensor:
@@ -42,13 +43,16 @@ def losses(loss: Loss, scores: Tensor, targets: Tensor) -> Tensor:
     return torch.stack([loss_of(loss, *one) for one in zip(scores.split(1), targets.split(1), strict=True)])
 
 
-def worst(setting: Setting, samples: Samples, judged: Judgement, most: int = SHOWN) -> tuple[list[Mistake], Samples]:
+def worst(setting: Setting, samples: Samples, judgement: Judgement, most: int = SHOWN) -> tuple[list[Mistake], Samples]:
     """The samples that the plan's first loss is highest on, worst first, and the same as the data has them.
 
-    `samples` are those of `val` as the data has them, `judged` what the network made of them.
+    `samples` are those of `val` as the data has them, `judgement` what the network made of them.
     """
-    loss, scores = setting.plan.loss[0].loss, judged.scores
-    each = losses(loss, scores, setting.fitted.applied(samples).truth)
+    loss, scores = setting.plan.loss[0].loss, judgement.scores
+    if isinstance(judgement, MapJudgement):
+        each = judgement.each
+    else:
+        each = losses(loss, scores, setting.fitted.applied(samples).truth)
     order = each.argsort(descending=True, stable=True)[:most]
     chosen = Samples(samples.inputs[order], samples.targets[order])
     rows = (setting.splits.rows["val"][order] + 1).tolist()
@@ -57,6 +61,8 @@ def worst(setting: Setting, samples: Samples, judged: Judgement, most: int = SHO
         true, guesses = _numbers(chosen.truth), _numbers(setting.fitted.in_units(scores[order].double()))
         told = zip(rows, true, guesses, costs, strict=True)
         return [Mistake(row, one, guess, None, cost, True) for row, one, guess, cost in told], chosen
+    if is_map(chosen.truth):
+        return _of_maps(loss, scores[order], chosen.truth, rows, costs), chosen
     names, predicted = setting.dataset.classes, classes_of(loss, scores[order])
     chances = probabilities(loss, scores[order])
     found = []
@@ -68,15 +74,31 @@ def worst(setting: Setting, samples: Samples, judged: Judgement, most: int = SHO
     return found, chosen
 
 
+def _of_maps(loss: Loss, maps: Tensor, truth: Tensor, rows: list[int], costs: list[float]) -> list[Mistake]:
+    """Of an image that is segmented the share of its pixels that are wrong."""
+    found = []
+    for predicted, true, row, cost in zip(maps, truth, rows, costs, strict=True):
+        wanted, given = judged(loss, true[None], predicted[None].long())
+        wrong = float((wanted != given).float().mean()) if len(wanted) else 0.0
+        found.append(Mistake(row, f"{len(wanted):,} pixels", f"{wrong:.1%} wrong", None, cost, False))
+    return found
+
+
 def _numbers(values: Tensor) -> list[str]:
     return ["  ".join(f"{value:.4g}" for value in row) for row in values.flatten(1).tolist()]
+
+
+def predicted_maps(setting: Setting, found: list[Mistake], judgement: Judgement) -> Tensor:
+    """The predicted class maps of the worst samples of `val` (M, H, W)."""
+    places = {row: place for place, row in enumerate(setting.splits.rows["val"].tolist())}
+    return judgement.scores[[places[one.row - 1] for one in found]]
 
 
 def write_mistakes(found: list[Mistake], samples: Samples, out: Path, *, has_images: bool) -> None:
     """`mistakes.json`, and `mistakes.png` where samples are images."""
     listed: list[dict[str, Any]] = [{field: getattr(one, field) for field in Mistake._fields} for one in found]
     write_whole(out / "mistakes.json", json.dumps(listed, indent=1) + "\n")
-    if has_images:
+    if has_images and not is_map(samples.targets):
         from dlspec.training import pictures
 
         pictures.mistakes(samples.values, found, out / "mistakes.png")

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from dlspec.plan import losses as named
 from dlspec.plan.keys import ResolvedPlan, Term
 from dlspec.plan.losses import Loss
+from dlspec.training.class_maps import judged, mean_of_judged
 from dlspec.training.objects import Objects, Targets
 
 Outputs = Tensor | dict[str, Tensor]
@@ -40,8 +41,14 @@ class Objective:
         return total
 
     def scores(self, outputs: Outputs) -> Tensor:
-        """What the judged loss reads: (N, classes), (N) for two classes, (N, targets) for numbers."""
+        """What the judged loss reads: (N, classes), (N) for two classes, (N, targets) for numbers.
+
+        Of class maps the class with the highest score (N, H, W), in bytes where that is enough: a score for each class
+        at every pixel would fill the memory before it is counted.
+        """
         scores = selected(outputs, self.judged)
+        if self.judged.maps and scores.dim() > 2:
+            return scores.argmax(1).to(torch.uint8 if scores.shape[1] <= 256 else torch.int32)
         if self.judged.task == "two_classes":
             return scores.flatten()
         return scores[:, None] if self.judged.task == "numbers" and scores.dim() == 1 else scores
@@ -91,10 +98,14 @@ def loss_of(loss: Loss, scores: Tensor, targets: Tensor) -> Tensor:
 
 
 def _cross_entropy(loss: named.CrossEntropy, scores: Tensor, targets: Tensor) -> Tensor:
+    if targets.dim() > 1 or loss.ignore_index is not None:
+        return mean_of_judged(loss, scores, targets, _weight(loss, scores))
     return F.cross_entropy(scores, targets, _weight(loss, scores), label_smoothing=loss.label_smoothing)
 
 
 def _nll(loss: named.Nll, scores: Tensor, targets: Tensor) -> Tensor:
+    if targets.dim() > 1 or loss.ignore_index is not None:
+        return mean_of_judged(loss, scores, targets, _weight(loss, scores))
     return F.nll_loss(scores, targets, _weight(loss, scores))
 
 
@@ -107,7 +118,8 @@ def count_classes(plan: ResolvedPlan, targets: Tensor) -> None:
     """Tell the losses whose weights are `balanced` how often each class is among the targets of training."""
     for term in plan.loss:
         if "balanced" in (getattr(term.loss, "weight", None), getattr(term.loss, "pos_weight", None)):
-            term.loss.counts = tuple(targets.long().flatten().bincount().tolist())
+            kept, *_ = judged(term.loss, targets)
+            term.loss.counts = tuple(kept.long().flatten().bincount().tolist())
 
 
 def balanced(counts: Sequence[int], classes: int) -> tuple[float, ...]:
@@ -182,14 +194,18 @@ FUNCTIONS: dict[type[Loss], Callable[..., Tensor]] = {
 
 
 def classes_of(loss: Loss, scores: Tensor) -> Tensor:
-    """The predicted class of each sample: the highest score, or the side of the threshold."""
+    """The predicted class of each sample: the highest score, or the side of the threshold; maps are classes already."""
+    if not scores.is_floating_point():
+        return scores.long()
     if loss.task == "two_classes":
         return (scores > (0.5 if loss.reads == "probabilities" else 0)).long()
     return scores.argmax(dim=1)
 
 
 def probabilities(loss: Loss, scores: Tensor) -> Tensor | None:
-    """(N, classes), or None where the loss gives scores no such meaning (margins)."""
+    """(N, classes), or None where the loss gives scores no such meaning (margins), and for class maps."""
+    if not scores.is_floating_point():
+        return None
     match loss:
         case named.CrossEntropy():
             return scores.softmax(dim=1)

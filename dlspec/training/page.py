@@ -20,10 +20,22 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-SHARES = ("accuracy", "top_k_accuracy", "precision", "recall", "f1", "map", "map50", "mask_map", "mask_map50")
+SHARES = (
+    "accuracy",
+    "top_k_accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "mean_iou",
+    "map",
+    "map50",
+    "mask_map",
+    "mask_map50",
+)
 """Metrics that are shown as percentages."""
 PICTURES = {
     "predictions.png": ("Test samples", "photos", "What the network makes of samples that it was not trained on."),
+    "class_maps.png": ("Class maps", "photos", "Images, their true class maps and what the network makes of them."),
     "regions.png": (
         "Regions",
         "drawn",

@@ -92,13 +92,16 @@ def per_class(report: dict[str, Any]) -> str:
         + "".join(f"<td class=right>{_precision(row[name])}</td>" for name in names)
         for row in rows
     )
-    about = f"{found['split']}: average precision over IoUs from 0.5 to 0.95, and at an IoU of 0.5."
+    measured = "what prediction and truth share of what either covers (IoU), and of each alone; over all pixels"
+    if "iou" not in rows[0]:
+        measured = "average precision over IoUs from 0.5 to 0.95, and at an IoU of 0.5"
+    about = f"{found['split']}: {measured}."
     table = f'<div class="scroll"><table><thead><tr><th>class</th>{head}</tr></thead>{body}</table></div>'
     return f'<section><h2>Classes</h2><p class="soft">{escape(about)}</p>{table}</section>'
 
 
 def _heading(name: str) -> str:
-    return name.replace("mask_", "mask ").replace("ap", "AP")
+    return name.replace("mask_", "mask ").replace("ap", "AP").replace("iou", "IoU")
 
 
 def _precision(value: float | None) -> str:

@@ -67,7 +67,8 @@ def predict(
 ) -> Written:
     """Predict for each input with a run's best weights and write `out`, by its suffix CSV, JSON or a picture.
 
-    What a detector finds becomes COCO JSON, a picture, or with no suffix a folder with a picture for each image.
+    What a detector finds becomes COCO JSON, a picture, or with no suffix a folder with a picture for each image; of a
+    network that segments a picture is a class map.
 
     `invert` swaps dark and bright in images. Raises RunError for files that cannot be read and for
     an unknown suffix.
@@ -75,6 +76,10 @@ def predict(
     run = Trained(folder, device=device)
     if run.plan.task == "objects":
         return _found(run, inputs, out, invert=invert)
+    if run.segments and out.suffix in ("", ".csv", ".json", ".png"):
+        from dlspec.training.predicting_maps import predict_maps
+
+        return predict_maps(run, inputs, out, invert=invert)
     if out.suffix not in (".csv", ".json", ".png"):
         raise RunError(f"`{out}` ends in neither `.csv` nor `.json` nor `.png`", "the suffix chooses the format")
     if out.suffix == ".png" and (len(run.sample) != 3 or run.plan.task == "numbers"):
@@ -90,7 +95,7 @@ def predict(
     if out.suffix == ".png":
         _draw(values, predicted, out)
     else:
-        write_whole(out, json.dumps(rows, indent=1) + "\n" if out.suffix == ".json" else _as_csv(rows))
+        write_whole(out, json.dumps(rows, indent=1) + "\n" if out.suffix == ".json" else as_csv(rows))
     return Written(out, rows, run.notes + _brightness_note(values, run, inverted=invert))
 
 
@@ -104,7 +109,7 @@ def _found(run: Trained, inputs: Sequence[Path], out: Path, *, invert: bool) -> 
     pictured: list[Pictured] = []
     for path in expanded(inputs):
         if path.suffix.lower() in IMAGES:
-            pictured.append(Pictured(str(path), _pixels(path, run.sample[0], None, invert=invert)))
+            pictured.append(Pictured(str(path), picture(path, run.sample[0], None, invert=invert)))
         else:
             read = read_inputs(path, run, invert=invert)
             pictured += [Pictured(name, image) for name, image in zip(read.names, read.values, strict=True)]
@@ -160,10 +165,10 @@ def _image(path: Path, run: Trained, *, invert: bool) -> Tensor:
     if len(run.sample) != 3:
         raise RunError(f"`{path}` is an image, and the network was trained on tables", "give a CSV file")
     channels, height, width = run.sample
-    return _pixels(path, channels, (height, width), invert=invert)[None]
+    return picture(path, channels, (height, width), invert=invert)[None]
 
 
-def _pixels(path: Path, channels: int, size: tuple[int, int] | None, *, invert: bool) -> Tensor:
+def picture(path: Path, channels: int, size: tuple[int, int] | None, *, invert: bool) -> Tensor:
     """A picture (channels, H, W) in 0..1, at a size where one is given; raises UnreadableError."""
     try:
         pixels = decoded(path, channels, size)
@@ -231,7 +236,7 @@ def table(names: Sequence[str], predicted: Predictions, run: Trained) -> list[di
     return result
 
 
-def _as_csv(rows: list[dict[str, Any]]) -> str:
+def as_csv(rows: list[dict[str, Any]]) -> str:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()

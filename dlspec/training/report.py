@@ -9,14 +9,15 @@ import torch
 from torch import nn
 
 from dlspec.record import TYPE_CHECKING, Record
-from dlspec.training import closed_form
+from dlspec.training import class_maps, closed_form
 from dlspec.training.average_precision import table
 from dlspec.training.checkpoints import Checkpoints
+from dlspec.training.class_maps import is_map
 from dlspec.training.detection import Findings
 from dlspec.training.errors import RunError
 from dlspec.training.evaluation import Judgement, judge
 from dlspec.training.job import Setting, State
-from dlspec.training.mistakes import worst, write_mistakes
+from dlspec.training.mistakes import predicted_maps, worst, write_mistakes
 from dlspec.training.page import write_page
 from dlspec.training.samples import Samples
 from dlspec.training.whole_file import write_whole
@@ -36,6 +37,7 @@ CONTENTS = {
     "environment.json": "versions, hardware, seeds, the state of git",
     "mistakes.json": "the validation samples with the highest loss",
     "augmentation.png": "training samples as they were changed",
+    "class_maps.png": "images, their true class maps and the predicted ones",
     "coefficients.png": "the trained coefficients beside the exact ones",
     "confusion_matrix.png": "which class was taken for which",
     "curves.png": "loss and metrics over the epochs",
@@ -137,6 +139,9 @@ def report(
         data["confusion_matrix"] = _confusion(setting, test, val)
     if isinstance(findings := test or val, Findings):
         data["per_class"] = {"split": "test" if test else "val", "classes": table(findings.precision)}
+    if (shown := test or val) is not None and is_map(setting.splits.train.targets):
+        rows = class_maps.table(shown.sums.confusion, setting.dataset.classes)
+        data["per_class"] = {"split": "test" if test else "val", "classes": rows}
     compared = _compared(setting, samples) if setting.plan.closed_form else None
     if compared is not None:
         data["closed_form"] = compared
@@ -220,7 +225,9 @@ def _draw(
         pictures.coefficients(compared, out / "coefficients.png")
     if test is None and isinstance(val, Findings):
         gallery.draw_predictions(setting, setting.splits.val, val, out / "predictions.png")
-    if test is not None and samples is not None:
+    if is_map(setting.splits.train.targets):
+        gallery.draw_class_maps(setting, samples, test or val, out / "class_maps.png")
+    elif test is not None and samples is not None:
         gallery.draw_predictions(setting, samples, test, out / "predictions.png")
     with torch.no_grad():
         gallery.draw_templates(setting, out / "templates.png")
@@ -232,10 +239,22 @@ def _draw(
 
 def _mistakes(setting: Setting, val: Judgement, out: Path) -> list[tuple[bytes, bool]]:
     """Write what the run is worst at; small pictures of it, where samples are images."""
-    from dlspec.training import pictures
+    from dlspec.training import class_map_pictures, pictures
+    from dlspec.training.scene_pictures import SCENES
 
     found, samples = worst(setting, setting.splits.val, val)
     write_mistakes(found, samples, out, has_images=setting.dataset.has_images)
     if not setting.dataset.has_images:
         return []
+    if is_map(samples.targets):
+        maps = predicted_maps(setting, found, val)
+        shown = found[:SCENES]
+        words = [f"row {one.row:,}: {one.predicted}, loss {one.loss:.2f}" for one in shown]
+        few = slice(len(shown))
+        class_map_pictures.write_maps(
+            samples.values[few], samples.truth[few], maps[few], setting.dataset.classes, out / "mistakes.png", words
+        )
+        return [
+            (class_map_pictures.thumbnail(*one), False) for one in zip(samples.values, samples.truth, maps, strict=True)
+        ]
     return [(pictures.thumbnail(image), len(image) != 3) for image in samples.values]

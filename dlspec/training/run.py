@@ -20,6 +20,7 @@ from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training import divergence, environment, module_file, parallel, splits, threads, trackers
 from dlspec.training.augment import Augmenter
 from dlspec.training.checkpoints import Checkpoint, Checkpoints
+from dlspec.training.class_maps import check_map_sizes, ignored_class, is_map
 from dlspec.training.data import load
 from dlspec.training.errors import OutOfMemory, RunError
 from dlspec.training.failing import located
@@ -28,7 +29,7 @@ from dlspec.training.folder import refuse_taken
 from dlspec.training.found import coco, found_in
 from dlspec.training.job import Job, Setting, State
 from dlspec.training.loop import fit
-from dlspec.training.objective import objective
+from dlspec.training.objective import objective, selected
 from dlspec.training.predicting import load_run, predict
 from dlspec.training.progress import Progress, progress
 from dlspec.training.recompute import recompute
@@ -299,7 +300,9 @@ def _tried(setting: Setting, out: Path, places: LineMap | None) -> int:
                 found_in(setting.module(inputs))
                 coco()  # a run of an hour should not end because there is nothing to judge by
                 return 0
-            scores = objective(plan).scores(setting.module(inputs))
+            outputs = setting.module(inputs)
+            maps = is_map(setting.splits.train.truth)
+            scores = selected(outputs, plan.loss[0].loss) if maps else objective(plan).scores(outputs)
     except Exception as error:
         if isinstance(error, RunError):
             raise
@@ -318,8 +321,10 @@ def _tried(setting: Setting, out: Path, places: LineMap | None) -> int:
             says = f"the network gives {scores.shape[1]} numbers a sample, and the data has {wanted}"
             raise RunError(says, code="E0705")
         return 0
+    if maps:
+        check_map_sizes(scores, setting.splits.train.truth)
     classes = 2 if plan.task == "two_classes" else scores.shape[1]
-    check_classes(setting.dataset, classes)
+    check_classes(setting.dataset, classes, ignored_class(plan.loss[0].loss, maps=maps))
     if len(setting.dataset.classes) < classes:
         setting.dataset.classes = tuple(str(number) for number in range(classes))
     return classes

@@ -16,7 +16,7 @@ from dlspec.training.stored import Ahead, Stored
 
 
 class Samples(Record):
-    """Inputs (N, ...) and targets: int64 classes (N), float32 numbers (N, targets), or the objects of N images."""
+    """Inputs (N, ...) and targets: int64 classes (N) or class maps (N, H, W), float32 numbers (N, targets), objects."""
 
     inputs: Tensor | Stored
     targets: Targets
@@ -115,15 +115,17 @@ def from_package(source: named.Source, plan: ResolvedPlan) -> Dataset:
     return Dataset(samples, tuple(made.get("classes", source.class_names or ())), tuple(made.get("features", ())))
 
 
-def check_classes(dataset: Dataset, scores: int) -> None:
-    """Raise RunError where a label has no score among the network's."""
+def check_classes(dataset: Dataset, scores: int, ignored: int | None = None) -> None:
+    """Raise RunError where a label, or a pixel of a class map, is to be judged and has no score among the network's."""
     targets = dataset.samples.truth
+    if ignored is not None:
+        targets = targets.where(targets != ignored, 0)
     low, high = int(targets.min()), int(targets.max())
     if low < 0:
-        row = int(torch.nonzero(targets < 0)[0]) + 1
+        row = int(torch.nonzero(targets < 0)[0, 0]) + 1
         raise RunError(f"row {row} has the label {low}", "classes count from 0", code="E0705")
     if high >= scores:
-        row = int(torch.nonzero(targets >= scores)[0]) + 1
+        row = int(torch.nonzero(targets >= scores)[0, 0]) + 1
         hint = "classes count from 0" if low == 1 and high == scores else f"give the network {high + 1} scores"
         told = f"row {row} has the label {high}, and the network gives {scores} scores (0 to {scores - 1})"
         raise RunError(told, hint, code="E0705")

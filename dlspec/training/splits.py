@@ -9,6 +9,7 @@ from torch import Tensor
 
 from dlspec.plan.keys import ResolvedPlan, Split
 from dlspec.record import Record
+from dlspec.training.class_maps import is_map
 from dlspec.training.errors import RunError
 from dlspec.training.objective import count_classes
 from dlspec.training.samples import Dataset, Samples
@@ -44,7 +45,7 @@ class Splits(Record):
 def split(dataset: Dataset, plan: ResolvedPlan) -> Splits:
     """The source's own split or the plan's, by which balanced losses are weighed; RunError for too few samples."""
     strata = dataset.samples.targets if plan.data.stratify else None
-    targets = strata if isinstance(strata, Tensor) and plan.task != "numbers" else None
+    targets = strata if isinstance(strata, Tensor) and plan.task != "numbers" and not is_map(strata) else None
     rows = dataset.rows or _rows(dataset, targets, plan.data.split)
     train, val, test = (dataset.samples.at(rows[role]) for role in ("train", "val", "test"))
     if plan.task != "objects":

@@ -13,6 +13,7 @@ from dlspec.plan.writing import from_data
 from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training import environment, module_file
 from dlspec.training.checkpoints import Checkpoints
+from dlspec.training.class_maps import MAPS_AT_ONCE
 from dlspec.training.data import load
 from dlspec.training.errors import RunError, UnreadableError
 from dlspec.training.evaluation import judge
@@ -56,6 +57,8 @@ class Trained:
         self.classes: tuple[str, ...] = tuple(self.about["classes"])
         self.features: tuple[str, ...] = tuple(self.about["features"])
         self.sample: tuple[int, ...] = tuple(self.about["sample"])
+        self.segments: bool = self.about.get("segments", False)
+        """Whether it gives a class for every pixel."""
         self.device = environment.choose_device(device or self.plan.device)
         self.module = module_file.build(folder / "model.py")
         try:
@@ -78,6 +81,8 @@ class Trained:
     def predict(self, inputs: Tensor | NDArray[Any], *, at_once: int = 512) -> Predictions:
         """Predictions for inputs (N, ...) as the data source gives them, before any scaling; a tensor or an array."""
         inputs = torch.as_tensor(inputs)
+        if self.segments:
+            raise RunError("the network gives a class for every pixel", "`class_maps(images)` predicts them")
         if tuple(inputs.shape[1:]) != self.sample:
             given, wanted = (" ".join(map(str, shape)) for shape in (inputs.shape[1:], self.sample))
             raise RunError(f"the inputs are {given}, and the network was trained on {wanted}")
@@ -100,6 +105,13 @@ class Trained:
         from dlspec.training.predicting_objects import detect
 
         return detect(self, images)
+
+    @torch.no_grad()
+    def class_maps(self, images: Tensor) -> Tensor:
+        """The class of every pixel (N, H, W) of images (N, C, H, W), in bytes; of any size that the network takes."""
+        judged = objective(self.plan)
+        batches = images.to(self.device, self.dtype).split(MAPS_AT_ONCE)
+        return torch.cat([judged.scores(self.module(self.fitted.prepared(batch))).cpu() for batch in batches])
 
 
 class Evaluation(Record):
