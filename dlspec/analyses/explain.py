@@ -138,8 +138,9 @@ def _sections(summary: Summary, node: Node, parts: Parts, width: int) -> list[Se
     sizes = size_lines(node, parts)
     if not sizes:
         sizes = {"shape": folded_lines, "join": joined_lines}.get(node.op.family, _nothing)(node, parts)
+    drawn = [*picture_lines(node, width), *unread_lines(node)]
     return [
-        ("output size", [*sizes, *picture_lines(node, width), *unread_lines(node)]),
+        ("output size", [*sizes, *node.op.size_words(node.at, node.outputs), *drawn]),
         ("parameters", [*parameter_lines(node), *(["shared: counted where it runs first"] if again else [])]),
         ("buffers", buffer_lines(node)),
         ("fully connected", dense_lines(node, total)),

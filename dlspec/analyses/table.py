@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from dlspec.analyses.summary import Summary
     from dlspec.analyses.words import Parts
+    from dlspec.graph import Graph
+    from dlspec.ops.fact import Fact
     from dlspec.sizes import Dim
 
     Step = Node | Application
@@ -283,7 +285,7 @@ def _cut(text: str, room: int) -> str:
 def _title(summary: Summary, width: int, ink: Ink) -> list[str]:
     graph, parts = summary.graph, multiples(summary.graph)
     ends = [
-        [f"{name}: {tensor.dtype} {shape_words(tensor.shape, parts)}".rstrip() for name, tensor in tensors.items()]
+        [f"{name}: {_kind(tensor)} {shape_words(tensor.shape, parts)}".rstrip() for name, tensor in tensors.items()]
         for tensors in (graph.inputs, graph.outputs)
     ]
     text = f"{', '.join(ends[0])} → {', '.join(ends[1])}"
@@ -295,6 +297,10 @@ def _title(summary: Summary, width: int, ink: Ink) -> list[str]:
     return lines
 
 
+def _kind(tensor: Fact) -> str:
+    return f"list of {tensor.dtype}" if tensor.is_list else tensor.dtype
+
+
 def _totals(summary: Summary, ink: Ink) -> list[str]:
     cost, memory = summary.cost, summary.memory
     trained = cost.trainable_parameters
@@ -304,7 +310,7 @@ def _totals(summary: Summary, ink: Ink) -> list[str]:
         lines.append(("buffers", f"{cost.buffers:,} numbers"))
     lines += [
         ("weights", bytes_words(cost.weight_bytes)),
-        ("MACs", _number(cost.macs) or "0"),
+        ("MACs", count_words(cost.macs, 3 if summary.graph.found else 2)),
         ("kept for backward", bytes_words(memory.activation_bytes)),
         ("peak in inference", f"{bytes_words(_first(memory.peak_bytes))}{_reached(summary)}"),
     ]
@@ -330,6 +336,8 @@ def _notes(summary: Summary, rows: list[_Row], width: int, ink: Ink) -> list[str
         remarks.append(("requires", "; ".join(requirements_words(graph.requires))))
     elif names:
         remarks.append(("requires", f"nothing: it runs for every {listed(names)}"))
+    if graph.found:
+        remarks.append(("of a run", f"{', '.join(found_words(graph))}: how many there are the numbers decide"))
     if is_rounded(summary.cost.macs) or is_rounded(summary.memory.activation_bytes):
         remarks.append(("open sizes", _advice(summary)))
     if any(" × " in row.columns[1] and row.style for row in rows):
@@ -344,10 +352,22 @@ def _notes(summary: Summary, rows: list[_Row], width: int, ink: Ink) -> list[str
     return lines
 
 
+def found_words(graph: Graph) -> list[str]:
+    """What bounds each size that only a run knows: `R ≤ 1000·N`, `H = 32 … 1344`."""
+    words = []
+    for name, found in graph.found.items():
+        most = "" if found.most is None else count_words(found.most)
+        if found.least:
+            words.append(f"{name} = {found.least} … {most}" if most else name)
+        else:
+            words.append(f"{name} ≤ {most}" if most else name)
+    return words
+
+
 def _advice(summary: Summary) -> str:
     name, tensor = next(iter(summary.graph.inputs.items()))
     parts = multiples(summary.graph)
-    sizes = "x".join(str(_example(axis, size, parts)) for axis, size in enumerate(tensor.shape))
+    sizes = "x".join(str(_example(axis, size, parts)) for axis, size in enumerate(tensor.full_shape))
     return (
         f"counts are leading terms, for large sizes; `--input {name}={sizes}` gives numbers, `--json` exact expressions"
     )

@@ -203,8 +203,7 @@ def _connect(made: Scene) -> None:
 
 def _is_read_for_size(node: Node, place: int) -> bool:
     """Whether an input only tells what size the result has."""
-    names = node.op.inputs
-    return place < len(names) and names[place].startswith("like")
+    return place in node.op.lending(node.at)
 
 
 def _settle(part: Part, home: dict[Node, Card], repeated: set[Node]) -> None:

@@ -113,6 +113,12 @@ class PasteMasks(Region):
 
     def bind(self, at: At) -> Sequence[Fact]:
         facts = super().bind(at)
-        at["h"], at["w"] = at.only_a_run_knows("h", least=1), at.only_a_run_knows("w", least=1)
+        at["h"], at["w"] = (self.side(at, name) for name in "hw")
         at["d"] = at.share_of(at["D"])
         return facts
+
+    def side(self, at: At, name: str) -> Dim:
+        """The side of each image: that of the images that came in, where these are a list of several sizes."""
+        from dlspec.sizes import symbol
+
+        return symbol(name) if name in at.taken else at.only_a_run_knows(name, least=1)

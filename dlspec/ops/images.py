@@ -84,6 +84,10 @@ class BatchImages(Region):
             scaled = self.scaled(known[0], known[1])
             yield from ((at[axis], _padded(side, self.size_divisible)) for axis, side in zip(("H", "W"), scaled))
 
+    def size_words(self, at: At, outputs: Sequence[Fact]) -> Iterator[str]:
+        yield f"the shorter side becomes {self.min_size}, the longer one {self.max_size} at most; both are padded"
+        yield f"to multiples of {self.size_divisible}, those of the largest image: {at['H']} × {at['W']}"
+
     def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
         """What follows sees so many pixels of the batch: how many of an image these are depends on its size."""
         return (1, Window()), (2, Window()), (3, Window())

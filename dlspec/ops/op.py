@@ -237,6 +237,10 @@ class Op:
         """Sizes that no window gives: the axis, its formula in letters, and in numbers with `{in}` for the old size."""
         return ()
 
+    def size_words(self, at: At, outputs: Sequence[Fact]) -> Iterable[str]:
+        """How its sizes come about, in words and numbers, where neither windows nor formulas tell."""
+        return ()
+
     def weights(self, at: At) -> Iterable[tuple[str, Shape]]:
         """Name and shape of every learned tensor."""
         return ()

@@ -70,6 +70,15 @@ class AnchorBoxes(Region):
         """The anchors around a position, for each level."""
         return [len(sizes) * len(ratios) for sizes, ratios in zip(self.sizes, self.ratios(levels))]
 
+    def size_words(self, at: At, outputs: Sequence[Fact]) -> Iterator[str]:
+        given = [given for given in self.placed(at) if given.level is not None]
+        levels = zip(self.sizes, self.ratios(len(given)), given, outputs)
+        for level, (sizes, ratios, one, fact) in enumerate(levels):
+            each = f"{len(sizes)} size{'s' * (len(sizes) > 1)} × {len(ratios)} aspect ratio{'s' * (len(ratios) > 1)}"
+            apart = " × ".join(f"{step:g}" for step in dict.fromkeys(stride(self, at, one)))
+            total = f", {fact.shape[0]:,} in all" if isinstance(fact.shape[0], int) else ""
+            yield f"level {level}: {each} = {len(sizes) * len(ratios)} a position, {apart} pixels apart{total}"
+
     def expression(self, write: Writer) -> str:
         levels, image = self.grouped(write)
         ratios = self.ratios(self.levels(write.at))

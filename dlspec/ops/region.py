@@ -202,6 +202,12 @@ class Region(Op, abstract=True):
         given = next(given for given in self.placed(at) if given.position == port)
         return tuple((None, Window() if given.name in self.unread else DATA) for _ in given.fact.shape)
 
+    def size_words(self, at: At, outputs: Sequence[Fact]) -> Iterator[str]:
+        """What bounds that which only a run knows."""
+        for name, found in at.found.items():
+            most = "" if found.most is None else f" ≤ {str(found.most).replace('*', '·')}"
+            yield f"{name}{most}: how many, only the numbers tell"
+
     # How they are written
 
     def grouped(self, write: Writer) -> list[str]:

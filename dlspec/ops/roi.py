@@ -185,6 +185,13 @@ class MultiScaleRoiAlign(Region):
             found.append(steps[0])
         return found
 
+    def size_words(self, at: At, outputs: Sequence[Fact]) -> Iterator[str]:
+        steps = self.strides(at)
+        first, last = (step.bit_length() - 1 for step in (steps[0], steps[-1]))
+        yield f"strides {', '.join(map(str, steps))}: levels {', '.join(str(step.bit_length() - 1) for step in steps)}"
+        middle = f"⌊{self.canonical_level} + log2(√(w·h)/{self.canonical_scale})⌋"
+        yield f"a region of w × h pixels is of level {middle}, at least {first} and at most {last}"
+
     def unwritten(self, at: At) -> Collection[int]:
         return (len(at.inputs) - 2,)
 
