@@ -17,8 +17,11 @@ CHAPTERS = {
         "alexnet", "alexnet_2012", "vgg16", "googlenet", "resnet18", "resnet50", "resnet152", "plain34",
         "densenet121", "mobilenet_v2", "mobilenet_v3_large", "vit_b_16",
     ],
-    "Segmentation": ["unet"],
-    "Small networks that train here": ["alexnet_small", "resnet_digits"],
+    "Segmentation": ["unet", "fcn32s", "fcn8s", "fcn_resnet50"],
+    "Detection": ["fasterrcnn_resnet50_fpn", "maskrcnn_resnet50_fpn", "yolov1"],
+    "Small networks that train here": [
+        "alexnet_small", "resnet_digits", "digits_cnn", "fasterrcnn_digits", "maskrcnn_digits", "yolo_digits",
+    ],
 }  # fmt: skip
 """One of each family: `resnet34` is drawn as `resnet18` is."""
 

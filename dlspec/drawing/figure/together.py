@@ -89,19 +89,33 @@ def _is_unnamed(item: Item) -> bool:
 
 
 def merged_label(one: str, other: str) -> str:
-    """One label for a run of stages: `features.0–2`, `inception4a–e`, `conv2, conv3`."""
-    first = one.partition("–")[0]
-    if first == other:
+    """One label for a run of stages: `features.0–2`, `inception4a–4e`, `stem–stage1`.
+
+    >>> [merged_label("features.3", "features.4–5"), merged_label("conv1_1", "conv1_2"), merged_label("stem", "stage1")]
+    ['features.3–5', 'conv1_1–2', 'stem–stage1']
+    """
+    first, last = one.partition("–")[0], _last(other)
+    if first == last:
         return one
     shared = 0
-    while shared < min(len(first), len(other)) and first[shared] == other[shared]:
+    while shared < min(len(first), len(last)) and first[shared] == last[shared]:
         shared += 1
-    while shared and (
-        first[shared - 1].isdigit()
-        or (shared < len(first) and first[shared - 1] not in "._0123456789" and not other[shared:].isalnum())
-    ):
+    while shared and not _may_part(first, last, shared):
         shared -= 1
-    return f"{first}–{other[shared:]}" if shared else f"{first}–{other}"
+    return f"{first}–{last[shared:]}"
+
+
+def _last(label: str) -> str:
+    """The label of the last stage of a run."""
+    first, _, end = label.rpartition("–")
+    start = first.partition("–")[0]
+    return end if not first or end.startswith(start[:1]) else f"{start.rstrip('0123456789')}{end}"
+
+
+def _may_part(one: str, other: str, place: int) -> bool:
+    """Whether two labels can be told apart by what stands from there on: after a dot, or where both have numbers."""
+    numbers = one[place : place + 1].isdigit() and other[place : place + 1].isdigit()
+    return one[place - 1] in "._" or (numbers and not one[place - 1].isdigit())
 
 
 def shorten_labels(made: Stages) -> None:
