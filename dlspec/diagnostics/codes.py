@@ -105,6 +105,10 @@ CODES: dict[str, str] = {
     "E0621": "unreadable-weights",
     "E0622": "weights-do-not-fit",
     "E0623": "unknown-part",
+    "E0636": "unknown-proposer",
+    "E0637": "proposals-do-not-fit",
+    "E0638": "unknown-stage",
+    "E0639": "stage-does-not-fit",
     "E0640": "scores-of-whole-image",
     "E0641": "map-sizes-differ",
     # E07: runs

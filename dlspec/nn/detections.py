@@ -24,11 +24,13 @@ def postprocess_detections(
     detections_per_img: int = 100,
     bbox_reg_weights: Sequence[float] = (10.0, 10.0, 5.0, 5.0),
     min_size: float = 1e-2,
+    activation: str = "softmax",
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The best boxes of each image, their scores and classes.
 
     A region may be of several classes; suppression is within each. `scores` are logits with the background first,
-    `sizes` the heights and widths of the images.
+    `sizes` the heights and widths of the images. With the activation `sigmoid` each class has a chance of its own, as
+    where each was learned by itself.
 
     Shapes: (R, K), (R, 4K), (R, 5), (N, 2) -> rois (D, 5), scores (D), labels (D) in 1..K-1, image by image, by
     falling score; D <= N·detections_per_img.
@@ -36,7 +38,7 @@ def postprocess_detections(
     images, count = image_index(rois), scores.shape[1]
     boxes = decode_boxes(deltas.float(), rois[:, 1:], bbox_reg_weights).unflatten(1, (count, 4))
     boxes = clip_boxes_to_image(boxes, sizes[images].unsqueeze(1))[:, 1:]
-    chances = scores.float().softmax(dim=1)[:, 1:]
+    chances = (scores.float().softmax(dim=1) if activation == "softmax" else scores.float().sigmoid())[:, 1:]
     rows, classes = torch.nonzero((chances > score_thresh) & sides_reach(boxes, min_size), as_tuple=True)
     return best_detections(
         boxes[rows, classes], chances[rows, classes], classes + 1, images[rows], nms_thresh, detections_per_img

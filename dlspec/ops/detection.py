@@ -12,6 +12,7 @@ from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import Literal
 
     from dlspec.ops.fact import Fact
     from dlspec.ops.kinds import Count, Fraction, Numbers
@@ -75,6 +76,8 @@ class PostprocessDetections(_Predicted):
     """Boxes of an image that are kept."""
     bbox_reg_weights: Numbers = (10.0, 10.0, 5.0, 5.0)
     """What offsets of x, y, width and height were multiplied by when they were learned."""
+    activation: Literal["softmax", "sigmoid"] = "softmax"
+    """How scores become probabilities: `softmax` weighs classes against each other, `sigmoid` takes each by itself."""
 
     def limits(self, at: At) -> Iterator[Limit]:
         yield weights_of_offsets(self.bbox_reg_weights)

@@ -65,6 +65,22 @@ def weights_of_offsets(weights: tuple[float, ...]) -> Limit:
     return len(weights) == 4 and min(weights) > 0, "bbox_reg_weights", words
 
 
+class RoisFromBoxes(Region):
+    """The boxes of all images as regions of the batch: one tensor, of which each row says the image that it is in."""
+
+    axes = "M 4 -> R 5"
+    inputs = ("boxes",)
+    lists = ("boxes",)
+    samples = ("list[float32[6, 4]] -> rois_from_boxes",)
+    mistakes = (
+        ("float32[6, 4] -> rois_from_boxes", "E0325"),
+        ("list[float32[6, 5]] -> rois_from_boxes", "E0320"),
+    )
+
+    def counts(self, at: At) -> Iterator[tuple[str, Dim | None]]:
+        yield "R", None
+
+
 class Foreground(Region):
     """The regions of objects alone: those whose label is not 0."""
 

@@ -19,6 +19,7 @@ from dlspec.plan.network_facts import NetworkFacts
 from dlspec.plan.optimizers import Sgd
 from dlspec.plan.output_losses import check_output_losses
 from dlspec.plan.reading import listed, renamed
+from dlspec.plan.region_checks import check_proposals, check_stages
 from dlspec.plan.schedule_checks import check_schedule
 from dlspec.plan.schedules import Plateau
 from dlspec.plan.sources import Source
@@ -375,6 +376,8 @@ CHECKS: tuple[Check, ...] = (
     check_patterns,
     check_split,
     check_input,
+    check_proposals,
+    check_stages,
     check_augment,
     check_output_losses,
     check_outputs,

@@ -36,12 +36,13 @@ def check_input(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Di
     if network is None or shape is None:
         return
     source = plan.data.source
-    if len(network.inputs) != 1:
+    inputs = {name: wanted for name, wanted in network.inputs.items() if name != "proposals"}
+    if len(inputs) != 1:
         names = listed(tuple(f"`{name}`" for name in network.inputs))
         message = f"`{network.name}` takes {len(network.inputs)} inputs, and `{source.name}` gives one"
         yield problem("E0607", message, source.at(""), "gives one tensor a sample", notes=[f"the inputs are {names}"])
         return
-    ((name, wanted),) = network.inputs.items()
+    ((name, wanted),) = inputs.items()
     axes = list(wanted.shape[1:])
     fits = len(axes) == len(shape) and all(
         not isinstance(axis, int) or axis == size for axis, size in zip(axes, shape, strict=True)

@@ -25,8 +25,10 @@ from dlspec.plan.kinds import (
 from dlspec.plan.losses import Loss
 from dlspec.plan.metrics import Metric
 from dlspec.plan.optimizers import Optimizer
+from dlspec.plan.proposers import Proposer
 from dlspec.plan.schedules import Constant, Schedule
 from dlspec.plan.sources import Source
+from dlspec.plan.stages import Stage
 from dlspec.plan.weights import Weights
 from dlspec.record import TYPE_CHECKING
 
@@ -82,6 +84,8 @@ class Data(Facts):
     """Where those of `test` come from, where they have files of their own."""
     resize: Count | tuple[Count, Count] | None = None
     """Height and width that images are resized to; one number for both."""
+    proposals: Proposer | None = None
+    """How regions that may hold an object are found in each image, for networks that take them as `proposals`."""
     split: Split = Split()
     """How samples are shared out."""
     stratify: Flag | None = None
@@ -224,6 +228,8 @@ class ResolvedPlan(Facts):
     """How many steps are taken, in place of `epochs`."""
     batch_size: Count | Literal["full"] = 32
     """Samples of a step; `full` takes all of them: gradient descent."""
+    then: tuple[Stage, ...] = ()
+    """What is fitted in closed form once the gradient steps are done, layer by layer; scores are judged after it."""
     metrics: tuple[Metric, ...] | None = None
     """How predictions are judged; by the loss's task where left out."""
     keep: Keep = Keep()

@@ -83,7 +83,7 @@ def _resolve_scores(plan: keys.ResolvedPlan, network: NetworkFacts | None) -> No
     if plan.data.stratify is None:
         plan.data.stratify = plan.task in ("classes", "two_classes") and plan.data.split.groups is None
     scalars = [metric.name for metric in plan.metrics if metric.scalar]
-    if plan.keep.best_by is None and keys.holds(plan.data, "val"):
+    if plan.keep.best_by is None and keys.holds(plan.data, "val") and not plan.then:
         plan.keep = _with(plan.keep, best_by=f"val.{(scalars or ['loss'])[0]}")
     if plan.early_stopping is not None and plan.early_stopping.by is None:
         plan.early_stopping.by = plan.keep.best_by

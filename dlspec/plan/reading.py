@@ -19,8 +19,10 @@ from dlspec.plan.losses import Loss, Output
 from dlspec.plan.metrics import Metric
 from dlspec.plan.optimizers import Optimizer
 from dlspec.plan.plugins import Unusable, declared_names, member_of
+from dlspec.plan.proposers import Proposer
 from dlspec.plan.schedules import Schedule
 from dlspec.plan.sources import Source
+from dlspec.plan.stages import Stage
 from dlspec.plan.values import NotAValue, call_of, described, expression_text, value_of
 from dlspec.plan.weights import Weights
 from dlspec.record import TYPE_CHECKING, Record
@@ -45,6 +47,8 @@ class Catalogue(Record):
 
 CATALOGUES: dict[str, Catalogue] = {
     "Source": Catalogue(Source, "data source", "E0605", "digits"),
+    "Proposer": Catalogue(Proposer, "proposer", "E0636", "selective_search"),
+    "Stage": Catalogue(Stage, "stage", "E0638", 'linear_svm("svms")'),
     "Loss": Catalogue(Loss, "loss", "E0601", "cross_entropy"),
     "Optimizer": Catalogue(Optimizer, "optimizer", "E0611", "sgd(lr=0.1)"),
     "Schedule": Catalogue(Schedule, "schedule", "E0612", "cosine"),

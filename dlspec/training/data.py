@@ -10,7 +10,8 @@ from dlspec.plan import sources as named
 from dlspec.plan.keys import ResolvedPlan
 from dlspec.training import points
 from dlspec.training.joining import add_role
-from dlspec.training.objects import scaled
+from dlspec.training.objects import Objects, scaled
+from dlspec.training.proposals import proposals
 from dlspec.training.samples import Dataset, Samples, loader_of, loads
 
 # isort: split
@@ -46,6 +47,8 @@ def _loaded(source: named.Source, plan: ResolvedPlan) -> Dataset:
         dataset.samples.inputs = images = resized(inputs, plan.data.resize)
         before = [tuple(inputs.shape[-2:])] * len(images)
         dataset.samples.targets = scaled(dataset.samples.targets, images.shape[-2:], before)
+    if plan.data.proposals is not None and isinstance(dataset.samples.targets, Objects):
+        dataset.samples.targets.proposals = proposals(dataset.samples.values, plan.data.proposals)
     return dataset
 
 

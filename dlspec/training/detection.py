@@ -55,13 +55,14 @@ def judge_findings(setting: Setting, samples: Samples, group: Group = ALONE) -> 
 def find(setting: Setting, samples: Samples, group: Group = ALONE) -> list[Found]:
     """Detections of each sample, in their order, in every process."""
     setting.module.eval()
-    found: list[Found] = []
+    objects, found = samples.targets, list[Found]()
+    assert isinstance(objects, Objects)
     batches = torch.arange(len(samples)).split(AT_ONCE * group.count)
     expect(samples.inputs, (group.share(batch)[0] for batch in batches))
     for batch in batches:
         rows, weight = group.share(batch)
         with setting.autocast():
-            own = found_in(setting.module(samples.inputs[rows]))
+            own = found_in(setting.module(samples.inputs[rows], **objects[rows].searched()))
         shares = group.gathered(own if weight else [])
         found += [shares[place % group.count][place // group.count] for place in range(len(batch))]
     return found

@@ -56,6 +56,9 @@ def _objects(objects: Objects, matrix: Tensor, offset: Tensor, size: Sequence[in
         result.labels.append(labels[kept])
         if objects.masks:
             result.masks.append(moved[kept])
+        if objects.proposals:
+            regions, seen = _boxes(objects.proposals[place], inverse[place], offset[place], size)
+            result.proposals.append(regions[seen >= VISIBLE])
     return result
 
 

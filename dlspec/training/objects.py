@@ -17,6 +17,8 @@ IGNORED = 255
 class Objects(Record):
     """The objects of several images: a tensor of each kind for every image; `masks` is empty where there are none.
 
+    `proposals` (P, 4) are regions that may hold one, where the plan has them searched for; else empty.
+
     Boxes (M, 4) float32 are (x1, y1, x2, y2) in pixels, half-open: pixel 3 alone is from 3 to 4. Labels (M) int64
     count from 1. Masks (M, H, W) uint8 are 0 and 1.
     """
@@ -24,6 +26,7 @@ class Objects(Record):
     boxes: list[Tensor]
     labels: list[Tensor]
     masks: list[Tensor] = []
+    proposals: list[Tensor] = []
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -37,8 +40,8 @@ class Objects(Record):
         chosen = range(len(self))[rows] if isinstance(rows, slice) else [int(row) for row in rows]
         return Objects(*([kind[row] for row in chosen] if kind else [] for kind in self.kinds()))
 
-    def kinds(self) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-        return self.boxes, self.labels, self.masks
+    def kinds(self) -> tuple[list[Tensor], ...]:
+        return self.boxes, self.labels, self.masks, self.proposals
 
     def by_name(self) -> dict[str, list[Tensor]]:
         """As the inputs of a network that is trained are called."""
@@ -50,6 +53,10 @@ class Objects(Record):
     def chunk(self, parts: int) -> tuple[Objects, ...]:
         """Cut as `torch.chunk` cuts."""
         return tuple(self[rows] for rows in torch.arange(len(self)).chunk(parts))
+
+    def searched(self) -> dict[str, list[Tensor]]:
+        """What a network is given in evaluation too: the proposals, where there are any."""
+        return {"proposals": self.proposals} if self.proposals else {}
 
     @property
     def counts(self) -> Tensor:
@@ -82,7 +89,7 @@ def _nearest(pixels: Tensor, size: Sequence[int]) -> Tensor:
 
 def joined(several: Sequence[Objects]) -> Objects:
     """All images one after the other."""
-    return Objects(*([one for objects in several for one in objects.kinds()[kind]] for kind in range(3)))
+    return Objects(*([one for objects in several for one in objects.kinds()[kind]] for kind in range(4)))
 
 
 Targets = Tensor | Objects

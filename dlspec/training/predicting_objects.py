@@ -16,6 +16,7 @@ from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training.data import resized
 from dlspec.training.errors import RunError
 from dlspec.training.found import Found, decoded, encoded, found_in, of_image
+from dlspec.training.proposals import proposals
 from dlspec.training.trained import Trained
 from dlspec.training.whole_file import write_whole
 
@@ -40,7 +41,9 @@ def detect(run: Trained, images: Sequence[Tensor]) -> list[Found]:
     for start in range(0, len(images), AT_ONCE):
         own = images[start : start + AT_ONCE]
         batch = torch.cat([resized(image[None], (run.sample[1], run.sample[2])) for image in own])
-        outputs = run.module(run.fitted.prepared(batch.to(run.device, run.dtype)))
+        proposer = run.plan.data.proposals
+        given = {} if proposer is None else {"proposals": [one.to(run.device) for one in proposals(batch, proposer)]}
+        outputs = run.module(run.fitted.prepared(batch.to(run.device, run.dtype)), **given)
         found += [brought_back(one, run.sample, image.shape) for one, image in zip(found_in(outputs), own, strict=True)]
     return found
 

@@ -36,6 +36,7 @@ from dlspec.training.recompute import recompute
 from dlspec.training.record import Recorder
 from dlspec.training.report import Report, read_report, report
 from dlspec.training.samples import Samples, check_classes
+from dlspec.training.stages import finish
 from dlspec.training.starting import freeze, load_weights
 from dlspec.training.stored import Stored
 from dlspec.training.trained import evaluate
@@ -152,6 +153,8 @@ def _trained(module: nn.Module | None, plan: ResolvedPlan, asked: Asked, device:
         facts: dict[str, Any] = {"parameters": count, "resumed": found is not None, "warnings": asked.warnings}
         if group.count > 1:
             facts |= {"processes": group.count}
+        if plan.then:
+            finish(setting, checkpoints)
         made = report(setting, checkpoints, state, out, facts, pictures=asked.pictures, read_test=asked.read_test)
         scores = {f"{role}.{name}": value for role in ("val", "test") for name, value in made.data[role].items()}
         for tracker in listeners:
@@ -292,12 +295,13 @@ def refuse_half(plan: ResolvedPlan, device: torch.device) -> None:
 def _tried(setting: Setting, out: Path, places: LineMap | None) -> int:
     """How many classes the network scores, 0 for numbers and objects; found by a forward pass without a trace."""
     plan = setting.plan
-    inputs = setting.prepared(setting.splits.train.at(torch.arange(2))).values
+    tried = setting.prepared(setting.splits.train.at(torch.arange(2)))
+    inputs = tried.values
     setting.module.eval()
     try:
         with torch.no_grad():
             if plan.task == "objects":
-                found_in(setting.module(inputs))
+                found_in(setting.module(inputs, **tried.beside))
                 coco()  # a run of an hour should not end because there is nothing to judge by
                 return 0
             outputs = setting.module(inputs)
@@ -332,8 +336,9 @@ def _tried(setting: Setting, out: Path, places: LineMap | None) -> int:
 
 def job(setting: Setting, checkpoints: Checkpoints, recorder: Recorder, shown: Progress) -> Job:
     """The samples on the device: prepared, unless augmentation comes before."""
-    train, val = setting.prepared(setting.splits.train), setting.prepared(setting.splits.val)
     plan, raw = setting.plan, setting.splits.train.inputs
+    judged = setting.splits.val.at(torch.arange(0)) if plan.then else setting.splits.val
+    train, val = setting.prepared(setting.splits.train), setting.prepared(judged)
     work = Job(setting, objective(plan), train, val, recorder, checkpoints, shown)
     if plan.augment and plan.augment_on == "workers" and isinstance(train.inputs, Stored):
         train.inputs.reading = Augmenter(plan.augment, seed_of(plan, "augmentation"))

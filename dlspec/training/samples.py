@@ -35,6 +35,11 @@ class Samples(Record):
         return self.inputs[slice(None)] if isinstance(self.inputs, Stored) else self.inputs
 
     @property
+    def beside(self) -> dict[str, list[Tensor]]:
+        """What a network is given beside the inputs, in evaluation too: the proposals, where there are any."""
+        return self.targets.searched() if isinstance(self.targets, Objects) else {}
+
+    @property
     def truth(self) -> Tensor:
         """The targets of a task that has a class or numbers for each sample."""
         assert isinstance(self.targets, Tensor), "objects are not one tensor"

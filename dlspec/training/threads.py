@@ -51,7 +51,8 @@ def macs(setting: Setting) -> int:
     hooks = [layer.register_forward_hook(count) for layer in setting.module.modules()]
     try:
         setting.module.eval()
-        setting.module(setting.prepared(setting.splits.train.at(torch.arange(2))).values)
+        tried = setting.prepared(setting.splits.train.at(torch.arange(2)))
+        setting.module(tried.values, **tried.beside)
     finally:
         for hook in hooks:
             hook.remove()
