@@ -45,7 +45,8 @@ class Entry:
         self.file, self.name = file, name
         declared = dlspec.load(file, network=name).graph.inputs
         sizes = {key: [OPEN.get(str(size), size) for size in tensor.full_shape] for key, tensor in declared.items()}
-        closed = {key: tuple(int(str(size)) for size in shape) for key, shape in sizes.items()}
+        known = {key: shape for key, shape in sizes.items() if all(str(size).isdigit() for size in shape)}
+        closed = {key: tuple(int(str(size)) for size in shape) for key, shape in known.items()}
         if name in OTHERWISE:
             closed = dict.fromkeys(closed, OTHERWISE[name])
         self.input = next(iter(closed.values()))[1:]
