@@ -77,7 +77,7 @@ def _in_classes_of(dataset: Dataset, own: Dataset, role: str) -> Targets:
         raise RunError(f"`{role}` holds the class `{new[0]}`, and `train` {listed}", code="E0705")
     table = torch.tensor([number.get(name, -1) for name in own.classes])
     if isinstance(targets, Objects):
-        return Objects(targets.boxes, [table[labels] for labels in targets.labels], targets.masks)
+        return Objects(targets.boxes, [table[labels] for labels in targets.labels], targets.masks, targets.proposals)
     return torch.where(targets < len(table), table[targets.clamp(max=len(table) - 1)], targets)
 
 
