@@ -12,8 +12,8 @@ from dlspec.plan.values import text_of
 PAGE = Path(__file__).with_name("plans.md")
 TITLES = {
     "Source": "Data sources", "Loss": "Losses", "Optimizer": "Optimizers", "Schedule": "Schedules",
-    "Metric": "Metrics", "Augmentation": "Augmentations", "Weights": "First weights", "Proposer": "Proposals", "Stage": "Stages",
-    "ParameterGroup": "Parameter groups",
+    "Metric": "Metrics", "Augmentation": "Augmentations", "Weights": "First weights",
+    "ParameterGroup": "Parameter groups", "Proposer": "Proposals", "Stage": "Stages",
 }  # fmt: skip
 
 
