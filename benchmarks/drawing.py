@@ -37,6 +37,14 @@ def deep(depth: int) -> Graph:
     return Spec(Source("deep.dls", text), Path("deep.dls").resolve()).graph()
 
 
+def flat(length: int) -> Graph:
+    """A chain of that many layers, none like the next, in no block: nothing of it folds."""
+    names = ["x", *(f"a{i}" for i in range(length - 1))]
+    steps = "".join(f"  a{i} = {name} -> l{i}: linear({4 + i % 5})\n" for i, name in enumerate(names))
+    text = f"network flat {{\n  input x: float32[N, 4]\n{steps}  output y = a{length - 1}\n}}\n"
+    return Spec(Source("flat.dls", text), Path("flat.dls").resolve()).graph()
+
+
 def seconds(job: Callable[[], object]) -> float:
     found = []
     for _ in range(ROUNDS):
@@ -63,6 +71,7 @@ def first_paint(page: str) -> float | None:
         for _ in range(ROUNDS):
             shown = browser.new_page()
             shown.goto(path.as_uri())
+            shown.locator("#picture .part").first.wait_for()
             shown.wait_for_timeout(300)
             paints = "performance.getEntriesByType('paint').map(one => one.startTime)"
             found.append(max(shown.evaluate(paints), default=0.0))
@@ -77,6 +86,7 @@ def main() -> None:
     for name, graph in [
         *((name, dlspec.load(name).graph) for name in ZOO),
         *((f"deep {count:,}", deep(count)) for count in DEEP),
+        ("flat 2,000", flat(2_000)),
     ]:
         page = page_html(graph)
         paint = first_paint(page)

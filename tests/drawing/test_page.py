@@ -156,6 +156,31 @@ def test_the_largest_network_of_the_zoo_opens_whole(shown: Any) -> None:
 
 
 @browsing
+def test_resnet152_opens_as_its_stages(shown: Any) -> None:
+    page = shown("resnet152")
+    assert parts(page) == 11
+    assert page.locator("#table tr").count() > 500
+
+
+@browsing
+@pytest.mark.slow
+@pytest.mark.parametrize("skips", [False, True], ids=["a chain", "with shortcuts"])
+def test_two_thousand_steps_in_one_body_are_shown(shown: Any, skips: bool) -> None:
+    """Of which dagre, following edges by recursion, would run out of its stack."""
+    count = 1000 if skips else 2000
+    before = ["x", *(f"a{i - 1} + a{i - 2}" if skips and i > 1 else f"a{i - 1}" for i in range(1, count))]
+    steps = "".join(f"  a{i} = {name} -> l{i}: linear({4 + i % 3 * (not skips)})\n" for i, name in enumerate(before))
+    page = shown(f"network n {{\n  input x: float32[N, 4]\n{steps}  output y = a{count - 1}\n}}\n")
+    assert parts(page) > 1990
+    page.keyboard.press("e")
+    assert parts(page) > 1990
+    places = page.evaluate("[...document.querySelectorAll('#picture .card')].map(one => one.getBBox().y)")
+    assert max(places) > 30_000
+    page.locator("#table tr", has_text="l900").first.click()
+    assert page.locator("#detail h2").text_content().startswith("l900")
+
+
+@browsing
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_words_can_be_read_on_either_ground(browser: Any, tmp_path: Path, scheme: str) -> None:
     dlspec.draw("lenet", tmp_path / "page.html")

@@ -4,7 +4,7 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const { parts, roots, edges, rows } = data;
   const NS = "http://www.w3.org/2000/svg";
-  const CARD = 44, JOIN = 26, HEAD = 26, PAD = 12;
+  const CARD = 44, JOIN = 26, HEAD = 26, PAD = 12, MANY = 400;
   const byId = (id) => document.getElementById(id);
   const picture = byId("picture"), view = byId("view"), table = byId("table"), detail = byId("detail");
   const opened = new Set();
@@ -59,7 +59,8 @@
       if (a === "port" && !graph.hasNode("port")) graph.setNode("port", { width: 8, height: 8 });
       if (graph.hasNode(a) && graph.hasNode(b)) graph.setEdge(a, b, { role }, role);
     }
-    dagre.layout(graph);
+    if (graph.nodeCount() > MANY) inRows(graph);
+    else dagre.layout(graph);
     let { width, height } = graph.graph();
     // What dagre says of the width leaves edges out.
     let left = PAD;
@@ -71,6 +72,42 @@
     for (const edge of graph.edges()) for (const p of graph.edge(edge).points) p.x += shift;
     for (const name of graph.nodes()) graph.node(name).x += shift;
     return { graph, inner, width: width + shift, height };
+  }
+
+  // A row for every rank, long edges in lanes at the right: for blocks of more parts than dagre can lay out, which follows
+  // edges by recursion.
+  function inRows(graph) {
+    const waiting = new Map(graph.nodes().map((name) => [name, graph.inEdges(name).length]));
+    const rank = new Map(), ready = graph.nodes().filter((name) => !waiting.get(name));
+    for (const name of ready) if (!rank.has(name)) rank.set(name, 0);
+    for (let i = 0; i < ready.length; i += 1) for (const { w } of graph.outEdges(ready[i])) {
+      rank.set(w, Math.max(rank.get(w) || 0, rank.get(ready[i]) + 1));
+      waiting.set(w, waiting.get(w) - 1);
+      if (!waiting.get(w)) ready.push(w);
+    }
+    const lines = [];
+    for (const name of ready) (lines[rank.get(name)] ||= []).push(graph.node(name));
+    const long = (line) => line.reduce((sum, node) => sum + node.width + 22, -22);
+    const wide = lines.reduce((most, line) => Math.max(most, long(line)), 0);
+    let y = PAD;
+    for (const line of lines) {
+      const high = line.reduce((most, node) => Math.max(most, node.height), 0);
+      let x = PAD + (wide - long(line)) / 2;
+      for (const node of line) { node.x = x + node.width / 2; node.y = y + high / 2; x += node.width + 22; }
+      y += high + 26;
+    }
+    const lanes = [];
+    for (const edge of graph.edges()) {
+      const a = graph.node(edge.v), b = graph.node(edge.w), label = graph.edge(edge);
+      label.points = [{ x: a.x, y: a.y + a.height / 2 }, { x: b.x, y: b.y - b.height / 2 }];
+      if (rank.get(edge.w) - rank.get(edge.v) < 2) continue;
+      let lane = lanes.findIndex((end) => end <= a.y);
+      if (lane < 0) lane = lanes.length;
+      lanes[lane] = b.y;
+      const x = PAD + wide + 12 + 7 * lane;
+      label.points = [{ x: a.x + a.width / 2, y: a.y }, { x, y: a.y }, { x, y: b.y }, { x: b.x + b.width / 2, y: b.y }];
+    }
+    graph.setGraph({ width: wide + 2 * PAD + (lanes.length ? 12 + 7 * lanes.length : 0), height: y - 26 + PAD });
   }
 
   // Drawing
