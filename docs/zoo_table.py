@@ -19,7 +19,11 @@ PAGE = Path(__file__).parent / "zoo.md"
 TABLE = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->)", re.S)
 OPEN = {"N": 1, "H": 224, "W": 224, "h": 800, "w": 800}
 """The sizes at which networks with open sizes are counted, as torchvision counts its own."""
-OTHERWISE = {"unet_2015": (1, 1, 572, 572)}
+SCENE = (1, 1, 128, 128)
+OTHERWISE = {
+    "unet_2015": (1, 1, 572, 572),
+    "fcn_digits": SCENE, "sliding_window_fcn": SCENE, "sliding_window_coarse": SCENE,
+}  # fmt: skip
 TORCHVISION: dict[str, tuple[int, float]] = {
     "alexnet": (61_100_840, 0.714),
     "densenet121": (7_978_856, 2.834), "densenet161": (28_681_000, 7.728), "densenet169": (14_149_480, 3.360),

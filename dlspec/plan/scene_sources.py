@@ -156,6 +156,42 @@ def _with_background(classes: tuple[str, ...] | None) -> tuple[str, ...] | None:
     return None if classes is None else (BACKGROUND, *classes)
 
 
+class DigitPatches(Source):
+    """Square patches around pixels of digit scenes, each with the class of its middle pixel; 20 of every scene.
+
+    Half of them are around ink, half around background. What a patch sees beyond the scene is 0. The scenes are those
+    of `digit_scenes` with the same seed, so that 20,000 patches to train on come from its 1000.
+    """
+
+    task = "classes"
+    input = "image"
+    upright = DigitScenes.upright
+
+    reach: Count = 14
+    """Pixels that a patch has on every side of its middle one: 14 make it 29 x 29."""
+    train: Count = 20_000
+    """Patches to train on."""
+    val: Whole = 4000
+    """Patches to choose by."""
+    test: Whole = 0
+    """Patches to be read once, at the end."""
+    seed: Whole = 0
+    """Which of the possible scenes they are from."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        side = 2 * self.reach + 1
+        return (1, side, side)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return (BACKGROUND, *(str(digit) for digit in range(10)))
+
+    @property
+    def shares(self) -> dict[str, float]:
+        return shares_of(self.train, self.val, self.test)
+
+
 def shares_of(train: int, val: int, test: int) -> dict[str, float]:
     """Numbers of samples as shares of all of them."""
     total = max(train + val + test, 1)

@@ -6,9 +6,10 @@ Only names and shapes are compared here, so that a file is judged before anythin
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 
 from dlspec.plan.facts import Family
-from dlspec.plan.kinds import Text
+from dlspec.plan.kinds import Flag, Text
 from dlspec.plan.paths import covered
 from dlspec.record import TYPE_CHECKING, Record
 
@@ -35,6 +36,9 @@ class Load(Weights):
     """The part of the network that receives them; the whole where left out."""
     part: Text = ""
     """What the names of the wanted tensors begin with in the file: `backbone` takes `backbone.conv1.weight`."""
+    reshape: Flag = False
+    """Whether weights of as many numbers may have another shape, as those of a fully connected layer have in the
+    convolution that replaces it."""
     skip: tuple[Text, ...] = ()
     """Path patterns, from where `into` begins, of tensors that are left as they are drawn."""
 
@@ -79,12 +83,19 @@ def match(network: Shapes, file: Shapes, load: Load) -> Match:
         if covered(load.skip, name):
             found.skipped.append(whole)
         elif name in given:
-            same = tuple(network[whole]) == tuple(file[given[name]])
+            same = _fits(network[whole], file[given[name]], load)
             (found.pairs.__setitem__(whole, given[name]) if same else found.misshapen.append(whole))
         elif not name.endswith(COUNTER):
             found.missing.append(whole)
     found.left = [whole for name, whole in given.items() if name not in wanted and not covered(load.skip, name)]
     return found
+
+
+def _fits(wanted: Sequence[int], given: Sequence[int], load: Load) -> bool:
+    """Whether the shapes agree; to be reshaped, tensors have as many numbers for each of as many channels."""
+    if tuple(wanted) == tuple(given):
+        return True
+    return load.reshape and wanted[:1] == given[:1] and prod(wanted) == prod(given)
 
 
 def said(found: Match, network: Shapes, file: Shapes, load: Load) -> list[str]:
@@ -112,6 +123,8 @@ def repair(found: Match, network: Shapes, file: Shapes, load: Load) -> str:
     prefix = _prefix(found, file, load)
     if prefix:
         return f'take the part of the file that begins with `{prefix}`: `part="{prefix}"`'
+    if found.misshapen and not load.reshape and _agree(found, network, file, load):
+        return "take them as they lie, a fully connected layer as a convolution over what it saw: `reshape=true`"
     tops = dict.fromkeys(
         name.removeprefix(_dotted(load.into)).rpartition(".")[0] or name
         for name in (*found.misshapen, *found.missing, *(name.removeprefix(_dotted(load.part)) for name in found.left))
@@ -120,6 +133,12 @@ def repair(found: Match, network: Shapes, file: Shapes, load: Load) -> str:
         written = ", ".join(f'"{top}"' for top in (*load.skip, *tops))
         return f"leave them as they are drawn: `skip=[{written}]`"
     return "say which part of the network they belong to: `into`, and which part of the file they are: `part`"
+
+
+def _agree(found: Match, network: Shapes, file: Shapes, load: Load) -> bool:
+    """Whether everything would fit if tensors might be reshaped."""
+    again = match(network, file, Load(path=load.path, into=load.into, part=load.part, skip=load.skip, reshape=True))
+    return again.is_whole
 
 
 def _prefix(found: Match, file: Shapes, load: Load) -> str:

@@ -23,6 +23,7 @@ from dlspec.training import (  # noqa: F401
     image_folders,
     known_formats,
     mask_files,
+    patch_data,
     scene_data,
     shards,
     tables,

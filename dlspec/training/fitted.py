@@ -102,7 +102,7 @@ class Fitted(Record):
 
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> Fitted:
-        gaps = torch.tensor(data["gaps"], dtype=torch.float64) if "gaps" in data else None
+        gaps = torch.tensor(data["gaps"], dtype=torch.float64) if data.get("gaps") is not None else None
         return cls(Scale.from_data(data["inputs"]), Scale.from_data(data["target"]), gaps)
 
 

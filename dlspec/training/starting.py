@@ -36,10 +36,15 @@ def load_weights(module: nn.Module, plan: ResolvedPlan) -> list[str]:
             lines = "; ".join(said(found, here, there, load)) or f"it has no part `{load.part}`"
             hint = repair(found, here, there, load) if not found.is_whole else ""
             raise RunError(f"`{load.path}` does not fit `{load.into or plan.network}`: {lines}", hint)
-        state |= {name: file[other].to(state[name].dtype) for name, other in found.pairs.items()}
+        state |= {name: _as(state[name], file[other]) for name, other in found.pairs.items()}
         notes.append(_note(load, found))
     module.load_state_dict(state)
     return notes
+
+
+def _as(wanted: Tensor, given: Tensor) -> Tensor:
+    """A tensor of a file with the type and, where the plan lets it be reshaped, the shape of the network's."""
+    return given.to(wanted.dtype).reshape(wanted.shape)
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
