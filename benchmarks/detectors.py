@@ -35,7 +35,7 @@ from dlspec.training.record import Recorder
 from dlspec.training.run import job, set_up
 
 PLANS = ("yolo_digits", "fasterrcnn_digits", "maskrcnn_digits")
-SCENES, EPOCHS = 160, 2
+SCENES, EPOCHS = 160, 5
 """Scenes of an epoch, of twenty batches of 8, and epochs."""
 
 

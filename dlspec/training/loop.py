@@ -101,8 +101,9 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
                 rows, weight = mixer.rows(order[state.position : end], job.group)
                 inputs = every if whole else job.train.inputs[rows]
                 targets = job.train.targets if whole else job.train.targets[rows]
-                if augments:
+                if plan.augment:
                     targets = augmenter.followed(targets, rows, state.epoch, inputs.shape[-2:])
+                if augments:
                     inputs = setting.fitted.prepared(augmenter(inputs, rows, state.epoch))
                 wanted = targets
                 if mixer and isinstance(targets, Tensor):

@@ -18,7 +18,7 @@ from dlspec.training.found import as_coco
 from dlspec.training.objects import IGNORED, Objects, boxes_around, class_map
 from dlspec.training.samples import Dataset
 from dlspec.training.voc_files import VOC_CLASSES
-from tests.training.runs import FINDER, FINDING, plan_of, run
+from tests.training.runs import FINDER, FINDING, equal, final_weights, plan_of, run
 
 COUNT = 5
 NAMES = ("background", *(f"digit {number}" for number in range(10)))
@@ -285,3 +285,15 @@ def test_a_mask_that_is_missing_too_large_or_in_colours_is_named(tmp_path: Path,
     (tmp_path / "masks" / "0.png").unlink()
     with pytest.raises(UnreadableError, match=r"0\.png` has no mask"):
         loaded(tmp_path, source)
+
+
+@pytest.mark.slow
+def test_boxes_follow_pictures_that_workers_read_and_move(tmp_path: Path, made: tuple[Tensor, Objects]) -> None:
+    coco(tmp_path, made)
+    weights = []
+    for name, more in (("device", ""), ("workers", "in_memory = false  workers = 1")):
+        data = f"{{ source = {COCO}  split {{ train = 1  val = 0  test = 0 }}  {more} }}"
+        changed = {"data": data, "augment": "[horizontal_flip, translate(0.2)]", "augment_on": name, "batch_size": "2"}
+        run(plan_of(FINDING, tmp_path, **changed), tmp_path / name, FINDER)
+        weights.append(final_weights(tmp_path / name))
+    assert equal(*weights)
