@@ -15,7 +15,7 @@ import re
 import shlex
 from pathlib import Path
 
-from pages import HOME
+from pages import plain
 
 from dlspec.cli import main as dlspec
 from dlspec.diagnostics.codes import CODES
@@ -130,5 +130,4 @@ def _printed(words: list[str], folder: Path) -> str:
         gc.enable()  # a command turns it off for the short time that it lives
         os.chdir(before)
         os.environ.pop("COLUMNS") if columns is None else os.environ.update(COLUMNS=columns)
-    text = out.getvalue().replace(str(folder.parent), HOME).strip("\n")
-    return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+    return plain(out.getvalue(), folder.parent)

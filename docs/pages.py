@@ -93,7 +93,12 @@ def _printed(command: str, folder: Path) -> str:
     done = subprocess.run(
         shell, cwd=folder, env=known | own, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )
-    text = done.stdout.replace(str(folder), HOME).strip("\n")
+    return plain(done.stdout, folder)
+
+
+def plain(printed: str, folder: Path) -> str:
+    """What was printed, without places of this machine: that of the example, and that of dlspec's own specs."""
+    text = printed.replace(str(folder), HOME).replace(str(DOCS.parent), f"{HOME}/dlspec").strip("\n")
     return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
 
 
