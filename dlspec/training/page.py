@@ -34,7 +34,7 @@ SHARES = (
 )
 """Metrics that are shown as percentages."""
 PICTURES = {
-    "predictions.png": ("Test samples", "photos", "What the network makes of samples that it was not trained on."),
+    "predictions.png": ("Predictions", "photos", "What the network makes of samples that it was not trained on."),
     "class_maps.png": ("Class maps", "photos", "Images, their true class maps and what the network makes of them."),
     "regions.png": (
         "Regions",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dlspec.record import TYPE_CHECKING
 from dlspec.training.charts import lines
+from dlspec.training.record import measured
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,27 +22,25 @@ MOST_CLASSES = 30
 
 def curves(report: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
     """A chart for loss, each metric, and the learning rate where it moves."""
-    measured = [row for row in rows if row["split"] in ("train", "val")]
-    names = [name for name in (measured[0] if measured else {}) if name not in ("epoch", "step", "split", "seconds")]
-    if len({row.get("learning_rate") for row in measured} - {None}) <= 1:
-        names = [name for name in names if name != "learning_rate"]
+    shown = [row for row in rows if row["split"] in ("train", "val")]
+    names = measured(shown)
     kept = report["best"]["epoch"] if "best" in report else None
     levels = report.get("closed_form", {}).get("scores", {}).get("least_squares", {}).get("train", {})
     charts = []
     for name in names:
         series = {
-            split: [(row["epoch"], row[name]) for row in measured if row["split"] == split and name in row]
+            split: [(row["epoch"], row[name]) for row in shown if row["split"] == split and name in row]
             for split in ("train", "val")
         }
         values = [value for points in series.values() for _, value in points]
         log_y = name == "loss" and min(values) > 0 and max(values) > 20 * min(values)
-        drawn = lines(series, log_x=measured[-1]["epoch"] >= LONG_RUN, log_y=log_y, kept=kept, level=levels.get(name))
+        drawn = lines(series, log_x=shown[-1]["epoch"] >= LONG_RUN, log_y=log_y, kept=kept, level=levels.get(name))
         scale = " <span class=soft>(log)</span>" if log_y else ""
         charts.append(f"<div><h3>{escape(name.replace('_', ' '))}{scale}</h3>{drawn}</div>")
     if not charts:
         return ""
     key = '<span class="train">train</span>'
-    key += '<span class="val">val</span>' if any(row["split"] == "val" for row in measured) else ""
+    key += '<span class="val">val</span>' if any(row["split"] == "val" for row in shown) else ""
     key += f'<span class="kept">epoch {kept}, which was kept</span>' if kept else ""
     key += '<span class="kept">least squares</span>' if levels else ""
     return f'<section><h2>Curves</h2><p class="key">{key}</p><div class="columns">{"".join(charts)}</div></section>'

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dlspec.record import TYPE_CHECKING
+from dlspec.training.record import measured
 
 if TYPE_CHECKING:
     from typing import Any
@@ -36,9 +37,7 @@ def curves(
     levels: dict[str, float] | None = None,
 ) -> None:
     """Loss, metrics and learning rate over the epochs, a panel each; `levels` are what least squares reaches."""
-    named = [key for key in rows[0] if key not in ("epoch", "step", "split", "seconds")]
-    if len({row.get("learning_rate") for row in rows} - {None}) == 1:
-        named.remove("learning_rate")
+    named = measured(rows)
     figure, parts = panels(len(named), width=4.6, height=3.4, columns=2 if len(named) == 4 else min(len(named), 3))
     for axes, name in zip(parts, named, strict=True):
         for split, colour in SPLIT_COLOURS.items():

@@ -70,6 +70,7 @@ def write_found(run: Trained, pictured: Sequence[Pictured], out: Path) -> list[d
     """
     found = detect(run, [one.image for one in pictured])
     if out.suffix == ".json":
+        out.parent.mkdir(parents=True, exist_ok=True)
         write_whole(out, json.dumps(coco_json(pictured, found, run.classes), indent=1) + "\n")
     else:
         _draw(run, pictured, found, out)

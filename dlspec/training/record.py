@@ -53,6 +53,20 @@ def read_rows(path: Path) -> list[Row]:
     return rows
 
 
+def measured(rows: Sequence[Row]) -> list[str]:
+    """What rows of `train` and `val` measure, in the order of curves: the loss, what `val` has, other losses, the rate.
+
+    The learning rate is left out where it does not move.
+    """
+    shown = [row for row in rows if row["split"] in ("train", "val")]
+    named = {name: None for row in shown for name in row if name not in ("epoch", "step", "split", "seconds")}
+    moves = len({row.get("learning_rate") for row in rows} - {None}) > 1
+    val = {name for row in rows if row["split"] == "val" for name in row}
+    place = {"loss": 0, "learning_rate": 3}
+    names = sorted(named, key=lambda name: place.get(name, 1 if name in val else 2))
+    return [name for name in names if name != "learning_rate" or moves]
+
+
 def _cut(path: Path, step: int) -> None:
     """Take away rows beyond the step that a run goes on from: they come again."""
     rows = [row for row in read_rows(path) if row["step"] <= step]

@@ -20,6 +20,7 @@ from dlspec.training.errors import RunError
 from dlspec.training.found import Found, decoded, encoded
 from dlspec.training.objects import Objects
 from dlspec.training.predicting_objects import brought_back
+from dlspec.training.record import measured
 from tests.training.runs import FINDER, FINDING, equal, final_weights, plan_of, run
 
 
@@ -188,3 +189,14 @@ def test_what_is_found_is_drawn_on_own_images_alone_together_or_in_a_folder(find
 def test_detections_are_no_table(finder: Path, tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"ends in neither `\.json` nor `\.png`"):
         predicting.predict(finder, [picture(tmp_path, "a.png", (128, 128))], tmp_path / "out.csv")
+
+
+def test_curves_show_what_only_val_measures_before_the_parts_of_the_loss() -> None:
+    train = {"epoch": 1, "step": 3, "split": "train", "loss": 2, "loss_box": 1, "loss_class": 1, "seconds": 1}
+    again = {**train, "epoch": 2, "learning_rate": 0.1}
+    val = {"epoch": 1, "step": 3, "split": "val", "map": 0.5, "map50": 0.7}
+    norms = {"epoch": 1, "step": 3, "split": "gradients", "norms": {}}
+    assert measured([{**train, "learning_rate": 0.2}, norms, val, again]) == [
+        "loss", "map", "map50", "loss_box", "loss_class", "learning_rate",
+    ]  # fmt: skip
+    assert measured([train, val]) == ["loss", "map", "map50", "loss_box", "loss_class"]
