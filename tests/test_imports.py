@@ -8,6 +8,7 @@ import pytest
 
 from dlspec.checking import check_spec, open_spec, parsed_input, parsed_setting
 from dlspec.diagnostics.record import SpecError
+from dlspec.elaborate.files import zoo_names
 from dlspec.ops.op import spaced
 
 BLOCKS = "block unit(x, width) { x -> fc: linear(width) -> relu }\nwidths = [4, 8]\n"
@@ -114,3 +115,8 @@ def test_equal_names_of_open_sizes_are_equal_sizes(folder: Path) -> None:
         "network n {\n  input a: float32[N, 3, H, H]\n  input b: float32[N, 3, H, 8]\n  output y = a + b\n}\n"
     )
     assert open_spec(folder / "two.dls").graph().requires == ["H == 8"]
+
+
+def test_every_network_that_the_zoo_names_can_be_asked_for() -> None:
+    for name in zoo_names():
+        assert open_spec(name).default_network()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dlspec.analyses.difference import Difference
-    from dlspec.analyses.edits import Edit
+    from dlspec.analyses.edits import Change, Edit
     from dlspec.drawing.figure.items import Item, Stages
     from dlspec.graph import Application
 
@@ -118,12 +118,14 @@ class _Changes:
         if item is None:
             return
         lines = self.edits.setdefault(item, [])
+        if old is not None and new is not None:
+            lines += _place_lines(edit, old, new, item)
         if old is None or new is None:
             lines.append(Said("new", f"+ {_called(part)}") if old is None else Said("gone", _called(part)))
         elif isinstance(old, Node) != isinstance(new, Node) or _called(old) != _called(new):
             lines += [Said("gone", _called(old)), Said("new", _called(new))]
         else:
-            lines += [Said("moved", f"{change.name} {change.old}", change.new) for change in edit.changes]
+            lines += [_change_line(change) for change in edit.changes]
         if old is not None and (new is None or "replaced" in edit.kinds):
             cost = self.difference.old.cost
             nodes = [old] if isinstance(old, Node) else list(old.nodes())
@@ -187,6 +189,24 @@ class _Changes:
                 Said("fact", f"sees {told}") if earlier in ("", told) else Said("moved", f"sees {earlier}", told)
             )
         return found
+
+
+def _place_lines(edit: Edit, old: Step, new: Step, item: Item) -> list[Said]:
+    """Another name or place of a part; of the layers in a block that moved the block alone tells it."""
+    if "renamed" in edit.kinds:
+        return [Said("moved", old.path, new.path)]
+    if "moved" in edit.kinds and not (isinstance(new, Node) and new.application.parent is not None):
+        return [Said("fact", "moved here" if new.path == item.label else f"{new.path} moved here")]
+    return []
+
+
+def _change_line(change: Change) -> Said:
+    """An argument that became another; of inputs those that are others."""
+    if change.name != "takes":
+        return Said("moved", f"{change.name} {change.old}", change.new)
+    old, new = change.old.split(", "), change.new.split(", ")
+    gone, came = [name for name in old if name not in new], [name for name in new if name not in old]
+    return Said("moved", f"takes {', '.join(gone or old)}", ", ".join(came or new))
 
 
 def _called(part: Step | None) -> str:
@@ -313,11 +333,25 @@ def _line(canvas: Canvas, line: Said, x: float, y: float) -> None:
         )
         return
     between = "" if line.extra[:1] in "+−" else " → "
-    first, second = line.text + between, line.extra
+    first, second = _fitting(line.text, line.extra, WIDE - 10 - width(between, 10))
+    first += between
     total = width(first, 10) + width(second, 10, True) + (1 if between else 5)
     start = middle - total / 2
     canvas.text(start, base, first.rstrip() if not between else first, 10, "grey")
     canvas.text(middle + total / 2, base, second, 10, "repeat", "end", True)
+
+
+def _fitting(first: str, second: str, room: float) -> tuple[str, str]:
+    """Both sides of a line in the room there is; the longer side gives way first."""
+    one, other = width(first, 10), width(second, 10, True)
+    if one + other <= room:
+        return first, second
+    half = room / 2
+    if one <= half:
+        return first, shortened(second, 10, room - one, True)
+    if other <= half:
+        return shortened(first, 10, room - other), second
+    return shortened(first, 10, half), shortened(second, 10, half, True)
 
 
 def _heading(

@@ -223,10 +223,12 @@ def _defining(name: str) -> Path | None:
     import re
 
     word = re.compile(rf"(?m)^\s*(?:network\s+)?{re.escape(name)}\s*[:=({{]")
-    for path in sorted(ZOO.iterdir()):
-        if path.name.endswith((".dls", ".dlspec.yaml")):
-            stem = path.name.partition(".")[0]
-            if name.startswith(stem.rstrip("0123456789_")) and word.search(path.read_text(encoding="utf-8")):
+    network = re.compile(rf"(?m)^network\s+{re.escape(name)}\s*(?:=|\{{)")
+    files = [path for path in sorted(ZOO.iterdir()) if path.name.endswith((".dls", ".dlspec.yaml"))]
+    family = [path for path in files if name.startswith(path.name.partition(".")[0].rstrip("0123456789_"))]
+    for wanted, paths in ((word, family), (network, files)):
+        for path in paths:
+            if wanted.search(path.read_text(encoding="utf-8")):
                 return path
     return None
 

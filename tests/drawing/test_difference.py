@@ -50,6 +50,31 @@ def test_stages_that_nobody_touched_tell_what_became_of_them() -> None:
     assert found["14 parameters"] == "grey"
 
 
+STEPS = """\
+network n {{
+  input x: float32[N, 3, 8, 8]
+  output y = x -> {} -> relu -> flatten -> fc: linear(4)
+}}
+"""
+
+
+def test_another_name_and_another_place_are_told() -> None:
+    found = words(picture(STEPS.format("stem: conv2d(8, 3) -> a: conv2d(8, 3, padding=1)"),
+                          STEPS.format("entry: conv2d(8, 3) -> a: conv2d(8, 3, padding=1)")))  # fmt: skip
+    assert {"stem → ", "entry"} <= found
+    before = "a: conv2d(8, 3, padding=1) -> p: avg_pool2d(3, stride=1, padding=1) -> b: conv2d(16, 5, padding=2)"
+    after = "b: conv2d(16, 5, padding=2) -> a: conv2d(8, 3, padding=1) -> p: avg_pool2d(3, stride=1, padding=1)"
+    assert any("moved here" in text for text in words(picture(STEPS.format(before), STEPS.format(after))))
+
+
+def test_long_names_are_shortened_to_the_width_of_their_card() -> None:
+    name = "a_name_that_is_much_too_long_for_a_card"
+    canvas = picture(STEPS.format(f"a: conv2d(8, 3) -> {name}: conv2d(8, 1)"),
+                     STEPS.format(f"{name}: conv2d(8, 3) -> a: conv2d(8, 1)"))  # fmt: skip
+    places = [(text.text, rectangle(text)) for text in texts(canvas)]
+    assert [(a, b) for (a, one), (b, other) in combinations(places, 2) if overlaps(one, other)] == []
+
+
 def test_blocks_that_came_are_one_line() -> None:
     found = words(difference_figure([Difference(dlspec.load("resnet34").graph, dlspec.load("resnet50").graph)]))
     assert {"basic ×6", "bottleneck ×6"} <= found
