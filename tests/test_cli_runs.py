@@ -152,7 +152,7 @@ def test_warnings_reach_the_terminal_and_the_report(here: Path, capsys: pytest.C
         (["predict", "nowhere", "a.png", "-o", "a.csv"], 2, "`nowhere` is not the folder of a run"),
         (["predict", "tiny", "a.png", "-o", "a.csv"], 2, "there is no file `a.png`"),
         (["predict", "tiny", "text.png", "-o", "a.csv"], 2, "`text.png` cannot be read as an image"),
-        (["predict", "tiny", "tiny.dls", "-o", "a.csv"], 2, "neither an image nor a CSV or NPZ file"),
+        (["predict", "tiny", "tiny.dls", "-o", "a.csv"], 2, "neither an image nor a CSV, Parquet or NPZ file"),
         (["predict", "tiny", "digit.png", "-o", "a.txt"], 1, "neither `.csv` nor `.json`"),
         (["predict", "tiny", "digit.png", "-o", "no/a.csv"], 1, "cannot be written"),
         (["predict", "tiny", "wide.csv", "-o", "a.csv"], 1, "trained on 1 8 8"),

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from dlspec.training.errors import RunError
+
 
 def training(part: str) -> Any:
     """A module of the training room; ends with 2 and what to install where torch is missing."""
@@ -31,6 +33,21 @@ def _missing(error: ModuleNotFoundError) -> BaseException:
     return SystemExit(2)
 
 
+def _told(error: RunError) -> None:
+    """An error of a run, with the line of the spec where one place asked for what went wrong."""
+    if error.span is not None and error.code:
+        from dlspec.cli.printing import print_diagnostics
+        from dlspec.diagnostics.record import Fix, problem
+
+        fixes = [Fix(error.hint)] if error.hint else []
+        print_diagnostics([problem(error.code, error.message, error.span, "is asked for here", fixes=fixes)])
+        return
+    code = f"[{error.code}]" if error.code else ""
+    print(f"error{code}: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f"help: {error.hint}", file=sys.stderr)
+
+
 def reporting(job: Callable[[], Any]) -> int:
     """Do the job and print what it reports; 0, or 1 for what a user can change, 2 for what cannot be read.
 
@@ -47,10 +64,7 @@ def reporting(job: Callable[[], Any]) -> int:
         print(stopped, file=sys.stderr)
         return 130
     except RunError as error:
-        code = f"[{error.code}]" if error.code else ""
-        print(f"error{code}: {error.message}", file=sys.stderr)
-        if error.hint:
-            print(f"help: {error.hint}", file=sys.stderr)
+        _told(error)
         return 2 if isinstance(error, UnreadableError) else 1
     if result is not None and os.environ.get("RANK", "0") == "0":  # of several processes the first speaks
         print(result)

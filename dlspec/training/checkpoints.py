@@ -7,6 +7,7 @@ its files, since no format notices a flipped bit.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -75,7 +76,7 @@ class Checkpoints:
             plain = {key: tensor.detach().cpu().contiguous() for key, tensor in weights.items()}
             (aside / WEIGHTS).write_bytes(save(plain))
             if training:
-                torch.save(training, aside / TRAINING)
+                _save(training, aside / TRAINING)
             (aside / STATE).write_text(json.dumps(state))
             sums = {path.name: _sum(path) for path in sorted(aside.iterdir())}
             (aside / MANIFEST).write_text(json.dumps(sums, indent=1))
@@ -148,6 +149,14 @@ def read(folder: Path) -> Checkpoint:
         except pickle.UnpicklingError as error:
             raise Damaged(f"the checkpoint `{folder.name}` holds more than tensors, and is not read") from error
     return Checkpoint(folder, load(contents[WEIGHTS]), json.loads(contents[STATE]), training)
+
+
+def _save(training: State, path: Path) -> None:
+    """torch's own writing; raises OSError where it cannot, for which torch raises what says nothing of disks."""
+    try:
+        torch.save(training, path)
+    except RuntimeError as error:
+        raise OSError(errno.ENOSPC, "the disk is full, or files may not be that long", str(path)) from error
 
 
 def _put(aside: Path, target: Path) -> None:

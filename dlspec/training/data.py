@@ -9,6 +9,7 @@ from torch import Tensor
 from dlspec.plan import sources as named
 from dlspec.plan.keys import ResolvedPlan
 from dlspec.training import points
+from dlspec.training.errors import RunError
 from dlspec.training.joining import add_role
 from dlspec.training.objects import Objects, scaled
 from dlspec.training.proposals import proposals
@@ -42,7 +43,12 @@ def load(plan: ResolvedPlan) -> Dataset:
 
 
 def _loaded(source: named.Source, plan: ResolvedPlan) -> Dataset:
-    dataset = loader_of(source)(source, plan)
+    try:
+        dataset = loader_of(source)(source, plan)
+    except RunError as error:
+        error.span = error.span or source.at(next(iter(source.files), ""))
+        error.code = error.code or "E0705"
+        raise
     inputs = dataset.samples.inputs
     if plan.data.resize is not None and dataset.has_images and isinstance(inputs, Tensor):
         dataset.samples.inputs = images = resized(inputs, plan.data.resize)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dlspec.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dlspec.source import Span
+
 
 class RunError(Exception):
     """A message in the words of a diagnostic, what to do about it, and its code where it has one."""
 
     code = ""
+    span: Span | None = None
+    """Where the spec asks for what went wrong, where that is one place."""
 
     def __init__(self, message: str, hint: str = "", *, code: str = "") -> None:
         super().__init__(f"{message} ({hint})" if hint else message)

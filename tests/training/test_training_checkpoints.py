@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -118,6 +119,20 @@ def test_a_full_disk_is_told_and_leaves_what_was_there(tmp_path: Path, monkeypat
     monkeypatch.setattr(checkpoints, "_sync", full)
     with pytest.raises(RunError, match="cannot be written: No space left on device"):
         made.save(2, WEIGHTS, TRAINING, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
+    assert read(tmp_path / "step-00000001").state["best_folder"] is None
+
+
+@pytest.mark.parametrize("room", [1000, 3000, 5000])
+def test_where_the_system_lets_no_file_grow_that_is_told_whatever_was_being_written(tmp_path: Path, room: int) -> None:
+    made, much = saved(tmp_path, 1), {"moments": torch.zeros(2000)}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        with pytest.raises(RunError, match="step-00000002` cannot be written: "):
+            made.save(2, {"w": torch.zeros(500)}, much, {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
     assert read(tmp_path / "step-00000001").state["best_folder"] is None
 
