@@ -31,7 +31,7 @@ from dlspec.training.objects import class_map
 from dlspec.training.patch_data import patches
 from dlspec.training.predicting import load_run
 
-PAGE = ROOT / "docs" / "sliding-window-to-fcn.md"
+PAGE = ROOT / "docs" / "guides" / "sliding-window-to-fcn.md"
 TABLE = re.compile(r"(\$ python benchmarks/sliding_window.py --docs\n).*?(^```$)", re.M | re.S)
 SIDE, REACH, AT_ONCE = 128, 14, 512
 CLASSES = 11
