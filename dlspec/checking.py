@@ -252,7 +252,8 @@ def check_spec(
     if wanted is None:
         from dlspec.elaborate.unused import unused_definitions
 
-        found += unused_definitions(spec.scope)
+        meant = frozenset(edit.text for one in found for fix in one.fixes for edit in fix.edits)
+        found += unused_definitions(spec.scope, meant)
         if not names and not plans and not found and not spec.scope.names:
             found.append(
                 problem(

@@ -83,6 +83,7 @@ CODES: dict[str, str] = {
     "W0424": "mean-of-one-value",
     "W0425": "undecided-limit",
     "W0440": "ignored-class",
+    "W0450": "inferred-size-given",
     # E05: writing things out
     "E0501": "picture-not-drawn",
     "E0502": "unwritable-file",

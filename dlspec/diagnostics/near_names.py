@@ -23,7 +23,14 @@ def near(name: str, candidates: Iterable[str], limit: int = 2) -> list[str]:
         for candidate in candidates
         if candidate != name and (rank := _rank(written, _folded(candidate))) is not None
     }
-    return sorted(ranks, key=lambda candidate: (ranks[candidate], candidate))[:limit]
+    best = min(ranks.values(), default=0)
+    found = [candidate for candidate, rank in ranks.items() if best > 1 or rank <= 1]  # the same letters are meant
+    return sorted(found, key=lambda candidate: (ranks[candidate], _flat_last(written, candidate), candidate))[:limit]
+
+
+def _flat_last(written: str, candidate: str) -> bool:
+    """Of `max_pool1d`, `2d` and `3d` the one for images comes first where no digit was written."""
+    return not candidate.endswith("2d") and not any(map(str.isdigit, written))
 
 
 def _rank(written: str, known: str) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dlspec.elaborate.frame import NOWHERE, Frame, Place
+from dlspec.elaborate.inferred_given import warn_of_inferred
 from dlspec.elaborate.instead import operator_instead
 from dlspec.elaborate.labels import path_for
 from dlspec.elaborate.mistakes import say
@@ -94,6 +95,8 @@ def operator(
     if bound is None:
         return UNKNOWN
     tensors, values, where = bound
+    if len(values) > len(named):
+        warn_of_inferred(run, frame, op_class, tensors, values, named, where)
     op = op_class(values)
     return make_node(run, frame, op, tensors, where, spans, call, place)
 

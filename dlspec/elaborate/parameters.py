@@ -106,6 +106,8 @@ def unknown_parameter(run: Run, frame: Frame, op: type[Op], name: str, span: Spa
     inferred = {"in_channels", "in_features", "num_features", "num_channels", "input_size"}
     notes = [f"`{op.name}` takes {', '.join(op.fields) or 'no parameters'}"]
     fixes = [Fix(f"there is `{n}`", [Edit(where, n)], "safe") for n in near(name, list(op.fields))]
+    if name == "activation":
+        notes.append("an activation is a step of its own: `linear(64) -> relu`")
     if name in inferred:
         notes = [f"`{name}` is inferred from the input"]
         fixes = [Fix(f"leave out `{name}`", safety="placeholder")]
@@ -136,9 +138,17 @@ def read_values(run: Run, frame: Frame, op: type[Op], values: dict[str, Any], pl
                 f"`{name}` of `{op.name}` is {wrong.wanted}, not {shown}",
                 places[name],
                 f"is {shown}",
+                notes=_if_inferred(op, name, value),
             )
             ok = False
     return ok
+
+
+def _if_inferred(op: type[Op], name: str, value: Any) -> list[str]:
+    """A note for `linear(120, 84)`: the size that PyTorch takes first is found."""
+    if type(value) is not int or list(op.fields).index(name) != 1 or not op.torch.partition("(")[2][:1].isupper():
+        return []
+    return [f"`{op.name}` finds the size of its input itself: it takes {', '.join(op.fields)}"]
 
 
 def _complete(

@@ -143,8 +143,12 @@ def not_a_stage(run: Run, frame: Frame, expr: tree.Expr, value: Any) -> None:
             "a label names the output of its stage; to apply one module in several places, write "
             "`module name = …` and apply `name`"
         ]
+    if isinstance(value, list):
+        notes = ["a group of steps stands in braces: `{ conv2d(8, 3) -> relu }`"]
+    text = expr.span.text.strip()
+    text = text if len(text) <= 40 and "\n" not in text else f"{text[:24].split(chr(10))[0]} …"
     run.report(
-        frame, "E0211", f"`{expr.span.text.strip()}` cannot be applied", expr.span, f"is {kind_of(value)}, not a stage",
+        frame, "E0211", f"`{text}` cannot be applied", expr.span, f"is {kind_of(value)}, not a stage",
         notes=notes,
     )  # fmt: skip
 

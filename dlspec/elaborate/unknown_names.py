@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from dlspec.diagnostics.record import Edit, Fix
 from dlspec.elaborate.builtins import BUILTINS
 from dlspec.elaborate.frame import Frame
@@ -11,11 +13,22 @@ from dlspec.ops import operator_names
 from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
 
+_DOTTED = re.compile(r"(?:\.functional|\.nn)?\.([A-Za-z]\w*)")
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
     from dlspec.source import Span
+
+ELSEWHERE = {
+    "dense": "linear", "fc": "linear", "fully_connected": "linear", "bn": "batch_norm2d", "batchnorm": "batch_norm2d",
+    "batch_normalization": "batch_norm2d", "conv": "conv2d", "convolution": "conv2d", "cat": "concat",
+    "concatenate": "concat", "view": "reshape", "lrn": "local_response_norm", "swish": "silu",
+    "zero_pad2d": "pad", "global_average_pooling2d": "adaptive_avg_pool2d", "gap": "adaptive_avg_pool2d",
+    "attention": "multihead_attention", "deconv": "conv_transpose2d", "resize": "interpolate",
+}  # fmt: skip
+"""Names that other libraries and papers have for operators."""
 
 LITERALS = {"True": "true", "False": "false", "None": "null"}
 
@@ -26,7 +39,9 @@ def unknown_name(run: Run, frame: Frame, name: str, span: Span, called: bool = F
         return
     from dlspec.diagnostics.near_names import near
 
-    literal = LITERALS.get(name)
+    if _spelt_as_in_python(run, frame, name, span):
+        return
+    literal = LITERALS.get(name) or (ELSEWHERE.get(name.casefold()) if called else None)
     here = [*frame.names(), *frame.file.names, *BUILTINS, *operator_names()]
     close = [literal] if literal else _alike(name, near(name, here))
     fixes = [Fix(f"write `{n}`" if literal else f"there is `{n}`", [Edit(span, n)], "safe") for n in close]
@@ -36,7 +51,24 @@ def unknown_name(run: Run, frame: Frame, name: str, span: Span, called: bool = F
             notes=[] if close else ["`dlspec ops` lists the operators"], fixes=fixes,
         )  # fmt: skip
         return
-    run.report(frame, "E0110", f"there is no `{name}` here", span, "not known", fixes=fixes)
+    line = span.source.text[: span.start].rpartition("\n")[2].rstrip()
+    notes = ["a comment begins with `#`; `//` divides"] if line.endswith("//") else []
+    run.report(frame, "E0110", f"there is no `{name}` here", span, "not known", notes=notes, fixes=fixes)
+
+
+def _spelt_as_in_python(run: Run, frame: Frame, name: str, span: Span) -> bool:
+    """`nn.Conv2d` and its like: the operator is called so without its module, in snake case."""
+    found = _DOTTED.match(span.source.text, span.end) if name in ("nn", "F", "torch") else None
+    if found is None:
+        return False
+    whole = span.source.span(span.start, found.end())
+    op = next((one for one in operator_names() if one.replace("_", "") == found[1].replace("_", "").lower()), "")
+    run.report(
+        frame, "E0111", f"operators are named without `{name}`", whole, "not known",
+        notes=["PyTorch's name in snake case, less the sizes that are found: `conv2d(64, 3)` is `nn.Conv2d(C, 64, 3)`"],
+        fixes=[Fix(f"write `{op}`", [Edit(whole, op)], "placeholder")] if op else [],
+    )  # fmt: skip
+    return True
 
 
 def _alike(name: str, close: list[str]) -> list[str]:

@@ -14,15 +14,18 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def unused_definitions(scope: FileScope) -> list[Diagnostic]:
-    """Blocks and imports that nothing in the file names; a file of blocks alone is a library, and says nothing."""
+def unused_definitions(scope: FileScope, meant: frozenset[str] = frozenset()) -> list[Diagnostic]:
+    """Blocks and imports that nothing in the file names; a file of blocks alone is a library, and says nothing.
+
+    What a misspelt name was `meant` to be counts as named.
+    """
     items = scope.tree.items
     if scope.broken or not any(isinstance(item, (tree.Network, tree.Alias)) for item in items):
         return []
     found = []
     unread = any(isinstance(part, tree.Broken) for item in items for part in parts(item))
     for item in items:
-        if unread:
+        if unread or getattr(item, "name", "") in meant:
             pass  # what could not be read may use anything
         elif isinstance(item, tree.Block) and not _named(item.name, items, item):
             found.append(problem("W0401", f"the block `{item.name}` is never used", item.name_span, "defined here"))
@@ -30,11 +33,11 @@ def unused_definitions(scope: FileScope) -> list[Diagnostic]:
             found += [
                 problem("W0403", f"`{name}` is imported and never used", span, "imported here")
                 for name, span in item.names
-                if not _named(name, items, item)
+                if name not in meant and not _named(name, items, item)
             ]
         if isinstance(item, (tree.Block, tree.Network)):
-            found += _unused_parameters(item)
-            found += _unused_in_body(item)
+            found += _unused_parameters(item, meant)
+            found += _unused_in_body(item, meant)
     return found
 
 
@@ -42,8 +45,8 @@ def _named(name: str, items: tuple[tree.Statement, ...], but: tree.Statement) ->
     return any(name in names(item) for item in items if item is not but)
 
 
-def _unused_parameters(definition: tree.Block | tree.Network) -> list[Diagnostic]:
-    used = set().union(
+def _unused_parameters(definition: tree.Block | tree.Network, meant: frozenset[str]) -> list[Diagnostic]:
+    used = set(meant).union(
         *(names(s) for s in definition.body), *(names(p.default) for p in definition.params if p.default)
     )
     if any(isinstance(statement, tree.Broken) for statement in definition.body):
@@ -60,14 +63,14 @@ def _unused_parameters(definition: tree.Block | tree.Network) -> list[Diagnostic
     ]
 
 
-def _unused_in_body(definition: tree.Block | tree.Network) -> list[Diagnostic]:
+def _unused_in_body(definition: tree.Block | tree.Network, meant: frozenset[str]) -> list[Diagnostic]:
     """Shared modules that nothing applies, and numbers, lists and texts that nothing reads.
 
     A value of tensors that nothing reads has nodes, and is told by these.
     """
     if any(isinstance(statement, tree.Broken) for statement in definition.body):
         return []
-    used = set().union(*(names(statement) for statement in definition.body))
+    used = set(meant).union(*(names(statement) for statement in definition.body))
     known = {param.name for param in definition.params} if isinstance(definition, tree.Network) else set()
     found: list[tuple[tree.Statement, str, str]] = []
     for statement in _statements(definition.body):

@@ -165,7 +165,8 @@ def _unclosed(failure: Failure, source: Source) -> Diagnostic | None:
     at_end = token.kind in ("$END", "_NL")
     start = token.start if failure.item is None or opener.kind != "LBRACE" else failure.item
     span = source.span(start, token.start if at_end else token.end)
-    place = "the file ends here" if token.kind == "$END" else f"expected `{sign}` before this"
+    ending = "the file ends here" if token.start >= len(source.text.rstrip()) else "the value ends here"
+    place = ending if token.kind == "$END" else f"expected `{sign}` before this"
     also = opened(failure, source)
     fix = Fix(f"close the {what} with `{sign}`", safety="placeholder")
     return problem("E0102", f"a {what} is not closed", span, place, also=also, fixes=[fix])

@@ -78,6 +78,11 @@ class Bodies(Values):
 
     def params(self, node: YamlNode) -> _Params:
         """`{width: null, stride: 1}`: names with defaults; null for none."""
+        if isinstance(node, Sequence) and all(isinstance(item, Scalar) for item in node.items):
+            names = [item for item in node.items if isinstance(item, Scalar)]
+            written = ", ".join(f"{item.text}: null" for item in names)
+            self.wrong(node, "parameters stand with their defaults", "a list", f"write `params: {{{written}}}`")
+            return tuple(tree.Param(item.span(self.source), self.name(item), None) for item in names)
         found = []
         for field in self.entries(node, "parameters and their defaults"):
             span = field.span(self.source)

@@ -94,17 +94,19 @@ class Fields:
         )  # fmt: skip
 
     def fields(self, node: Mapping, known: tuple[str, ...], what: str) -> dict[str, Field]:
-        """The known keys of a mapping; unknown ones are said."""
-        found = {}
+        """The known keys of a mapping; unknown ones are said, and read as the key that was meant if one is near."""
+        found: dict[str, Field] = {}
+        meant: dict[str, Field] = {}
         for field in self.entries(node, what):
             if field.key.text in known:
                 found[field.key.text] = field
             else:
                 self._misnamed.add(id(node))
-                self._unknown(field.key, known, what)
-        return found
+                for name in self._unknown(field.key, known, what)[:1]:
+                    meant.setdefault(name, field)
+        return {**meant, **found}
 
-    def _unknown(self, key: Scalar, known: tuple[str, ...], what: str) -> None:
+    def _unknown(self, key: Scalar, known: tuple[str, ...], what: str) -> list[str]:
         from dlspec.diagnostics.near_names import near
 
         span = key.span(self.source)
@@ -120,6 +122,7 @@ class Fields:
                 fixes=[Fix(f"there is `{one}`", [Edit(span, one)], "safe") for one in close],
             )
         )
+        return close
 
     def has_key(self, node: YamlNode, name: str) -> bool:
         """Whether a mapping has the key."""

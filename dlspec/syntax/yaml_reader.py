@@ -71,6 +71,15 @@ class _Reader(Bodies):
             yield from self._named(value, make)
 
     def _named(self, node: YamlNode, make: Callable[[Field], tree.Statement]) -> Iterator[tree.Statement]:
+        if isinstance(node, Mapping) and self.has_key(node, "layers") and make in (self._network, self._block):
+            what = "networks" if make == self._network else "blocks"
+            self.wrong(
+                next(key for key, _ in node.pairs if isinstance(key, Scalar) and key.text == "layers"),
+                f"`{what}` holds each by its name, and `layers` is a key of one", f"not the name of one of the {what}",
+                f"write `network:` for a single one, or its name between: `{what}: {{lenet: {{…}}}}`",
+            )  # fmt: skip
+            yield tree.Broken(node.span(self.source))
+            return
         for field in self.entries(node, "names with what they stand for"):
             yield make(field)
 

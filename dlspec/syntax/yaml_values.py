@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import re
 
-from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
 from dlspec.syntax.build import TEXTS, Builder, label_name
-from dlspec.syntax.yaml_fields import Field, Fields
+from dlspec.syntax.yaml_fields import Field
 from dlspec.syntax.yaml_leaves import written
 from dlspec.syntax.yaml_nodes import Mapping, Scalar, Sequence, YamlNode
-
-if TYPE_CHECKING:
-    pass
+from dlspec.syntax.yaml_step_mistakes import StepMistakes, holds_parameters, is_data
 
 LABEL = r"(?:[A-Za-z0-9_]|\{[^{}\n]*\})+"
 
 
-class Values(Fields):
+class Values(StepMistakes):
     """Reads expressions; a mistake gives `Broken`, and so does all that holds it, up to the statement."""
 
     def expression(self, node: Scalar) -> tree.Expr | tree.Broken:
@@ -89,11 +86,20 @@ class Values(Fields):
     def _labelled(self, node: YamlNode) -> tree.Expr | tree.Broken:
         span = node.span(self.source)
         fields = list(self.entries(node, "a label and its step"))
+        if any(map(is_data, fields)):
+            self.not_a_step(node, fields)
+            return tree.Broken(span)
         if len(fields) != 1:
             more = "expected one label" if fields else "empty"
             self.wrong(node, "a step is one label with what it names", more, "write each step as an item of its own")
             return tree.Broken(span)
         field = fields[0]
+        if isinstance(field.value, Mapping) and holds_parameters(field.value):
+            self.not_a_call(field)
+            return tree.Broken(span)
+        if field.key.text.count("(") > field.key.text.count(")"):
+            self.colon_for_equals(field.key)
+            return tree.Broken(span)
         label = self.label(field.key)
         if isinstance(field.value, Scalar) and field.value.empty:
             self.wrong(field.key, f"the label `{field.key.text}` names nothing", "expected a step after `:`")

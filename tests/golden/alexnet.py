@@ -7,7 +7,6 @@ The sizes must satisfy H >= 63 and W >= 63.
 61,100,840 parameters, 714.19 MMACs at 224 × 224, receptive field 195 × 195
 """
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -34,6 +33,7 @@ class Alexnet(nn.Module):
             nn.ReLU(),
             nn.MaxPool2d(3, stride=2),
         )
+        self.avgpool = nn.AdaptiveAvgPool2d(6)
         self.classifier = nn.Sequential(
             nn.Dropout(p=dropout_rate),
             nn.Linear(9216, 4096),
@@ -46,7 +46,7 @@ class Alexnet(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.features(image)  # (N, 256, (H + 1)//32 - 1, (W + 1)//32 - 1)
-        x = F.adaptive_avg_pool2d(x, 6).flatten(1)  # (N, 9216)
+        x = self.avgpool(x).flatten(1)  # (N, 9216)
         return self.classifier(x)
 
 

@@ -76,6 +76,7 @@ class Resnet(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, kernel_size=7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         self.layer1 = stage(64, 64, 3)
         self.layer2 = stage(256, 128, 4, stride=2)
         self.layer3 = stage(512, 256, 6, stride=2)
@@ -83,7 +84,7 @@ class Resnet(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         x = F.relu(self.bn1(self.conv1(x)))  # (N, 64, (H + 1)//2, (W + 1)//2)
-        x = F.max_pool2d(x, 3, stride=2, padding=1)  # (N, 64, (H + 3)//4, (W + 3)//4)
+        x = self.maxpool(x)  # (N, 64, (H + 3)//4, (W + 3)//4)
         layer1 = self.layer1(x)  # (N, 256, (H + 3)//4, (W + 3)//4)
         layer2 = self.layer2(layer1)  # (N, 512, (H + 7)//8, (W + 7)//8)
         layer3 = self.layer3(layer2)  # (N, 1024, (H + 15)//16, (W + 15)//16)

@@ -54,20 +54,22 @@ class Resnet18(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, kernel_size=7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         self.layer1 = stage(64, 64)
         self.layer2 = stage(64, 128, stride=2)
         self.layer3 = stage(128, 256, stride=2)
         self.layer4 = stage(256, 512, stride=2)
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(512, classes)
 
     def forward(self, image: Tensor) -> Tensor:
         x = F.relu(self.bn1(self.conv1(image)))  # (N, 64, (H + 1)//2, (W + 1)//2)
-        x = F.max_pool2d(x, 3, stride=2, padding=1)  # (N, 64, (H + 3)//4, (W + 3)//4)
+        x = self.maxpool(x)  # (N, 64, (H + 3)//4, (W + 3)//4)
         x = self.layer1(x)
         x = self.layer2(x)  # (N, 128, (H + 7)//8, (W + 7)//8)
         x = self.layer3(x)  # (N, 256, (H + 15)//16, (W + 15)//16)
         x = self.layer4(x)  # (N, 512, (H + 31)//32, (W + 31)//32)
-        x = F.adaptive_avg_pool2d(x, 1).flatten(1)  # (N, 512)
+        x = self.avgpool(x).flatten(1)  # (N, 512)
         return self.fc(x)
 
 

@@ -7,7 +7,6 @@ The sizes must satisfy H >= 32 and W >= 32.
 132,863,336 parameters, 7.61 GMACs at 224 × 224, receptive field 150 × 150
 """
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -42,6 +41,7 @@ class Vgg11(nn.Module):
             nn.ReLU(),
             nn.MaxPool2d(2),
         )
+        self.avgpool = nn.AdaptiveAvgPool2d(7)
         self.classifier = nn.Sequential(
             nn.Linear(25088, 4096),
             nn.ReLU(),
@@ -54,7 +54,7 @@ class Vgg11(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.features(image)  # (N, 512, H//32, W//32)
-        x = F.adaptive_avg_pool2d(x, 7).flatten(1)  # (N, 25088)
+        x = self.avgpool(x).flatten(1)  # (N, 25088)
         return self.classifier(x)
 
 

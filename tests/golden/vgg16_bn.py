@@ -7,7 +7,6 @@ The sizes must satisfy H >= 32 and W >= 32.
 138,365,992 parameters, 15.47 GMACs at 224 × 224, receptive field 212 × 212
 """
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -65,6 +64,7 @@ class Vgg16Bn(nn.Module):
             nn.ReLU(),
             nn.MaxPool2d(2),
         )
+        self.avgpool = nn.AdaptiveAvgPool2d(7)
         self.classifier = nn.Sequential(
             nn.Linear(25088, 4096),
             nn.ReLU(),
@@ -77,7 +77,7 @@ class Vgg16Bn(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.features(image)  # (N, 512, H//32, W//32)
-        x = F.adaptive_avg_pool2d(x, 7).flatten(1)  # (N, 25088)
+        x = self.avgpool(x).flatten(1)  # (N, 25088)
         return self.classifier(x)
 
 
