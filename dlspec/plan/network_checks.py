@@ -47,7 +47,7 @@ def _batch_of_one(plan: ResolvedPlan, norms: list[Node]) -> Diagnostic:
 def check_field(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Diagnostic]:
     """W0704: units that see less than an object, where the plan says how large objects are."""
     graph = network.graph if network is not None else None
-    wanted = plan.data.object_size if plan.known("data") is not None else None
+    wanted = _object_size(plan)
     if graph is None or wanted is None or len(graph.inputs) != 1:
         return
     sizes = (wanted,) if isinstance(wanted, int) else wanted
@@ -59,6 +59,14 @@ def check_field(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Di
     objects = list(sizes) * len(seen) if len(sizes) == 1 else list(sizes)
     if len(seen) == len(objects) and any(one < other for one, other in zip(seen, objects)):
         yield _too_narrow(plan, node, field, objects)
+
+
+def _object_size(plan: ResolvedPlan) -> int | tuple[int, int] | None:
+    """What the plan says, else the side of the source's largest object, where images keep their size."""
+    if plan.known("data") is None or plan.data.object_size is not None:
+        return plan.data.object_size if plan.known("data") is not None else None
+    sides = plan.data.source.object_sides if plan.data.source is not None and plan.data.resize is None else None
+    return None if sides is None else sides[1]
 
 
 def _widest(graph: Graph) -> tuple[Node, Field] | None:
@@ -105,8 +113,11 @@ def _too_narrow(plan: ResolvedPlan, node: Node, field: Field, objects: list[int]
     strides = [stride for stride in field.stride if isinstance(stride, int) and stride > 0]
     gain = 2 * max(strides, default=1)
     bound = "at most " if field.is_bound else ""
+    place, says = plan.data.at("object_size"), f"is {wanted}"
+    if plan.data.object_size is None:
+        place, says = plan.data.source.at(""), f"has objects of up to {wanted}"
     return problem(
-        "W0704", f"a unit of `{node.path}` sees less than an object", plan.data.at("object_size"), f"is {wanted}",
+        "W0704", f"a unit of `{node.path}` sees less than an object", place, says,
         also=[(node.span, f"sees {bound}{seen}")],
         notes=[f"a further 3×3 convolution here widens it by {gain}: {-(-missing // gain)} of them would do"],
         fixes=[Fix("go deeper, step earlier or dilate, so that a unit sees a whole object", safety="placeholder")],

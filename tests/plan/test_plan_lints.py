@@ -88,6 +88,25 @@ def test_height_and_width_of_objects_may_differ() -> None:
     assert only(found(layers, data=", object_size = [5, 3]")).code == "W0704"
 
 
+def test_the_objects_of_a_source_have_a_size_that_need_not_be_said() -> None:
+    text = """network small {
+  input image: float32[N, 1, 128, 128]
+  output logits = image -> a: conv2d(8, 3, padding=1) -> relu -> b: conv2d(11, 3, padding=1)
+}
+plan p {
+  data { source = digit_scenes }, loss = cross_entropy(logits, class_map), optimizer = adamw, epochs = 5
+}
+"""
+    diagnostic = only(check_spec(Spec(Source("spec.dls", text), None)))
+    assert diagnostic.code == "W0704"
+    assert pointed_at(diagnostic) == "digit_scenes"
+    assert "has objects of up to 32×32" in [label.text for label in diagnostic.labels]
+    assert (
+        check_spec(Spec(Source("spec.dls", text.replace("digit_scenes ", "digit_scenes, object_size = 5 ")), None))
+        == []
+    )
+
+
 # W0702: schedules that are too long or too short
 
 
