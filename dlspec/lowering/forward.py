@@ -93,6 +93,8 @@ class Forward:
         if step.path is not None:
             return step.node.op.applied_text(self.members.attribute(line), tensors)
         words = {word: text for word, e in line.words.items() if (text := self._word(e)) is not None}
+        if step.node.op.family == "join":
+            words = {word: f"({text})" if " if " in text else text for word, text in words.items()}
         text = write_leaf(step.node, words, tensors, self._sizes(value, line, words, tensors))
         for parts, name in self._lists.items():
             text = text.replace(parts, name)

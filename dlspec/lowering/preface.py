@@ -29,7 +29,7 @@ def preface(graph: Graph, width: int) -> list[str]:
 
 def _signature(graph: Graph, width: int) -> list[str]:
     given, made = (
-        {name: f"{name} ({axes_text(tensor.shape)})" for name, tensor in tensors.items()}
+        {name: f"{name} ({'a list of ' * tensor.is_list}{axes_text(tensor.shape)})" for name, tensor in tensors.items()}
         for tensors in (graph.inputs, graph.outputs)
     )
     line = f"{graph.name}: {', '.join(given.values())} -> {', '.join(made.values())}."
@@ -49,14 +49,15 @@ def _shown_path(graph: Graph) -> str:
 def _macs(graph: Graph) -> list[str]:
     """Multiply-adds of one sample: in full where only the batch is open, and of images at a usual size."""
     macs = cost(graph).macs
-    batches = {str(tensor.shape[0]) for tensor in graph.inputs.values() if tensor.shape}
+    batches = {str(tensor.full_shape[0]) for tensor in graph.inputs.values() if tensor.full_shape}
     macs = macs if isinstance(macs, int) else macs.substitute(dict.fromkeys(batches, 1))
     if isinstance(macs, int):
         return [f"{_count(macs)} per sample"] if macs else []
     (first, *others) = graph.inputs.values()
     sides = first.shape[2:]
     if others or len(sides) != 2 or not macs.symbols <= {str(side) for side in sides}:
-        return [f"{'about ' if is_rounded(macs) else ''}{count_words(macs)} MACs per sample"]
+        terms = 3 if graph.found else 2
+        return [f"{'about ' if is_rounded(macs, terms) else ''}{count_words(macs, terms)} MACs per sample"]
     left = admissible(graph)
     sizes = {}
     for side in sides:

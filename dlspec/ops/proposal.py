@@ -148,10 +148,13 @@ class _Scored(Region, abstract=True):
         words = f"the head scores {scored} anchors, there are {there}"
         if here is not None and wanted is not None:
             words = f"the head scores {here} anchors a position, there are {wanted}"
-        at.equal(scored, there, Mistake(
+        mistake = Mistake(
             "E0321", words, shown(given.fact), input=given.position,
             notes=["anchors a position are sizes times aspect ratios, and the head scores each"],
-        ))  # fmt: skip
+        )  # fmt: skip
+        if here is not None and wanted is not None and here != wanted:
+            raise mistake
+        at.equal(scored, there, mistake)
 
 
 class RegionProposals(_Scored):

@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
-from zoo import FOLDER, ROOT, SPECS
+from zoo import DETECTORS, FOLDER, ROOT, SPECS
 
 import dlspec
 
@@ -82,14 +82,14 @@ def test_only_torch_is_imported(name: str) -> None:
             roots |= {alias.name.partition(".")[0] for alias in node.names}
         if isinstance(node, ast.ImportFrom):
             roots.add((node.module or "").partition(".")[0])
-    assert roots <= {"torch", "collections"}
+    assert roots <= {"torch", "collections", *(["dlspec"] if name in DETECTORS else [])}
 
 
 def test_resnet50_is_shorter_than_120_lines() -> None:
     assert len(golden("resnet50").splitlines()) < 120
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", [name for name in SPECS if name not in DETECTORS])
 def test_the_numbers_of_the_docstring_are_what_torch_counts(name: str) -> None:
     module, text = built(name), golden(name).split('"""')[1]
     assert f"{sum(p.numel() for p in module.parameters()):,} parameters" in text
@@ -98,6 +98,14 @@ def test_the_numbers_of_the_docstring_are_what_torch_counts(name: str) -> None:
     sides = {"H": said[3], "W": said[4], "N": "1"}
     inputs = [torch.empty(sizes(shape, sides), device="meta") for shape in given_shapes(text)]
     assert macs_words(module, inputs) == f"{said[1]} {said[2]}"
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_the_docstring_of_a_detector_tells_what_each_region_costs(name: str) -> None:
+    module, text = built(name), golden(name).split('"""')[1]
+    weights = [weight for path, weight in module.named_parameters() if "box_" in path and weight.dim() == 2]
+    assert f"{sum(p.numel() for p in module.parameters()):,} parameters" in text
+    assert f"{sum(weight.numel() for weight in weights):,}·R" in text
 
 
 def built(name: str) -> nn.Module:
