@@ -66,6 +66,12 @@ class Value:
         return self.family == "join" and self.line is not None and "(" not in self.line.pattern[2]
 
     @property
+    def is_list(self) -> bool:
+        """Whether it gives a list, be it of one tensor."""
+        node = None if self.line is None else self.line.sample.node
+        return node is not None and node.op.several
+
+    @property
     def atomic(self) -> bool:
         """Whether it is an attribute, and takes no line."""
         return self.family == "parameter"
@@ -166,7 +172,7 @@ class Flow:
             value.depth -= 1
         if value.atomic:
             return True
-        if len(value.consumers) != 1 or (value.line and len(value.line.sample.outputs) > 1):
+        if len(value.consumers) != 1 or (value.line and len(value.line.sample.outputs) > 1) or value.is_list:
             return False
         consumer = value.consumers[0]
         if consumer is None:

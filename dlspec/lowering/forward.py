@@ -43,7 +43,8 @@ class Forward:
             if value.line is not None:
                 names += ["_"] * (len(value.line.sample.outputs) - len(names))
             if value.names:
-                found.append((value, f"{self._left(names)} = {text}", self._news(value)))
+                left = f"({names[0]},)" if value.is_list and len(names) == 1 else self._left(names)
+                found.append((value, f"{left} = {text}", self._news(value)))
             self._holder.update({variable: (value, port) for port, variable in value.names.items()})
         return found
 

@@ -84,8 +84,7 @@ class AnchorBoxes(Region):
         ratios = self.ratios(self.levels(write.at))
         same = ratios[0] if len(set(ratios)) == 1 else ratios
         given = write.tuple(self.sizes), write.tuple(same)
-        only = "[0]" if self.levels(write.at) == 1 else ""
-        return f"dlspec.nn.anchor_boxes({levels}, {image}, sizes={given[0]}, aspect_ratios={given[1]}){only}"
+        return f"dlspec.nn.anchor_boxes({levels}, {image}, sizes={given[0]}, aspect_ratios={given[1]})"
 
     def result(self, at: At) -> tuple[Fact, ...]:
         self.bind(at)

@@ -105,3 +105,17 @@ network n {
 """)
     ).source
     assert "resize_boxes = " not in source
+
+
+def test_a_list_of_one_tensor_is_taken_apart() -> None:
+    module = built(
+        graph_of("""
+network n {
+  input x: float32[N, 4]
+  parts = split(x, 4)
+  output y = relu(parts[0])
+}
+""")
+    )
+    x = torch.randn(3, 4)
+    assert torch.equal(module(x), torch.relu(x))
