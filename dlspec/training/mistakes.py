@@ -36,6 +36,8 @@ class Mistake(Record):
     loss: float
     wrong: bool
     """False for a class that was guessed right, however unsurely, and for class maps; True for numbers, never exact."""
+    file: str = ""
+    """What the sample was read from, where it has a file of its own."""
 
 
 def losses(loss: Loss, scores: Tensor, targets: Tensor) -> Tensor:
@@ -70,7 +72,8 @@ def worst(setting: Setting, samples: Samples, judgement: Judgement, most: int = 
         zip(rows, costs, chosen.truth.tolist(), predicted.tolist(), strict=True)
     ):
         sure = None if chances is None else round(float(chances[place, guess]), 6)
-        found.append(Mistake(row, names[true], names[guess], sure, cost, true != guess))
+        file = setting.dataset.names[row - 1] if setting.dataset.names else ""
+        found.append(Mistake(row, names[true], names[guess], sure, cost, true != guess, file))
     return found, chosen
 
 

@@ -127,11 +127,12 @@ def _card(one: dict[str, Any], image: bytes, ink: bool) -> str:
     sure = f" {one['probability']:.0%}" if one["probability"] is not None else ""
     said = f"is {escape(one['true'])}, " if one["wrong"] else ""
     classes = " class=ink" if ink else ""
+    place = escape(one["file"]) if one.get("file") else f"row {one['row']:,}"
     source = f"data:image/png;base64,{base64.b64encode(image).decode()}"
     return (
         f'<figure class="{"wrong" if one["wrong"] else "right-one"}"><img{classes} alt="" src="{source}">'
         f"<figcaption><b>{escape(one['predicted'])}</b>{sure}<br>{said}loss {one['loss']:.2f}<br>"
-        f"row {one['row']:,}</figcaption></figure>"
+        f"{place}</figcaption></figure>"
     )
 
 

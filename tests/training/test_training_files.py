@@ -157,7 +157,11 @@ def test_a_run_on_files_goes_on_in_the_middle_of_an_epoch_with_other_workers_bit
 
 def test_predictions_for_files_are_those_of_training(pictures: Path) -> None:
     plan = plan_of(DIGITS_BASE, pictures, data='{ source = image_folder("pictures") }')
-    run(plan, pictures / "run", PICTURES)
+    run(plan, pictures / "run", PICTURES, pictures=True)
+    worst = json.loads((pictures / "run" / "mistakes.json").read_text())
+    for one in worst:
+        number = int(one["file"].partition("/")[2][:2])
+        assert one["true"] == ("cats" if number % 2 else "dogs") == one["file"].partition("/")[0]
     written = predict(pictures / "run", [pictures / "pictures" / "cats"], pictures / "out.csv")
     assert len(written.rows) == 20
     assert set(written.rows[0]) == {"input", "label", "probability", "p_cats", "p_dogs"}
