@@ -57,7 +57,8 @@ def best_detections(
 
     Shapes: (M, 4), (M), (M), (M) image indices -> rois (D, 5), scores (D), labels (D), image by image, best first.
     """
-    groups = images * (labels.max() + 1 if labels.shape[0] else 1) + labels
+    most = torch.cat([labels, labels.new_zeros(1)]).max()  # there is a largest even of no labels
+    groups = images * (most + 1) + labels
     keep = best_per_image(images, batched_nms(boxes, scores, groups, nms_thresh), detections_per_img)
     rois = torch.cat([images[keep].unsqueeze(1).to(boxes.dtype), boxes[keep]], dim=1)
     return rois, scores[keep], labels[keep]

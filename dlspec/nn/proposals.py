@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dlspec.nn.box_coding import decode_boxes
 from dlspec.nn.boxes import clip_boxes_to_image, sides_reach
-from dlspec.nn.groups import rank_in_group
+from dlspec.nn.groups import by_group, rank_in_group
 from dlspec.nn.suppression import batched_nms
 
 
@@ -60,7 +60,7 @@ def best_per_image(images: Tensor, keep: Tensor, top: int) -> Tensor:
     Shapes: (R) image indices, (K) rows -> (at most K).
     """
     keep = keep[rank_in_group(images[keep]) < top]
-    return keep[torch.sort(images[keep], stable=True).indices]
+    return keep[by_group(images[keep])]
 
 
 def _best_of_levels(counts: Sequence[int], logits: Tensor, top: int) -> tuple[Tensor, Tensor]:

@@ -113,6 +113,8 @@ def export(
     if len(axes) != 1:
         raise RunError(f"the network has {len(axes)} inputs", "programs are exported of networks with one input")
     (name, taken), *_ = axes.items()
+    if run.plan.task == "objects":
+        return _detector(network, form, out, name, run.sample, run.dtype)
     larger = None if roomy is None else roomy[name]
     return export_program(network, form, out, name, taken, (2, *run.sample), run.dtype, roomy=larger)
 
@@ -148,6 +150,20 @@ def export_program(
         raise RunError(f"`{out}` does not compute what the network does: its outputs differ by {difference:.1e}")
     described = " ".join(_axis_text(size) for size in taken) + _from_text(taken)
     return Exported(out, {name: described}, difference, [tuple(example.shape) for example in examples])
+
+
+def _detector(
+    network: nn.Module, form: str, out: Path, name: str, sample: Sequence[int], dtype: torch.dtype
+) -> Exported:
+    """A program for one image; torch's own programs know no suppression."""
+    from dlspec.training.export_detectors import write_detector
+
+    if form != "onnx":
+        raise RunError(f"detectors are not exported as `{form}`: what they find has no size of its own", "take `onnx`")
+    sizes = (1, *sample)
+    examples = [torch.rand(sizes, generator=torch.Generator().manual_seed(seed)).to(dtype) for seed in (0, 1)]
+    difference = write_detector(network, name, examples, out)
+    return Exported(out, {name: " ".join(map(str, sizes))}, difference, [sizes])
 
 
 def _weights(run: Trained, out: Path) -> Exported:
