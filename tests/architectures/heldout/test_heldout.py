@@ -22,8 +22,10 @@ PUBLISHED = [
     ("convnext", "convnext_small", 50_223_688, 8.684),
     ("efficientnet", "efficientnet_b0", 5_288_548, 0.386),
     ("inception", "inception_v3", 27_161_264, 5.713),
+    ("regnet", "regnet_y_400mf", 4_344_144, 0.402),
     ("shufflenet", "shufflenet_v2_x0_5", 1_366_792, 0.040),
     ("shufflenet", "shufflenet_v2_x1_0", 2_278_604, 0.145),
+    ("squeezenet", "squeezenet1_1", 1_235_496, 0.349),
 ]
 AUXILIARY = 3_326_696
 """Parameters of Inception's second classifier, which only training has: in the module, not in the graph of inference."""
@@ -38,7 +40,7 @@ def built(file: str, network: str) -> nn.Module:
     return module.eval()
 
 
-@pytest.mark.parametrize("file", sorted({file for file, _ in NETWORKS}))
+@pytest.mark.parametrize("file", sorted(path.stem for path in FOLDER.glob("*.dls")))
 def test_nothing_is_wrong_with_it(file: str) -> None:
     assert check_spec(open_spec(FOLDER / f"{file}.dls")) == []
 
@@ -69,7 +71,7 @@ def test_the_page_on_them_shows_the_published_figures() -> None:
     page = (FOLDER.parents[2] / "docs" / "heldout.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \| \d+ \| ([\d,]+) \| ([\d.]+) \|$", page, re.M)
     figures = {network: (f"{parameters:,}", f"{gflops:.3f}") for _, network, parameters, gflops in PUBLISHED}
-    assert len(rows) == 4
+    assert len(rows) == 6
     assert all(figures[network] == (parameters, gflops) for network, parameters, gflops in rows)
 
 
@@ -94,3 +96,24 @@ def test_channels_are_dealt_out_as_torch_deals_them(tmp_path: Path) -> None:
     exec(dlspec.compile(dlspec.load(spec)), names)  # noqa: S102  # our own generated code
     x = torch.randn(2, 8, 2, 3)
     assert torch.equal(names["build"]()(x), nn.ChannelShuffle(2)(x))
+
+
+def test_an_hourglass_in_itself_fits_where_its_halves_meet_again() -> None:
+    asked = dlspec.summarize(dlspec.load(FOLDER / "hourglass.dls")).to_json()["requires"]
+    assert set(asked) == {"H % 64 in {0, 1, 2, 63}", "W % 64 in {0, 1, 2, 63}", "H >= 63", "W >= 63"}
+    module = built("hourglass", "stacked_hourglass")
+    with torch.no_grad():
+        assert module(torch.randn(1, 3, 63, 66)).shape == (1, 2, 16, 16, 16)
+        with pytest.raises(RuntimeError, match="size of tensor"):
+            module(torch.randn(1, 3, 67, 64))
+
+
+def test_a_wavenet_sees_as_much_as_was_published_of_its_dilations_and_nothing_later() -> None:
+    layers = dlspec.summarize(dlspec.load(FOLDER / "wavenet.dls")).to_json()["layers"]
+    field = next(layer["receptive_field"] for layer in layers if layer["path"] == "end2")
+    assert field["size"] == [2 * 1023 + 1]
+    module = built("wavenet", "wavenet")
+    wave = torch.randn(1, 256, 40)
+    later = torch.cat([wave[:, :, :30], torch.randn(1, 256, 10)], dim=2)
+    with torch.no_grad():
+        torch.testing.assert_close(module(wave)[:, :, :30], module(later)[:, :, :30])
