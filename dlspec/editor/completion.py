@@ -5,23 +5,19 @@ from __future__ import annotations
 from lsprotocol import types as lsp
 
 from dlspec.editor.completion_items import (
-    choice_items,
-    fact_items,
     file_items,
     key_items,
     keyword_items,
     lint_items,
     literal_items,
-    member_field_items,
-    member_items,
     name_items,
-    operator_items,
     parameter_items,
     part_items,
-    plan_key_items,
     type_items,
 )
 from dlspec.editor.context import context
+from dlspec.editor.operator_items import choice_items, fact_items, operator_items
+from dlspec.editor.plan_items import member_field_items, member_items, plan_key_items
 from dlspec.editor.sight import Sight
 from dlspec.editor.yaml_context import yaml_context
 from dlspec.record import TYPE_CHECKING

@@ -19,11 +19,11 @@ from dlspec.diagnostics.defect import Defect
 from dlspec.editor import (
     code_lens,
     completion,
-    completion_items,
     definition,
     formatting,
     hover,
     inlay_hints,
+    operator_items,
     quick_fixes,
     references,
     rename,
@@ -177,7 +177,7 @@ def _questions(server: Server) -> None:
 
     @server.feature(lsp.COMPLETION_ITEM_RESOLVE)
     def item(params: lsp.CompletionItem) -> lsp.CompletionItem:
-        return _guarded(server, "an item", lambda: completion_items.resolved(params)) or params
+        return _guarded(server, "an item", lambda: operator_items.resolved(params)) or params
 
     @server.feature(lsp.CODE_LENS_RESOLVE)
     def lens(params: lsp.CodeLens) -> lsp.CodeLens:
