@@ -140,6 +140,10 @@ def _assign_bands(made: Stages, places: dict[Item, Place], words: Words) -> dict
         stride = strides[item]
         before = [level[link.source] for link in made.links if link.target is item and link.source in level]
         level[item] = round(log2(stride)) if stride else max(before, default=0)
+    for item in made.items:
+        after = [level[link.target] for link in made.links if link.source is item]
+        if item.nodes[0].op.family == "input" and not strides[item] and after and min(after) == REGIONS:
+            level[item] = REGIONS
     seen: dict[tuple[int, int], int] = {}
     for item, place in places.items():
         lane = seen.get((level[item], place.column), 0)
@@ -248,8 +252,8 @@ def _distance(source: Place, target: Place) -> float:
 
 def _router(places: list[Place], bottom: float, rows: list[float]) -> Router:
     obstacles = [
-        (place.x - max(place.half, 0 if place.item.is_join else place.wide / 2) - 3, place.middle - place.rise - 3,
-         place.x + max(place.half, 0 if place.item.is_join else place.wide / 2) + 3, place.below + 2)
+        (place.x - max(place.half, 0 if place.item.is_join else place.wide / 2) - 5, place.middle - place.rise - 3,
+         place.x + max(place.half, 0 if place.item.is_join else place.wide / 2) + 5, place.below + 2)
         for place in places
     ]  # fmt: skip
     xs = [x for place in places for x in (place.x, place.x - place.half - 5, place.x + place.half + 5)]
@@ -263,7 +267,11 @@ def _router(places: list[Place], bottom: float, rows: list[float]) -> Router:
     for band in {place.band for place in places}:
         edge = min(place.middle - place.rise for place in places if place.band == band)
         ys += [edge - BETWEEN[1] * part for part in (0.3, 0.5, 0.7)]
-    return Router(_slim(obstacles, places), [*xs, max(xs) + 20], [*ys, *rows, bottom + 12])
+    # Where an arrow ends no other line runs past it.
+    walls = [
+        (place.x - place.half - 6 - LEAD, place.middle - 8, place.x - place.half, place.middle + 8) for place in places
+    ]
+    return Router(_slim(obstacles, places), [*xs, max(xs) + 20], [*ys, *rows, bottom + 12], walls)
 
 
 def _slim(
