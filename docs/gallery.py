@@ -20,7 +20,8 @@ CHAPTERS = {
     "Segmentation": ["unet", "fcn32s", "fcn8s", "fcn_resnet50"],
     "Detection": ["fasterrcnn_resnet50_fpn", "maskrcnn_resnet50_fpn", "yolov1"],
     "Small networks that train here": [
-        "alexnet_small", "resnet_digits", "digits_cnn", "fasterrcnn_digits", "maskrcnn_digits", "yolo_digits",
+        "alexnet_small", "resnet_digits", "digits_cnn", "sliding_window", "fcn_digits", "rcnn", "fast_rcnn",
+        "fasterrcnn_digits", "maskrcnn_digits", "yolo_digits",
     ],
 }  # fmt: skip
 """One of each family: `resnet34` is drawn as `resnet18` is."""
