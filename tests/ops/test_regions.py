@@ -50,7 +50,7 @@ def run(case: Applied, text: str = "") -> list[Any]:
             [given(one.name, one.fact) for _ in range(IMAGES)] if one.fact.is_list else given(one.name, one.fact)
         )
     made = value_of(text or case.function_text, **values)
-    return list(made) if len(case.outputs) > 1 else [made]
+    return list(made) if len(case.outputs) > 1 or op.several else [made]
 
 
 @pytest.mark.parametrize("text", REGIONS)
