@@ -33,6 +33,8 @@ def anchors(page: Path) -> set[str]:
 
 def test_there_are_sixteen_pages_and_each_leads_to_the_next() -> None:
     assert [int(name[:2]) for name in NAMES] == list(range(1, 17))
+    listed = LINK.findall((COURSE / "index.md").read_text(encoding="utf-8"))
+    assert [file for file, _ in listed if file[0].isdigit()] == [page.name for page in pages()]
     for page, after in zip(pages(), pages()[1:]):
         assert f"]({after.name})" in page.read_text(encoding="utf-8").split("Next: ")[1]
 
