@@ -300,6 +300,10 @@ def _check_mixing(plan: ResolvedPlan, change: Augmentation) -> Iterator[Diagnost
             also = [(term.loss.span, "wants one")] if term.loss.span else []
             notes = [f"targets in between are judged by {listed(MIXED_LOSSES)}"]
             yield problem("E0614", message, change.span, "mixes two samples", also=also, notes=notes)
+        elif getattr(term.loss, "ignore_index", None) is not None:
+            message = f"`{change.name}` mixes targets, and `{term.loss.name}` leaves some out"
+            also = [(where, "leaves a class out")] if (where := term.loss.at("ignore_index")) else []
+            yield problem("E0614", message, change.span, "mixes two samples", also=also)
     first = next(one for one in plan.augment if one.mixes)
     if change is not first:
         also = [(first.span, "mixes already")] if first.span else []

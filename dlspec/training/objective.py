@@ -98,6 +98,8 @@ def loss_of(loss: Loss, scores: Tensor, targets: Tensor) -> Tensor:
 
 
 def _cross_entropy(loss: named.CrossEntropy, scores: Tensor, targets: Tensor) -> Tensor:
+    if targets.is_floating_point():  # shares (N, classes) of mixed samples
+        return F.cross_entropy(scores, targets, _weight(loss, scores), label_smoothing=loss.label_smoothing)
     if targets.dim() > 1 or loss.ignore_index is not None:
         return mean_of_judged(loss, scores, targets, _weight(loss, scores))
     return F.cross_entropy(scores, targets, _weight(loss, scores), label_smoothing=loss.label_smoothing)

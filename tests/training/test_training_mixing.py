@@ -15,6 +15,7 @@ from dlspec.training.augment import Augmenter
 from dlspec.training.colour import jittered
 from dlspec.training.errors import RunError
 from dlspec.training.mixing import Mixer, own_share
+from dlspec.training.objective import objective
 from tests.plan.plans import DIABETES, DIGITS, parsed, written
 from tests.training.runs import plan_of
 
@@ -91,6 +92,15 @@ def test_pixels_and_targets_are_mixed_by_the_same_share(change: str) -> None:
     assert (mixed.wanted.argmax(1) == targets).all()
 
 
+def test_the_loss_of_a_mixed_batch_is_that_of_both_targets_by_their_shares() -> None:
+    torch.manual_seed(0)
+    plan, targets, scores = plan_of(augment="[mixup(alpha=1)]"), torch.arange(16) % 10, torch.randn(16, 10)
+    mixed = Mixer(plan, 10)(torch.zeros(16, 1, 8, 8), targets, ROWS, 0)
+    own = mixed.wanted.gather(1, targets[:, None])[:, 0]
+    each = [torch.nn.functional.cross_entropy(scores, one, reduction="none") for one in (targets, targets.roll(1))]
+    torch.testing.assert_close(objective(plan)(scores, mixed.wanted), (own * each[0] + (1 - own) * each[1]).mean())
+
+
 @pytest.mark.parametrize(
     "op", ["RandomSolarize(thresholds=0.1, p=1)", "ColorJiggle(hue=0.1, brightness=0.2, p=0.8)", "RandomErasing(p=0.5)"]
 )
@@ -127,6 +137,7 @@ def test_what_kornia_cannot_do_is_said(op: str, says: str) -> None:
     [
         (DIGITS, {"augment": "[mixup]", "loss": "nll"}, "E0614", "two targets at once, which `nll` cannot judge"),
         (DIGITS, {"augment": "[mixup, cutmix]"}, "E0614", "mixed twice"),
+        (DIGITS, {"augment": "[mixup]", "loss": "cross_entropy(ignore_index=3)"}, "E0614", "leaves some out"),
         (DIABETES, {"augment": "[mixup]"}, "E0607", "changes images"),
         (DIGITS, {"augment": "[kornia(3)]"}, "E0201", "wants a name"),
         (DIGITS, {"augment": "[kornia(Random(0.1))]"}, "E0201", "wants a name, or one with named values"),
