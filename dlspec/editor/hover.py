@@ -6,7 +6,7 @@ from lsprotocol import types as lsp
 
 from dlspec.editor.derivation import derived
 from dlspec.editor.hover_names import named
-from dlspec.editor.plan_keys import described
+from dlspec.editor.plan_keys import described, parameter
 from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
 
@@ -108,6 +108,11 @@ def _plan(trail: list[tree.Node], offset: int) -> list[str]:
         return []
     if entry.key_span.start <= offset <= entry.key_span.end:
         return described(keys, None)
+    argument, call = _innermost(trail, tree.Arg), _innermost(trail, tree.Call)
+    if argument is not None and isinstance(getattr(call, "function", None), tree.Name):
+        name = argument.name or ""
+        if argument.span.start <= offset <= argument.span.start + len(name):
+            return parameter(keys, call.function.name, name)
     name = trail[-1] if isinstance(trail[-1], tree.Name) else None
     return described(keys, name.name) if name is not None else []
 

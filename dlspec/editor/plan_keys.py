@@ -68,6 +68,21 @@ def described(keys: list[str], member: str | None) -> list[str]:
     return [*about, *([f"one of {choices}"] if choices else []), *([_listed(own)] if own is not None else [])]
 
 
+def parameter(keys: list[str], member: str, name: str) -> list[str]:
+    """What is to be said of a parameter of a member: of `label_smoothing` of `cross_entropy`."""
+    found = members(keys).get(member)
+    if found is None or name not in fields(found):
+        return []
+    default = f", by default `{_spelt(found._defaults[name])}`" if has_default(found, name) else ""
+    return [f"`{name}` of `{member}`{default}", sentences(found)[name]]
+
+
+def _spelt(value: object) -> str:
+    """A value as a spec writes it."""
+    words = {"True": "true", "False": "false", "None": "null"}
+    return words.get(str(value), f'"{value}"' if isinstance(value, str) else str(value))
+
+
 def sentence(facts: type[Facts]) -> str:
     """What a member of a catalogue is, in a sentence."""
     return " ".join((facts.__doc__ or "").split("\n\n")[0].split())
@@ -75,7 +90,9 @@ def sentence(facts: type[Facts]) -> str:
 
 def signature(facts: type[Facts]) -> str:
     """How a member is written, in a fence."""
-    parts = [name if not has_default(facts, name) else f"{name}=…" for name in fields(facts)]
+    parts = [
+        name if not has_default(facts, name) else f"{name}={_spelt(facts._defaults[name])}" for name in fields(facts)
+    ]
     return f"```dls\n{facts.name}({', '.join(parts)})\n```" if parts else f"```dls\n{facts.name}\n```"
 
 

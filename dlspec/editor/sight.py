@@ -19,13 +19,6 @@ class Sight:
         self.readable = readable
         self.owner = _definition_at(document, offset)
 
-    def symbol(self, name: str) -> Symbol | None:
-        """What a name stands for at the top of the file."""
-        found = self.document.names.symbols.get(name)
-        if found is None and self.readable is not None:
-            found = self.readable.names.symbols.get(name)
-        return found
-
     def body(self, name: str) -> Body | None:
         """The parameters and parts of a block or network of the file, by its name."""
         for document in (self.document, self.readable):

@@ -150,6 +150,8 @@ async def test_hover_on_a_key_of_a_plan_has_its_sentence(session: Session) -> No
     await session.open("net.dls", NET + plan)
     assert "Where samples come from" in await hovered(session, "net.dls", "source")
     assert "`momentum`" in await hovered(session, "net.dls", "sgd")
+    assert "momentum=0.0" in await hovered(session, "net.dls", "sgd")
+    assert "`lr` of `sgd`" in await hovered(session, "net.dls", "lr=0.1")
 
 
 async def completed(session: Session, name: str, text: str) -> dict[str, lsp.CompletionItem]:
