@@ -1,16 +1,19 @@
 """What a detector finds in the user's own images: drawn on them, or written as COCO JSON.
 
-An image is brought to the size that the network was trained on, and what is found in it goes back to its own.
+An image is brought to the size that the network was trained on, and what is found in it goes back to its own; a network
+that takes images of several sizes as a list gets it as it is.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from inspect import signature
 from pathlib import Path
+from typing import get_origin
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training.data import resized
@@ -38,14 +41,24 @@ class Pictured(Record):
 def detect(run: Trained, images: Sequence[Tensor]) -> list[Found]:
     """What a run's best weights find in images (C, H, W) of any size, in pixels of each."""
     found: list[Found] = []
+    as_list = takes_list(run.module)
     for start in range(0, len(images), AT_ONCE):
         own = images[start : start + AT_ONCE]
+        if as_list:
+            found += found_in(run.module([run.fitted.prepared(one[None].to(run.device, run.dtype))[0] for one in own]))
+            continue
         batch = torch.cat([resized(image[None], (run.sample[1], run.sample[2])) for image in own])
         proposer = run.plan.data.proposals
         given = {} if proposer is None else {"proposals": [one.to(run.device) for one in proposals(batch, proposer)]}
         outputs = run.module(run.fitted.prepared(batch.to(run.device, run.dtype)), **given)
         found += [brought_back(one, run.sample, image.shape) for one, image in zip(found_in(outputs), own, strict=True)]
     return found
+
+
+def takes_list(module: nn.Module) -> bool:
+    """Whether a network's first input is a list with an image each, of any size."""
+    first = next(iter(signature(module.forward).parameters.values()), None)
+    return first is not None and (first.annotation is list or get_origin(first.annotation) is list)
 
 
 def brought_back(found: Found, sample: Sequence[int], shape: Sequence[int]) -> Found:

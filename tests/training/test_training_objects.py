@@ -200,3 +200,16 @@ def test_curves_show_what_only_val_measures_before_the_parts_of_the_loss() -> No
         "loss", "map", "map50", "loss_box", "loss_class", "learning_rate",
     ]  # fmt: skip
     assert measured([train, val]) == ["loss", "map", "map50", "loss_box", "loss_class"]
+
+
+def test_a_network_that_takes_a_list_gets_images_of_their_own_sizes(tmp_path: Path) -> None:
+    source = FINDER.replace("image, boxes=None", "image: list, boxes=None").replace(
+        "cells = self.body(image)",
+        "self.seen, image = type(image), torch.stack(list(image))\n        cells = self.body(image)",
+    )
+    run(plan_of(FINDING, epochs="1"), tmp_path, source.replace("import dlspec.nn", "import dlspec.nn\nimport torch"))
+    finder = trained.Trained(tmp_path)
+    (found,) = finder.detect([torch.rand(1, 256, 64)])
+    assert finder.module.seen is list
+    assert found.boxes[:, 3].max() > 128
+    assert found.boxes[:, 2].max() <= 64
