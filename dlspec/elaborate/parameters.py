@@ -102,7 +102,8 @@ def _refuse_surplus(run: Run, frame: Frame, op: type[Op], rest: list[Any], spans
 def unknown_parameter(run: Run, frame: Frame, op: type[Op], name: str, span: Span) -> bool:
     from dlspec.diagnostics.near_names import near
 
-    where = span.source.span(span.start, span.start + len(name)) if span.text.startswith(name) else span
+    at = span.start + max(span.text.find(name), 0)  # `conv1.strid=2` of a command line names the layer first
+    where = span.source.span(at, at + len(name))
     inferred = {"in_channels", "in_features", "num_features", "num_channels", "input_size"}
     notes = [f"`{op.name}` takes {', '.join(op.fields) or 'no parameters'}"]
     fixes = [Fix(f"there is `{n}`", [Edit(where, n)], "safe") for n in near(name, list(op.fields))]

@@ -42,7 +42,7 @@ def unknown_name(run: Run, frame: Frame, name: str, span: Span, called: bool = F
     if _spelt_as_in_python(run, frame, name, span):
         return
     literal = LITERALS.get(name) or (ELSEWHERE.get(name.casefold()) if called else None)
-    here = [*frame.names(), *frame.file.names, *BUILTINS, *operator_names()]
+    here = [*frame.names(), *frame.file.names, *(BUILTINS if called else ()), *operator_names()]
     close = [literal] if literal else _alike(name, near(name, here))
     fixes = [Fix(f"write `{n}`" if literal else f"there is `{n}`", [Edit(span, n)], "safe") for n in close]
     if called:

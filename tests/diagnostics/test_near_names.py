@@ -28,7 +28,7 @@ PARAMETERS = ["out_channels", "kernel_size", "stride", "padding", "dilation", "g
         ("cov2d", "conv2d"),
         ("cnov2d", "conv2d"),
         ("MaxPool2d", "max_pool2d"),
-        ("maxpool", "max_pool1d"),
+        ("maxpool", "max_pool2d"),
         ("BatchNorm2d", "batch_norm2d"),
         ("norm_batch2d", "batch_norm2d"),
         ("rleu", "relu"),

@@ -543,3 +543,15 @@ def test_the_diff_of_a_fix_is_the_difference_of_the_texts(text: str, data: st.Da
         lines[first : first + len(hunk.removed)] = hunk.added
         shift += len(hunk.added) - len(hunk.removed)
     assert lines == repaired.splitlines()
+
+
+def test_a_source_line_is_cut_to_a_narrow_terminal() -> None:
+    line = "output y = x -> " + " -> ".join(["relu"] * 14) + " -> flaten -> " + " -> ".join(["tanh"] * 14)
+    source = Source("long.dls", line)
+    at = line.index("flaten")
+    where = source.span(at, at + 6)
+    fix = Fix("there is `flatten`", [Edit(where, "flatten")])
+    rows = render([problem("E0111", "unknown", where, "not known", fixes=[fix])], width=60).splitlines()
+    assert max(map(len, rows)) <= 60
+    code, carets = next((row, below) for row, below in zip(rows, rows[1:]) if "^" in below)
+    assert code[carets.index("^") :].startswith("flaten")

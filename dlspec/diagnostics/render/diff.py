@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from dlspec.diagnostics.record import Edit
-from dlspec.diagnostics.render.display import View
+from dlspec.diagnostics.render.display import ROOM, View
 from dlspec.diagnostics.render.ink import Ink
 from dlspec.source import Source
 
@@ -26,14 +26,14 @@ class Hunk:
     def last_line(self) -> int:
         return self.first + max(len(self.removed), len(self.added)) - 1
 
-    def rows(self, gutter: int, ink: Ink) -> Iterator[str]:
+    def rows(self, gutter: int, ink: Ink, room: int = ROOM) -> Iterator[str]:
         for lines, others, sign, style in (
             (self.removed, self.added, "-", "removed"),
             (self.added, self.removed, "+", "added"),
         ):
             for index, line in enumerate(lines):
                 other = others[index] if index < len(others) else ""
-                text = f"{sign} {View(line, _difference(line, other)).text}".rstrip()
+                text = f"{sign} {View(line, _difference(line, other), room).text}".rstrip()
                 yield ink("frame", f"{self.first + index:>{gutter}}") + " " + ink(style, text)
 
 

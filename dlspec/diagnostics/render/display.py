@@ -8,6 +8,8 @@ from itertools import accumulate
 
 TAB = "    "
 CUT = "..."
+ROOM = 120
+"""Columns of a source line that are printed at most."""
 
 # Text of a spec must neither move the cursor nor change the reading direction: control characters
 # are shown by their pictures, the directional ones of Unicode (CVE-2021-42574) by a replacement.
@@ -44,7 +46,7 @@ class View:
 
     __slots__ = ("_length", "_pieces", "_starts", "text")
 
-    def __init__(self, line: str, around: Sequence[int] = (), room: int = 120) -> None:
+    def __init__(self, line: str, around: Sequence[int] = (), room: int = ROOM) -> None:
         """Show `line`; where it is longer than `room`, what lies round the columns `around`."""
         kept = [(0, len(line))] if len(line) <= room else _kept(len(line), around, room)
         self._length = len(line)

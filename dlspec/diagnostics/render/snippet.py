@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from dlspec.diagnostics.record import Label
-from dlspec.diagnostics.render.display import View, shown
+from dlspec.diagnostics.render.display import ROOM, View, shown
 from dlspec.diagnostics.render.ink import Ink, Row
 from dlspec.source import Source
 
@@ -57,16 +57,16 @@ class Snippet:
         self.margin = slots + 1 if slots else 0
         self.last_line = max(mark.end_line for mark in marks)
 
-    def rows(self, gutter: int, ink: Ink) -> Iterator[str]:
-        """The printed rows; `gutter` is the width of a line number."""
+    def rows(self, gutter: int, ink: Ink, room: int = ROOM) -> Iterator[str]:
+        """The printed rows; `gutter` is the width of a line number, `room` that of a source line."""
         previous = 0
         for number in self._numbers():
             if previous and number == previous + 2:
-                yield from self._line(previous + 1, gutter, ink)
+                yield from self._line(previous + 1, gutter, ink, room)
             elif previous and number > previous + 2:
                 open_marks = [mark for mark in self.tall if mark.start_line <= previous < mark.end_line]
                 yield (ink("frame", "...") + " " * gutter + self._bars(open_marks, Row()).text(ink)).rstrip()
-            yield from self._line(number, gutter, ink)
+            yield from self._line(number, gutter, ink, room)
             previous = number
 
     def _numbers(self) -> list[int]:
@@ -77,14 +77,14 @@ class Snippet:
             numbers.update(range(max(mark.end_line - TAIL + 1, mark.start_line), mark.end_line + 1))
         return sorted(numbers)
 
-    def _line(self, number: int, gutter: int, ink: Ink) -> Iterator[str]:
+    def _line(self, number: int, gutter: int, ink: Ink, room: int) -> Iterator[str]:
         """A source line and the rows of marks under it."""
         line = self.source.line(number)
         flat = [mark for mark in self.flat if mark.start_line == number]
         opening = [mark for mark in self.tall if mark.start_line == number]
         closing = [mark for mark in self.tall if mark.end_line == number]
         around = [mark.start for mark in flat + opening] + [mark.end for mark in flat + closing]
-        view = View(line, around)
+        view = View(line, around, room)
 
         slanted = [mark for mark in opening if not line[: mark.start].strip()]
         active = [mark for mark in self.tall if mark.start_line < number <= mark.end_line]

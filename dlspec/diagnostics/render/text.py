@@ -6,16 +6,19 @@ from collections.abc import Iterator, Sequence
 
 from dlspec.diagnostics.record import Diagnostic, Fix, Label
 from dlspec.diagnostics.render.diff import Hunk, hunks
-from dlspec.diagnostics.render.display import shown
+from dlspec.diagnostics.render.display import CUT, ROOM, shown
 from dlspec.diagnostics.render.ink import Ink
 from dlspec.diagnostics.render.snippet import Snippet
 from dlspec.source import Source, Span
+
+NARROWEST = 40
+"""Columns of a source line that even a narrow terminal is given."""
 
 
 def render(diagnostics: Sequence[Diagnostic], *, colour: bool = False, width: int | None = None) -> str:
     """Each diagnostic with its source lines, an empty line between them; columns are code points.
 
-    Notes longer than `width` columns are broken between words.
+    Notes longer than `width` columns are broken between words, source lines cut round their labels.
     """
     ink = Ink(colour)
     return "\n".join("".join(f"{row}\n" for row in _rows(diagnostic, ink, width)) for diagnostic in diagnostics)
@@ -28,6 +31,7 @@ def _rows(diagnostic: Diagnostic, ink: Ink, width: int | None) -> Iterator[str]:
     last_lines += [hunk.last_line for _, changed in diffs for hunk in changed]
     gutter = len(str(max(last_lines, default=1)))
     bar = ink("frame", f"{'':>{gutter}} |")
+    room = ROOM if width is None else max(NARROWEST, min(ROOM, width - gutter - len(" | ") - 2 * len(CUT)))
 
     title = ink(diagnostic.severity, f"{diagnostic.severity}[{diagnostic.code}]")
     yield title + ink("bold", f": {shown(diagnostic.message)}")
@@ -36,7 +40,7 @@ def _rows(diagnostic: Diagnostic, ink: Ink, width: int | None) -> Iterator[str]:
             yield bar
         yield _place(span, ":::" if index else "-->", gutter, ink)
         yield bar
-        yield from snippet.rows(gutter, ink)
+        yield from snippet.rows(gutter, ink, room)
     remarks = [("note", note) for note in diagnostic.notes]
     remarks += [("help", fix.message) for fix in diagnostic.fixes if not fix.edits]
     if remarks or diffs:
@@ -45,7 +49,7 @@ def _rows(diagnostic: Diagnostic, ink: Ink, width: int | None) -> Iterator[str]:
         yield from _remark(title, text, gutter, ink, width)
     source = snippets[-1][1].source if snippets else None
     for fix, changed in diffs:
-        yield from _help(fix, changed, source, gutter, ink)
+        yield from _help(fix, changed, source, gutter, ink, room)
         source = changed[-1].source if changed else source
 
 
@@ -83,7 +87,7 @@ def _broken(lines: list[str], room: int | None) -> list[str]:
     return [part for line in lines for part in wrap(line, room, break_long_words=False, break_on_hyphens=False) or [""]]
 
 
-def _help(fix: Fix, changed: Sequence[Hunk], source: Source | None, gutter: int, ink: Ink) -> Iterator[str]:
+def _help(fix: Fix, changed: Sequence[Hunk], source: Source | None, gutter: int, ink: Ink, room: int) -> Iterator[str]:
     """A repair as a diff; its file is named where it is not the one shown last, `source`."""
     first, *others = fix.message.split("\n")
     yield f"{ink('help', 'help')}: {shown(first)}"
@@ -101,7 +105,7 @@ def _help(fix: Fix, changed: Sequence[Hunk], source: Source | None, gutter: int,
             yield bar
         elif hunk is changed[0]:
             yield bar
-        yield from hunk.rows(gutter, ink)
+        yield from hunk.rows(gutter, ink, room)
     yield bar
 
 
