@@ -42,11 +42,16 @@ def check_network(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[
         yield problem("E0608", message, plan.title_span, "needs `network`", fixes=[fix])
 
 
+def _as_given(split: Split, shares: dict[str, float]) -> bool:
+    """Whether a split says what its source says, as the resolved spec of a run does."""
+    return all(abs(getattr(split, role) - share) < 1e-9 for role, share in shares.items())
+
+
 def check_split(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Diagnostic]:
     if plan.known("data") is None:
         return
     split, source = plan.data.split, known_source(plan)
-    if source is not None and source.shares is not None and split.spans:
+    if source is not None and source.shares is not None and split.spans and not _as_given(split, source.shares):
         message = f"`{source.name}` comes split, and `split` would share it out anew"
         also = [(source.span, "says itself what is train, val and test")] if source.span else []
         yield problem("E0614", message, split.span, "has no say", also=also, fixes=[Fix("leave `split` out")])

@@ -118,3 +118,8 @@ def test_scenes_come_split_so_that_a_plan_does_not_split_them_anew() -> None:
     data = "{ source = digit_scenes split { train = 0.5 val = 0.5 test = 0 } }"
     found = only([one for one in problems_of(data=data) if one.code == "E0614"])
     assert found.message == "`digit_scenes` comes split, and `split` would share it out anew"
+
+
+def test_the_spec_that_a_run_writes_of_scenes_reads_again() -> None:
+    data = "{ source = digit_scenes(train=48, val=4) split { train = 0.9230769230769231 val = 0.07692307692307693 test = 0 } }"
+    assert not [one for one in problems_of(data=data) if one.code == "E0614"]
