@@ -9,12 +9,14 @@ from dlspec.diagnostics.record import SpecError
 from dlspec.editor.names import FileNames, NameIndex
 from dlspec.editor.positions import Positions
 from dlspec.elaborate.named import names
+from dlspec.elaborate.run import Spent
 from dlspec.record import TYPE_CHECKING
 from dlspec.source import Source
 from dlspec.syntax import tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from typing import Any
 
     from dlspec.analyses.summary import Summary
     from dlspec.diagnostics.record import Diagnostic
@@ -24,19 +26,27 @@ if TYPE_CHECKING:
     Made = tuple[Graph | None, list[Diagnostic]]
 
 
+ROOM = 50_000
+"""Nodes that the networks of a file may have in an editor, which must answer while someone types."""
+
+
 class OpenSpec(Spec):
-    """A spec whose networks are made once each."""
+    """A spec whose networks are made once each, within `ROOM`."""
 
     def __init__(self, source: Source, path: Path | None, opened: Mapping[Path, str]) -> None:
         super().__init__(source, path, opened=opened)
         self._made: dict[str, Made] = {}
+        self._spent = Spent(ROOM)
 
-    def make(self, network: str | None = None, **given: object) -> Made:
-        if any(value for value in given.values()):
-            return super().make(network, **given)  # type: ignore[arg-type]  # the same
+    def make(self, network: str | None = None, **given: Any) -> Made:
+        if any(given.get(name) for name in ("settings", "inputs", "application")):
+            return super().make(network, **given)
         name = network if network is not None else self.default_network()
         if name not in self._made:
-            self._made[name] = super().make(name)
+            self._made[name] = super().make(name, spent=self._spent)
+            for problem in self._made[name][1]:
+                if f"{ROOM:,} nodes" in problem.message:
+                    problem.notes.append("an editor makes no more of it; `dlspec check` does")
         return self._made[name]
 
 
@@ -93,8 +103,9 @@ class Document:
         """A network as far as it can be made; None where nothing of it can."""
         if network not in self._drafts:
             try:
-                made, _ = self.spec.make(network)
-                self._drafts[network] = made if made is not None else self.spec.draft(network)
+                made, problems = self.spec.make(network)
+                is_too_large = any(problem.code == "E0209" for problem in problems)
+                self._drafts[network] = made if made is not None or is_too_large else self.spec.draft(network)
             except SpecError:
                 self._drafts[network] = None
         return self._drafts[network]

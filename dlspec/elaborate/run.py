@@ -57,9 +57,11 @@ class Stop(Exception):
 class Spent:
     """What the networks of one check have taken, all together: many small ones must not add up to a hang."""
 
-    __slots__ = ("nodes", "steps", "stopped")
+    __slots__ = ("nodes", "room", "steps", "stopped")
 
-    def __init__(self) -> None:
+    def __init__(self, room: int = NODES) -> None:
+        self.room = room
+        """Nodes that a network, and all of them together, may have."""
         self.steps = 0
         self.nodes = 0
         self.stopped = False
@@ -148,12 +150,13 @@ class Run:
 
     def room_for(self, count: int, frame: Frame, span: Span) -> None:
         """Stop where the network would have more nodes than any network has."""
-        if len(self.graph.nodes) + count > NODES - self.spent_before.nodes:
-            alone = not self.spent_before.nodes or len(self.graph.nodes) + count > NODES
+        room = self.spent_before.room
+        if len(self.graph.nodes) + count > room - self.spent_before.nodes:
+            alone = not self.spent_before.nodes or len(self.graph.nodes) + count > room
             self.spent_before.stopped = not alone
             what = "network" if alone else "networks of a file"
             self.report(
-                frame, "E0209", f"the {what} would have more than {NODES:,} nodes",
+                frame, "E0209", f"the {what} would have more than {room:,} nodes",
                 span, f"asks for {count:,} more" if count > 1 else "passes the limit",
             )  # fmt: skip
             raise Stop

@@ -104,6 +104,13 @@ def test_hints_move_with_their_text_and_those_of_the_changed_stretch_go() -> Non
     assert [hint.text for hint in moved([Hint(5, "b", "")], "one two three", "one 2 three")] == []
 
 
+def test_a_network_that_would_keep_an_editor_waiting_is_left_to_the_check() -> None:
+    text = "network n {\n  input x: float32[N, 8]\n  output y = x -> body: { linear(8) } * 900000\n}\n"
+    (problem,) = document(ZOO / "n.dls", text).problems
+    assert problem.code == "E0209"
+    assert problem.notes == ["an editor makes no more of it; `dlspec check` does"]
+
+
 # What is wanted at the cursor
 
 BODY = "block f(x, w) {\n  y = x -> conv2d(3, 1)\n  "
