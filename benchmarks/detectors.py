@@ -27,6 +27,7 @@ import dlspec
 import dlspec.nn
 from dlspec.checking import open_spec, resolve_plan
 from dlspec.plan.keys import ResolvedPlan
+from dlspec.plan.schedules import Constant
 from dlspec.training import module_file
 from dlspec.training.loop import fit
 from dlspec.training.objects import Objects
@@ -37,6 +38,8 @@ from dlspec.training.run import job, set_up
 PLANS = ("yolo_digits", "fasterrcnn_digits", "maskrcnn_digits")
 SCENES, EPOCHS = 160, 5
 """Scenes of an epoch, of twenty batches of 8, and epochs."""
+
+RATE = 1e-4
 
 
 class Case:
@@ -51,6 +54,8 @@ class Case:
         self.plan: ResolvedPlan = resolved[0]
         self.plan.data.source.train, self.plan.data.source.val = SCENES, 0  # type: ignore[attr-defined]
         self.plan.epochs, self.plan.keep.best_by, self.plan.threads, self.plan.device = EPOCHS, None, 1, "cpu"
+        # The same rate for all: how many regions a step computes depends on what has been learned before it.
+        self.plan.schedule, self.plan.optimizer.lr = Constant(), RATE  # type: ignore[attr-defined]
         self.steps = EPOCHS * SCENES // 8
         samples = set_up(None, self.plan, folder).splits.train
         assert isinstance(samples.targets, Objects)
@@ -62,7 +67,7 @@ class Case:
         return module_file.build(self.folder / "model.py").train()
 
     def optimizer(self, module: nn.Module) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(module.parameters(), lr=1e-4, fused=True)
+        return torch.optim.AdamW(module.parameters(), lr=RATE, fused=True)
 
     def step(self, module: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, objects: Objects) -> None:
         named = objects.by_name()
