@@ -63,14 +63,22 @@ def path_for(run: Run, frame: Frame, place: Place, own: str, span: Span, weights
         return frame.scope.join(label)
     if weights:
         name = frame.scope.free(own)
-        at = span.source.span(span.start, span.start)
         run.report(
             frame, "E0207", f"`{own}` holds weights and needs a label", span, "its weights would have no name",
             notes=["a label is the name of the module, in `state_dict` as in the picture"],
-            fixes=[Fix("name it", [Edit(at, f"{name}: ")], "placeholder")],
+            fixes=[Fix("name it", _labelled(span, name), "placeholder")],
         )  # fmt: skip
     else:
         name = frame.scope.free(own)
     if reserved(name):
         name = f"{name}_"
     return frame.scope.join(name)
+
+
+def _labelled(span: Span, name: str) -> list[Edit]:
+    """A label before a step; inside an expression it stands in parentheses with what it names."""
+    before = span.source.text[: span.start].rstrip()
+    first = span.source.span(span.start, span.start)
+    if before.endswith(("->", "{")) or span.source.is_yaml:
+        return [Edit(first, f"{name}: ")]
+    return [Edit(first, f"({name}: "), Edit(span.source.span(span.end, span.end), ")")]
