@@ -6,6 +6,7 @@ Girshick et al., "Rich feature hierarchies" (2014), section 2.3 and appendix C. 
 
 from __future__ import annotations
 
+import shutil
 from contextlib import suppress
 
 import numpy as np
@@ -65,6 +66,7 @@ def finish(setting: Setting, checkpoints: Checkpoints) -> None:
             _fit_machines(stage, layer, look(setting, samples, layer))
         else:
             _fit_regressors(stage, layer, look(setting, samples, layer, overlapping=stage.overlap))
+    shutil.rmtree(found.folder)  # a whole checkpoint of the same step would stay; the one before it still lies there
     checkpoints.save(found.state["run"]["step"], setting.module.state_dict(), found.training, found.state)
 
 

@@ -21,6 +21,7 @@ from dlspec.training import proposals as searching
 from dlspec.training.errors import RunError
 from dlspec.training.following import followed
 from dlspec.training.objects import Objects, joined
+from dlspec.training.predicting import load_run
 from dlspec.training.proposals import proposals, sliding_windows
 from dlspec.training.stages import Seen, _fit_machines, _fit_regressors
 from dlspec.training.trained import evaluate
@@ -126,6 +127,9 @@ def test_a_plan_of_regions_trains_fits_its_stages_and_is_evaluated_alike(tmp_pat
     settings = {key: str(value) for key, value in plan.items()}
     report = train("rcnn", out=tmp_path / "run", quiet=True, set=settings)
     assert set(report.data["val"]) == {"map50", "map"}
+    machines = load_run(tmp_path / "run").module.get_submodule("svms")
+    assert not machines.weight[0].any(), "the background's row is 0 once machines are fitted"
+    assert machines.weight[1:].any()
     assert evaluate(tmp_path / "run").values == report.data["val"]
     assert not any(
         "map50" in json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
