@@ -11,6 +11,7 @@ from dlspec.syntax.layout import WIDTH, rendered
 from dlspec.syntax.yaml_bodies import KEYWORDS
 from dlspec.syntax.yaml_lines import Lines
 from dlspec.syntax.yaml_scalars import expression_scalar, is_plain, text_scalar
+from dlspec.syntax.yaml_step_mistakes import DATA
 from dlspec.syntax.yaml_styles import is_list_below, style_of
 
 if TYPE_CHECKING:
@@ -56,13 +57,18 @@ class ValueWriter(Lines):
         dash = " " * indent + "-"
         if isinstance(node, tree.Labelled):
             label = self.plain.label(node.label)
-            if label not in KEYWORDS:
+            if label not in KEYWORDS and not self._reads_as_data(node.value):
                 return self._labelled(f"{dash} {expression_scalar(label)}:", node.value, indent + 2)
         if isinstance(node, tree.Group):
             return _nested(dash, self.steps(node.steps, indent + 2), indent)
         if _is_repeat(node):
             return _nested(dash, self._repeat(node, indent + 2), indent)
         return self._leaf_step(node, indent)
+
+    def _reads_as_data(self, node: tree.Expr) -> bool:
+        """Whether it would stand there as a parameter without its operator: `conv1: 3` is no label of a step."""
+        steps = node.steps if isinstance(node, tree.Group) else (node,)
+        return all(DATA.fullmatch(self.text(step)) for step in steps)
 
     def _leaf_step(self, node: tree.Expr, indent: int) -> list[str]:
         return self.leaf(" " * indent + "-", self.plain.doc(node, _one_step(node)), indent)

@@ -38,7 +38,7 @@ def test_a_detector_finds_in_onnxruntime_what_it_finds_in_torch(tmp_path: Path) 
     got = dict(zip(outputs, session.run(None, {"image": images[2:].numpy()})))
     wanted = network(images[2:])
     assert outputs == list(wanted)
-    assert len(got["boxes"]) == len(wanted["boxes"][0]) > 20
+    assert len(got["boxes"]) == len(wanted["boxes"][0]) >= 20
     operators = {node.op_type for node in _nodes(out)}
     assert {"NonMaxSuppression", "RoiAlign"} <= operators
 

@@ -89,6 +89,7 @@ def test_metrics_of_objects_do_not_judge_classes() -> None:
 def test_classes_that_the_network_tells_apart_are_those_of_the_data() -> None:
     class Graph:
         arguments = {"classes": 10}
+        inputs: dict[str, object] = {}
 
     facts, graph = finder(), Graph()
     facts.graph = graph  # type: ignore[assignment]

@@ -135,7 +135,7 @@ X, Y = np.zeros((3, 2)), np.array([0, 1, 1])
         ({"x": X, "y": Y}, 'npz("t.npz", x="inputs")', "has no array `inputs`"),
         ({"x": X, "y": Y[:2]}, 'npz("t.npz")', "3 rows in `x` and 2 rows in `y`"),
         ({"x": X, "y": Y + 0.5}, 'npz("t.npz")', "holds 0.5 in row 1, which is not a class"),
-        ({"x": X, "y": np.eye(3)}, 'npz("t.npz")', "a class for each sample is wanted"),
+        ({"x": X, "y": np.eye(3)}, 'npz("t.npz")', "a class for each sample or pixel is wanted"),
         ({"x": X * np.nan, "y": Y}, 'npz("t.npz")', r"has no number in 3 rows \(1, 2, 3\)"),
         (
             {"x": X, "y": Y},

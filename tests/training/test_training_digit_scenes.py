@@ -52,7 +52,7 @@ def test_every_scene_has_two_to_seven_digits_of_eight_to_thirty_two_pixels_in_ze
 
 
 def test_boxes_are_tight_around_the_ink_half_open_and_hardly_overlap() -> None:
-    for boxes, masks in zip(*some()[1].kinds()[::2], strict=True):
+    for boxes, masks in zip(*some()[1].kinds()[:3:2], strict=True):
         for box, mask in zip(boxes.int().tolist(), masks, strict=True):
             x1, y1, x2, y2 = box
             assert mask[y1:y2, x1:x2].sum() == mask.sum()
@@ -67,7 +67,7 @@ def test_boxes_are_tight_around_the_ink_half_open_and_hardly_overlap() -> None:
 
 
 def test_ink_overlaps_nowhere_and_is_what_the_class_map_shows() -> None:
-    for labels, masks in zip(*some()[1].kinds()[1:], strict=True):
+    for labels, masks in zip(*some()[1].kinds()[1:3], strict=True):
         assert masks.sum(0).max() == 1
         shown = class_map(labels, masks)
         assert torch.equal(shown > 0, masks.any(0))
