@@ -57,7 +57,7 @@ def _opened(source: Hub, folder: Path) -> Any:
     if source.offline:
         os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
     try:
-        import datasets  # type: ignore[import-untyped]
+        import datasets
     except ImportError:
         raise RunError("data sets of the Hub need `datasets`", "install it: `pip install dlspec[hub]`") from None
     if source.offline:

@@ -141,6 +141,8 @@ def _is_skip(source: _Spot | None, target: _Spot) -> bool:
     """Whether an edge goes past what it is joined with."""
     if not target.card.is_join or (source is not None and source.card.column >= target.card.column - 1):
         return False
+    if source is not None and source.card.host.op.family == "parameter":
+        return False
     return source is None or bool(sign(target.card.host))
 
 
