@@ -60,7 +60,9 @@ class Record(metaclass=_RecordType):
             if field in named:
                 setattr(self, field, named.pop(field))
             elif field in self._defaults:
-                setattr(self, field, self._defaults[field])
+                default = self._defaults[field]
+                # What may be filled is each record's own.
+                setattr(self, field, default.copy() if default.__class__ in (list, dict, set) else default)
             else:
                 raise TypeError(f"{type(self).__name__} misses {field!r}")
         if named:
