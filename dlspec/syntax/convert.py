@@ -11,13 +11,23 @@ if TYPE_CHECKING:
     from dlspec.source import Source
     from dlspec.syntax.tree import File
 
+PASSES = 4
+"""How often a YAML text is laid out anew at most, until it stays as it is."""
+
 
 def fmt(source: Source) -> str:
     """The text of a source as it should stand.
 
     Raises SpecError with the diagnostics of a source that cannot be read whole.
     """
-    return convert(source, ".yaml" if source.is_yaml else ".dls")
+    text = convert(source, ".yaml" if source.is_yaml else ".dls")
+    # A comment of a YAML file may stand, once moved, where it belongs to something else.
+    for _ in range(PASSES if source.is_yaml and "#" in text else 0):
+        again = convert(source.__class__(source.name, text), ".yaml")
+        if again == text:
+            break
+        text = again
+    return text
 
 
 def convert(source: Source, suffix: str) -> str:

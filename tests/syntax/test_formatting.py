@@ -84,9 +84,7 @@ def test_every_comment_survives_wherever_it_stands_and_the_tree_too(
     after, problems = read(Source(name, once))
     assert (after, problems) == (before, [])
     assert Counter(one.text for one in after.comments) == Counter(one.text for one in before.comments)
-    # A comment above the first key of a block's outputs in YAML may move above `outputs:` once more.
-    settled = formatted(once, name) if name.endswith(".yaml") else once
-    assert formatted(settled, name) == settled
+    assert formatted(once, name) == once
 
 
 def test_a_pipeline_before_an_if_stands_in_parentheses() -> None:
