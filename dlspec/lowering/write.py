@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dlspec.graph import Tensor
+from dlspec.lowering.chains import is_numbered_chain
 from dlspec.lowering.emitter import Emitter
 from dlspec.lowering.expressions import Constant, Formal, python_literal
 from dlspec.lowering.flow import Flow, Value, own_name
 from dlspec.lowering.fold import ABOUT, write_fold
 from dlspec.lowering.forward import Forward
 from dlspec.lowering.frozen import frozen_parts
+from dlspec.lowering.grouping import units_of
 from dlspec.lowering.leaves import write_leaf
 from dlspec.lowering.members import Members
-from dlspec.lowering.merge import is_numbered_chain, units_of
 from dlspec.lowering.modules import Texts, Wrapper, is_inline, ordered
 from dlspec.lowering.names import TAKEN, camel, fresh
 from dlspec.lowering.preface import preface
