@@ -6,9 +6,9 @@ import re
 
 from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
-from dlspec.syntax.build import DIGITS, number
 from dlspec.syntax.comments import NONE, Attached, spelling
 from dlspec.syntax.layout import HARD, Align, Doc, Either, Group, Indent, Line, Suffix, rendered
+from dlspec.syntax.literals import DIGITS, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

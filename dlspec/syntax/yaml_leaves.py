@@ -12,7 +12,7 @@ from dlspec.diagnostics.record import Diagnostic, Label, problem
 from dlspec.record import TYPE_CHECKING
 from dlspec.source import Source, Span
 from dlspec.syntax import tree
-from dlspec.syntax.build import bounded
+from dlspec.syntax.literals import bounded
 from dlspec.syntax.parser import parse
 from dlspec.syntax.yaml_nodes import Scalar
 

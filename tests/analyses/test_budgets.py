@@ -11,7 +11,7 @@ from dlspec.checking import Spec, check_spec
 from dlspec.diagnostics.record import Diagnostic, SpecError
 from dlspec.running import checked_plan
 from dlspec.source import Source
-from dlspec.syntax.build import number
+from dlspec.syntax.literals import number
 
 CONV = "output map = image -> c1: conv2d(16, 3, padding=1) -> relu -> c2: conv2d(32, 3, padding=1)"
 
