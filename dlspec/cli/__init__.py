@@ -42,6 +42,10 @@ ARGUMENTS = ("--set", "--input", "--what-if")
 """The sources of diagnostics that are no files but words of the command line."""
 
 _TRAINING = ("train", "search", "lr-find", "evaluate", "predict", "export")
+OUR_BUG = (
+    "This is a bug of dlspec, not of your spec: whatever is written there should get a message with its line.\n"
+    "Please report it with the lines above and the spec, at best cut down to the part that shows it."
+)
 _RECURSION = 20_000
 """Python frames for specs nested as deep as the language allows."""
 
@@ -108,6 +112,9 @@ def _run(name: str, given: list[str]) -> int:
     except RecursionError:
         print("error[E0209]: the spec nests deeper than can be followed", file=sys.stderr)
         return 1
+    except Exception as error:
+        error.add_note(OUR_BUG)
+        raise
 
 
 def exit_code(found: Iterable[Diagnostic]) -> int:

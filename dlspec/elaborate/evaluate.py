@@ -76,6 +76,7 @@ def _comprehension(run: Run, frame: Frame, expr: tree.Comprehension, place: Plac
     for row in found_rows:
         own = Frame(frame.file, frame.application, frame.scope, frame.uses, frame)
         own.env.update(row)
+        own.listed = None if place.label is not None else expr.span
         if expr.condition is None or truth(run, own, expr.condition):
             inner.append((own, expr.item))
     if place.label is not None:

@@ -78,7 +78,7 @@ NOWHERE = Place()
 class Frame:
     """The names in sight of one body, and its place among the applications."""
 
-    __slots__ = ("application", "env", "file", "outer", "scope", "stages", "uses")
+    __slots__ = ("application", "env", "file", "listed", "outer", "scope", "stages", "uses")
 
     def __init__(
         self,
@@ -96,6 +96,8 @@ class Frame:
         self.env: dict[str, Any] = {}
         self.stages: dict[str, Any] = {}
         """Labels of stages, whose outputs they name where no binding does."""
+        self.listed: Span | None = None
+        """The list of which this makes an item, where it has no label of its own."""
 
     def find(self, name: str) -> Any:
         """A value by name through the enclosing frames, or KeyError."""
@@ -107,6 +109,15 @@ class Frame:
                 return frame.stages[name]
             frame = frame.outer
         raise KeyError(name)
+
+    def unlabelled_list(self) -> Span | None:
+        """The list without a label that is made here, innermost first, as long as labels go into the same scope."""
+        frame: Frame | None = self
+        while frame is not None and frame.scope is self.scope:
+            if frame.listed is not None:
+                return frame.listed
+            frame = frame.outer
+        return None
 
     def has(self, name: str) -> bool:
         """Whether a name is in sight here."""

@@ -20,11 +20,14 @@ WIDEST = 11
 """The widest filter that is common."""
 
 
-def warn_of_inferred(
+def tell_of_inferred(
     run: Run, frame: Frame, op: type[Op], tensors: list[Tensor], values: dict[str, Any], named: dict[str, Any],
-    where: dict[str, Span],
+    where: dict[str, Span], known: int,
 ) -> None:  # fmt: skip
-    """Warn where the first number by position is the size of the input, so that all others mean something else."""
+    """Say that the first number by position is the size of the input, so that all others mean something else.
+
+    A warning of its own, or a part of what the operator was refused for: the problems after the `known` first.
+    """
     by_position = [name for name in op.fields if name in values and name not in named]
     if not by_position or not op.torch.partition("(")[2][:1].isupper():
         return
@@ -32,12 +35,15 @@ def warn_of_inferred(
     if "inferred-size-given" in run.graph.allowed or not _is_a_size(tensors, values, by_position):
         return
     span = where[first]
+    message, label = f"`{op.name}` finds the size of its input itself", f"is taken for `{first}`"
     meant = ", ".join(f"`{name}` {_shown(values[name])}" for name in by_position)
-    run.report(
-        frame, "W0450", f"`{op.name}` finds the size of its input itself", span, f"is taken for `{first}`",
-        notes=[f"as it stands this is {meant}"],
-        fixes=[Fix(f"leave out {span.text}", [Edit(_with_comma(span), "")], "unsafe")],
-    )  # fmt: skip
+    fix = Fix(f"leave out {span.text}", [Edit(_with_comma(span), "")], "unsafe")
+    if len(run.problems) == known:
+        run.report(frame, "W0450", message, span, label, notes=[f"as it stands this is {meant}"], fixes=[fix])
+        return
+    refused = run.problems[-1]
+    refused.notes.append(f"{message}: as it stands this is {meant}")
+    refused.fixes = [fix]
 
 
 def _is_a_size(tensors: list[Tensor], values: dict[str, Any], by_position: list[str]) -> bool:

@@ -26,10 +26,7 @@ def claim(run: Run, frame: Frame, label: str, span: Span) -> str:
         label = scope.free("stage")
     first = scope.labels.get(label)
     if first is not None:
-        run.report(
-            frame, "E0208", f"the label `{label}` is used twice", span, "again here", also=[(first, "first here")],
-            notes=["each call makes a module of its own; for one in several places write `module name = …`"],
-        )  # fmt: skip
+        _is_taken(run, frame, label, span, first)
         label = scope.free(label)
     why = reserved(label)
     if why is not None:
@@ -40,6 +37,19 @@ def claim(run: Run, frame: Frame, label: str, span: Span) -> str:
         label = f"{label}_"
     scope.labels[label] = span
     return scope.join(label)
+
+
+def _is_taken(run: Run, frame: Frame, label: str, span: Span, first: Span) -> None:
+    if first is span:
+        run.report(
+            frame, "E0208", f"the label `{label}` is used more than once", span, "met again for the next item",
+            notes=[f"a computed label tells them apart, `{label}_{{i}}: …`; the items of a labelled list are numbered"],
+        )  # fmt: skip
+        return
+    run.report(
+        frame, "E0208", f"the label `{label}` is used twice", span, "again here", also=[(first, "first here")],
+        notes=["each call makes a module of its own; for one in several places write `module name = …`"],
+    )  # fmt: skip
 
 
 def _is_input(run: Run, frame: Frame, label: str, span: Span) -> None:
@@ -63,10 +73,13 @@ def path_for(run: Run, frame: Frame, place: Place, own: str, span: Span, weights
         return frame.scope.join(label)
     if weights:
         name = frame.scope.free(own)
+        items = frame.unlabelled_list()
+        fix = Fix("name it", _labelled(span, name), "placeholder")
+        if items is not None:
+            fix = Fix(f"name the list: its items are `{name}.0`, `{name}.1`", _labelled(items, name), "placeholder")
         run.report(
             frame, "E0207", f"`{own}` holds weights and needs a label", span, "its weights would have no name",
-            notes=["a label is the name of the module, in `state_dict` as in the picture"],
-            fixes=[Fix("name it", _labelled(span, name), "placeholder")],
+            notes=["a label is the name of the module, in `state_dict` as in the picture"], fixes=[fix],
         )  # fmt: skip
     else:
         name = frame.scope.free(own)

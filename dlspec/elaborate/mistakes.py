@@ -20,6 +20,9 @@ def say(
     spans: ArgumentSpans, call: tree.Expr,
 ) -> None:  # fmt: skip
     """A mistake of an operator as a diagnostic, at the parameter or input it is about."""
+    batchless = tensors[mistake.input or 0] if mistake.lacks_batch else None
+    if batchless is not None and batchless in run.batchless:
+        return  # said where it was met first
     span = spans.call
     if isinstance(call, tree.Binary):
         span = call.span
@@ -38,6 +41,9 @@ def say(
         fixes.append(Fix(mistake.help or f"put `{mistake.insert}` before", [Edit(at, f"{mistake.insert} -> ")]))
     elif mistake.help:
         fixes.append(Fix(mistake.help, safety="placeholder"))
+    if batchless is not None and batchless.node.op.family == "input":
+        run.batchless.add(batchless)
+        fixes += _with_batch(batchless)
     label = mistake.label
     if mistake.input is not None and span is spans.call and len(tensors) == 1:
         label = f"gets {spaced(tensors[0].shape)}"
@@ -50,6 +56,18 @@ def _origin(tensor: Tensor) -> Span | None:
     if isinstance(call, tree.Call):
         return call.function.span
     return tensor.node.span
+
+
+def _with_batch(tensor: Tensor) -> list[Fix]:
+    """The input with the batch as its first axis, where its type is written out."""
+    span = tensor.node.span
+    bracket = span.source.text.find("[", span.start, span.end)
+    if bracket < 0:
+        return []
+    batch = next(name for name in ("N", "B", "BATCH") if name not in map(str, tensor.shape))
+    place = span.source.span(bracket + 1, bracket + 1)
+    sizes = ", ".join([batch, *map(str, tensor.shape)])
+    return [Fix(f"the batch comes first: `{tensor.dtype}[{sizes}]`", [Edit(place, f"{batch}, ")])]
 
 
 def _shrinking(tensors: list[Tensor], mistake: Mistake) -> list[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dlspec.elaborate.frame import NOWHERE, Frame, Place
-from dlspec.elaborate.inferred_given import warn_of_inferred
+from dlspec.elaborate.inferred_given import tell_of_inferred
 from dlspec.elaborate.instead import operator_instead
 from dlspec.elaborate.labels import path_for
 from dlspec.elaborate.mistakes import say
 from dlspec.elaborate.parameters import bind
 from dlspec.elaborate.run import Run
-from dlspec.elaborate.values import UNKNOWN, ArgumentSpans, Fields, is_unknown, kind_of
+from dlspec.elaborate.values import UNKNOWN, ArgumentSpans, Fields, holds_tensor, is_unknown, kind_of, tensors_in
 from dlspec.graph import Failure, Module, Node, Tensor
 from dlspec.ops import lookup
 from dlspec.ops.fact import beyond_memory
@@ -91,14 +91,33 @@ def operator(
 ) -> Any:  # fmt: skip
     if any(map(is_unknown, args)) or any(map(is_unknown, named.values())):
         return UNKNOWN
+    if op_class.of_several and not named and _are_several(args):
+        return _joined(run, frame, op_class.of_several, list(tensors_in(args)), call, place)
     bound = bind(run, frame, op_class, args, named, spans)
     if bound is None:
         return UNKNOWN
     tensors, values, where = bound
+    known = len(run.problems)
+    value = make_node(run, frame, op_class(values), tensors, where, spans, call, place)
     if len(values) > len(named):
-        warn_of_inferred(run, frame, op_class, tensors, values, named, where)
-    op = op_class(values)
-    return make_node(run, frame, op, tensors, where, spans, call, place)
+        tell_of_inferred(run, frame, op_class, tensors, values, named, where, known)
+    return value
+
+
+def _are_several(args: list[Any]) -> bool:
+    """Whether tensors are given as a list, be it of one, or one after the other."""
+    return bool(args) and all(map(holds_tensor, args)) and (len(args) > 1 or isinstance(args[0], list))
+
+
+def _joined(run: Run, frame: Frame, name: str, tensors: list[Tensor], call: tree.Expr, place: Place) -> Any:
+    """The tensors joined one after the other, two at a time."""
+    value: Any = tensors[0]
+    for position, tensor in enumerate(tensors[1:], 2):
+        here = place if position == len(tensors) else NOWHERE
+        value = call_operator(run, frame, name, [value, tensor], [], {}, call, here)
+        if value is UNKNOWN:
+            return UNKNOWN
+    return value
 
 
 def make_node(

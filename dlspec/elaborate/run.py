@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from dlspec.elaborate.frame import Frame, Place
     from dlspec.elaborate.values import ArgumentSpans, Stage
+    from dlspec.graph import Tensor
     from dlspec.ops.op import At, Mistake
     from dlspec.sizes import Dim
     from dlspec.source import Span
@@ -95,6 +96,8 @@ class Run:
         self.weighted = 0
         """Modules with weights made so far."""
         self.spent = self.spent_before.steps
+        self.batchless: set[Tensor] = set()
+        """Inputs of which it was said that the batch is missing before their axes."""
         self._said: dict[tuple[str, int, int, int], tuple[Diagnostic, list[Span]]] = {}
         self._decided: dict[tuple[str, Dim, Dim], Verdict] = {}
         self._asked: set[tuple[str, Dim, Dim]] = set()

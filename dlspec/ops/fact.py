@@ -51,6 +51,8 @@ class Mistake(Exception):
         self.help = help
         self.insert = insert
         """A stage that would repair it when put before the operator."""
+        self.lacks_batch = False
+        """Whether an input has all axes that the operator takes but the first, the batch."""
 
 
 def mistake_of(words: Mistake | Callable[[], Mistake]) -> Mistake:

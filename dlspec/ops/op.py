@@ -128,6 +128,8 @@ class Op:
     """Convolution, pooling, normalization, activation, linear, join, shape …: the colour and shelf it has."""
     samples: ClassVar[tuple[str, ...]] = ()
     """Applications that hold: `float32[2, 3, 8, 8] -> conv2d(4, 3)`."""
+    of_several: ClassVar[str] = ""
+    """The operator that joins two tensors as this one joins the numbers of one: `sum([a, b, c])` is `a + b + c`."""
     mistakes: ClassVar[tuple[tuple[str, str], ...]] = ()
     """Applications that do not, with the code they meet."""
     beyond_torch: ClassVar[tuple[tuple[str, str], ...]] = ()
@@ -353,10 +355,12 @@ class Op:
         some, wanted = "", len(axes)
         if any(axis[0] == "*" for axis in axes):
             some, wanted = "at least ", len(axes) - 1
-        return Mistake(
+        mistake = Mistake(
             "E0301", f"`{self.name}` takes {some}{wanted} axes ({' '.join(axes)}), its input has {len(fact.shape)}",
             shown(fact), input=position,
         )  # fmt: skip
+        mistake.lacks_batch = axes[0] == "N" and len(fact.shape) == wanted - 1
+        return mistake
 
     def _check_weights(self, at: At) -> None:
         """Weights are float32 and made before any input is seen, so their sizes must be numbers."""

@@ -74,6 +74,7 @@ class Sum(_Total):
     """The sum along axes."""
 
     function = "{x}.sum(dim=, keepdim=)"
+    of_several = "add"
     takes = ALL
     samples = ("float32[2, 3, 4] -> sum", "float32[2, 3, 4] -> sum(1)")
     mistakes = (("float32[2, 3] -> sum(2)", "E0309"),)

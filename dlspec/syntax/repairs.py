@@ -42,6 +42,7 @@ def repair(failure: Failure, source: Source) -> Diagnostic | None:
     token = failure.token
     return (
         _foreign_word(token, source)
+        or _number(token, source)
         or _colon_before_body(token, source)
         or _dangling(token, source)
         or _label_in_expression(token, source)
@@ -71,7 +72,8 @@ def _foreign_word(token: Token, source: Source) -> Diagnostic | None:
         if start is not None and text[start : start + 2] != "!=":
             span = source.span(start, start + len(sign))
             help_ = "begin a new line" if instead == "\n" else f"write `{instead.strip()}`"
-            return _told(message, span, f"`{sign}` means nothing here", help_, Edit(span, instead))
+            edits = [Edit(source.span(at, at + len(sign)), instead) for at in _on_line(text, sign, start)]
+            return _told(message, span, f"`{sign}` means nothing here", help_, *edits)
     before = re.search(r"\b([a-z]+)[ \t]+$", text[max(0, token.start - 20) : token.start])
     word, word_start = token.text, token.start
     if word not in _WORDS and before is not None:
@@ -85,6 +87,28 @@ def _foreign_word(token: Token, source: Source) -> Diagnostic | None:
     )
     help_ = f"leave out `{word}`" if instead_of is None else f"write `{instead_of}`"
     return _told(message, span, "not a word of the language", help_, edit)
+
+
+def _on_line(text: str, sign: str, start: int) -> list[int]:
+    """Where the sign stands from `start` to the end of the line, text in quotes and comments left out."""
+    end = text.find("\n", start)
+    words = re.compile(r'"[^"\n]*"|#.*|' + re.escape(sign)).finditer(text, start, len(text) if end < 0 else end)
+    return [word.start() for word in words if word.group() == sign]
+
+
+def _number(token: Token, source: Source) -> Diagnostic | None:
+    """`0x10`, and `5x5` for the two sizes of a kernel."""
+    word = re.compile(r"0[xXbBoO][0-9a-fA-F_]+\b|\d+(?:x\d+)+\b").search(source.text, max(0, token.start - 2))
+    if word is None or not word.start() <= token.start < word.end() or source.text[word.start() - 1].isalnum():
+        return None
+    text, span = word.group(), source.span(word.start(), word.end())
+    try:
+        value, message = str(int(text, 0)), "numbers are written in decimal"
+    except ValueError:
+        if text[0] == "0":
+            return None
+        value, message = f"[{text.replace('x', ', ')}]", "sizes by axis are a list"
+    return _told(message, span, "is no number", f"write `{value}`", Edit(span, value))
 
 
 def _colon_before_body(token: Token, source: Source) -> Diagnostic | None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dlspec.checking import Spec, check_spec
 from dlspec.diagnostics.fixes import apply, chosen
 from dlspec.diagnostics.record import Diagnostic, Edit, Fix, problem
 from dlspec.source import Source
@@ -73,3 +77,20 @@ def test_what_no_chosen_fix_touches_is_kept(places: list[tuple[int, int, str]]) 
     assert sorted(text) == sorted([str(i) for i in range(10) if i not in gone] + [c for e in edits for c in e.text])
     assert sum(edit.span.end - edit.span.start for edit in edits) == len(gone)
     assert len(taken) == bool(fixes) or len(taken) > 0
+
+
+@pytest.mark.parametrize(
+    ("line", "repaired"),
+    [
+        ("input x: float32[3, 32, 32]", "input x: float32[N, 3, 32, 32]"),
+        ("input x: float32[3, N, N]", "input x: float32[B, 3, N, N]"),
+        ("input x: float32[N, 3, 0x20, 32]", "input x: float32[N, 3, 32, 32]"),
+        ('input x: float32[N, 3, 32, 32] |> "|>" |> relu # |>', 'input x: float32[N, 3, 32, 32] -> "|>" -> relu # |>'),
+        ("input x: float32[N, 3, 32, 32]\n  a = x -> b: conv2d(4, 3x5)", "input x: float32[N, 3, 32, 32]\n  a = x -> b: conv2d(4, [3, 5])"),
+    ],
+)  # fmt: skip
+def test_what_a_message_offers_repairs_the_spec(line: str, repaired: str) -> None:
+    text = f"network n {{\n  {line}\n  output y = x -> c: conv2d(8, 3)\n}}\n"
+    source = Source("n.dls", text)
+    found = check_spec(Spec(source, Path("n.dls").resolve()))
+    assert apply(found, "unsafe")["n.dls"] == text.replace(line, repaired)
