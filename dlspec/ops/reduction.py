@@ -71,7 +71,7 @@ class Mean(_Total):
 
 
 class Sum(_Total):
-    """The sum along axes."""
+    """The sum along axes; of a list of tensors, the tensors added up."""
 
     function = "{x}.sum(dim=, keepdim=)"
     of_several = "add"
