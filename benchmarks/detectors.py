@@ -33,7 +33,7 @@ from dlspec.training.loop import fit
 from dlspec.training.objects import Objects
 from dlspec.training.progress import Progress
 from dlspec.training.record import Recorder
-from dlspec.training.run import job, set_up
+from dlspec.training.setting_up import job, set_up
 
 PLANS = ("yolo_digits", "fasterrcnn_digits", "maskrcnn_digits")
 SCENES, EPOCHS = 160, 5

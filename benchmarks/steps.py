@@ -40,7 +40,7 @@ from dlspec.training.checkpoints import Checkpoints
 from dlspec.training.loop import fit
 from dlspec.training.progress import Progress
 from dlspec.training.record import Recorder
-from dlspec.training.run import job, set_up
+from dlspec.training.setting_up import job, set_up
 
 AIM = 0.85
 MLP = """from torch import nn

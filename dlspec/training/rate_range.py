@@ -26,8 +26,8 @@ from dlspec.training.mixing import Mixer
 from dlspec.training.objective import objective
 from dlspec.training.objects import Targets
 from dlspec.training.optimization import build_optimizer
-from dlspec.training.run import set_up
 from dlspec.training.samples import Samples
+from dlspec.training.setting_up import set_up
 from dlspec.training.starting import in_training
 from dlspec.training.whole_file import write_whole
 

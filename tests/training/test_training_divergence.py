@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from dlspec.training import run as runs
+from dlspec.training import setting_up
 from dlspec.training.errors import RunError
 from dlspec.training.module_file import build
 from dlspec.training.samples import Dataset
@@ -79,14 +79,14 @@ def test_the_batch_and_the_weights_that_are_kept_show_the_failure_again(tmp_path
 
 
 def test_a_sample_that_holds_no_numbers_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = runs.load
+    real = setting_up.load
 
     def holed(plan: object) -> Dataset:
         dataset = real(plan)  # type: ignore[arg-type]
         dataset.samples.inputs[::2] = torch.nan
         return dataset
 
-    monkeypatch.setattr(runs, "load", holed)
+    monkeypatch.setattr(setting_up, "load", holed)
     with pytest.raises(
         RunError, match=r"at step 1: \d+ of the 50 samples hold no finite input \(rows \d.*look at these"
     ):
