@@ -33,6 +33,7 @@ from dlspec.training.mixing import Mixer
 from dlspec.training.objects import Targets, tally
 from dlspec.training.optimization import Rate, build_optimizer
 from dlspec.training.parallel import Group
+from dlspec.training.parts import Part, copied
 from dlspec.training.starting import in_training
 from dlspec.training.stored import Stored, expect
 
@@ -146,7 +147,7 @@ class Run:
         self.kept: list[tuple[Tensor, Tensor, Tensor]] = []
         self.loss = self.scores = torch.empty(0)
         self.mean = running_mean(self.plan, self.setting.module)
-        self.best_weights: dict[str, Tensor] | None = None
+        self.best_weights: dict[str, Tensor | Part] | None = None
         self.saved_at = time.monotonic()
         self.batch: Batch | None = None
         self.module = job.group.wrapped(self.setting.module)
@@ -274,7 +275,7 @@ class Run:
             if value == state.best or better(metric, value, state.best):
                 state.best, state.best_step, state.best_epoch = value, state.step, state.epoch
                 weights = job.group.weights(self.judged().module)
-                self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
+                self.best_weights = {name: copied(tensor) for name, tensor in weights.items()}
         stopping = plan.early_stopping
         if stopping is not None and stopping.by is not None:
             value, metric = scores[stopping.by], stopping.by.partition(".")[2]
@@ -289,9 +290,7 @@ class Run:
         """Where nothing chooses, the last running mean is what the run has trained."""
         if self.mean is not None and self.plan.keep.best_by is None:
             self.state.best_step = self.state.step
-            self.best_weights = {
-                name: tensor.detach().cpu().clone() for name, tensor in self.mean.module.state_dict().items()
-            }
+            self.best_weights = {name: copied(tensor) for name, tensor in self.mean.module.state_dict().items()}
 
     def save_if_due(self, stop: threading.Event) -> None:
         """Save after `every_seconds`, and at once when asked to stop."""
@@ -319,14 +318,11 @@ class Run:
             "mean": None if self.mean is None else self.mean.state_dict(),
             "scaler": None if self.scaler is None else self.scaler.state_dict(),
         }
-        if job.group.is_first:
-            if self.best_weights is not None:
-                job.checkpoints.save_best(state.best_step, self.best_weights, about)
-            job.checkpoints.save(state.step, weights, training, about | {"rate": self.rate.state()})
-        self.best_weights = None
-        job.group.wait()
-        self.saved_at = time.monotonic()
-        return str(job.checkpoints.path(state.step))
+        if self.best_weights is not None:
+            job.checkpoints.save_best(state.best_step, self.best_weights, about)
+        written = job.checkpoints.save(state.step, weights, training, about | {"rate": self.rate.state()})
+        self.best_weights, self.saved_at = None, time.monotonic()
+        return str(written)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Put everything back as it was when the checkpoint was written."""

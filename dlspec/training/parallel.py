@@ -2,14 +2,14 @@
 
 A batch is that of the plan, whatever the number of processes, so that a run gives the same losses on one process and
 on four, and goes on with another number than it began with. The gradient of a share counts as many times as it has
-samples. Weights are whole in every process (DDP), or cut into one part for each (FSDP2, `fully_shard`); checkpoints
-hold them whole. The first process writes.
+samples. Weights are whole in every process (DDP), and the first writes checkpoints; or they are cut into one part for
+each (FSDP2, `fully_shard`), which it writes and reads alone.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from dlspec.plan.keys import ResolvedPlan
 from dlspec.record import TYPE_CHECKING
 from dlspec.training.errors import RunError
+from dlspec.training.parts import Part, first_axis
 
 if TYPE_CHECKING:
     from typing import Any
@@ -63,15 +64,18 @@ class Group:
     def settle(self, module: nn.Module) -> None:
         """Give every process the running statistics of the first."""
 
-    def weights(self, module: nn.Module) -> dict[str, Tensor]:
-        """The whole weights by path."""
+    whole = True
+    """Whether weights are whole in every process."""
+
+    def weights(self, module: nn.Module) -> dict[str, Any]:
+        """The weights by path, each a `Part` where the others have the rest of it."""
         return dict(module.state_dict())
 
-    def load_weights(self, module: nn.Module, weights: dict[str, Tensor]) -> None:
+    def load_weights(self, module: nn.Module, weights: Mapping[str, Any]) -> None:
         module.load_state_dict(weights)
 
     def optimizer_state(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-        """The optimizer's state, whole, its parameters by number."""
+        """The optimizer's state, its parameters by number."""
         return optimizer.state_dict()
 
     def load_optimizer(self, module: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
@@ -142,45 +146,57 @@ class Shards(Replicas):
         module.set_requires_gradient_sync(last)  # type: ignore[operator]  # fully_shard gives the module this method
         return nullcontext()
 
-    def weights(self, module: nn.Module) -> dict[str, Tensor]:
-        return {name: _whole(tensor) for name, tensor in module.state_dict().items()}
+    whole = False
 
-    def load_weights(self, module: nn.Module, weights: dict[str, Tensor]) -> None:
+    def weights(self, module: nn.Module) -> dict[str, Any]:
+        return {name: self._own(tensor) for name, tensor in module.state_dict().items()}
+
+    def load_weights(self, module: nn.Module, weights: Mapping[str, Any]) -> None:
         for name, own in module.state_dict().items():
-            _local(own).copy_(_local(_part(weights[name], own)))
+            _local(own).copy_(weights[name][self._block(own)])
 
     def optimizer_state(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
         state = optimizer.state_dict()
-        kept = {number: {name: _whole(value) for name, value in one.items()} for number, one in state["state"].items()}
+        kept = {number: {name: self._own(one) for name, one in some.items()} for number, some in state["state"].items()}
         return state | {"state": kept}
 
     def load_optimizer(self, module: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         kept = {
-            number: {name: _part(value, parameters[number]) for name, value in one.items()}
-            for number, one in state["state"].items()
+            number: {name: self._cut(one, parameters[number]) for name, one in some.items()}
+            for number, some in state["state"].items()
         }
         optimizer.load_state_dict(state | {"state": kept})
 
+    def _block(self, tensor: Any) -> tuple[slice, ...]:
+        """What of a tensor is this process's; all of one that is not cut."""
+        if not hasattr(tensor, "placements"):
+            return tuple(slice(0, size) for size in tensor.shape)
+        return first_axis(tensor.shape, self.rank, self.count)
 
-def _whole(value: Any) -> Any:
-    """A tensor that lies in parts put together, in every process; anything else as it is."""
-    return value.full_tensor() if hasattr(value, "full_tensor") else value
+    def _own(self, value: Any) -> Any:
+        """The part of a tensor that lies here; anything else as it is."""
+        if not hasattr(value, "placements"):
+            return value
+        return Part(_local(value), tuple(axis.start for axis in self._block(value)))
+
+    def _cut(self, value: Any, parameter: Any) -> Any:
+        """What an optimizer keeps for a weight, cut as the weight is."""
+        if not hasattr(value, "shape") or value.shape != parameter.shape or not hasattr(parameter, "placements"):
+            return value
+        from torch.distributed.tensor import DTensor
+
+        own = value[self._block(parameter)]
+        own = (own.clone() if isinstance(value, Tensor) else own).to(parameter.device)
+        return DTensor.from_local(
+            own, parameter.device_mesh, parameter.placements, shape=parameter.shape, stride=parameter.stride()
+        )
 
 
 def _local(tensor: Any) -> Tensor:
     """The part of a tensor that lies here."""
     part: Tensor = tensor.to_local() if hasattr(tensor, "to_local") else tensor
     return part
-
-
-def _part(value: Any, like: Any) -> Any:
-    """A whole tensor cut as another of its shape is. Every process has read it whole, so none need be sent any."""
-    if not hasattr(like, "placements") or not isinstance(value, Tensor) or value.shape != like.shape:
-        return value
-    from torch.distributed.tensor import distribute_tensor
-
-    return distribute_tensor(value.to(like.device), like.device_mesh, like.placements, src_data_rank=None)
 
 
 def launched() -> int:

@@ -42,7 +42,7 @@ def prepare_folder(out: Path, checkpoints: Checkpoints, *, resume: bool) -> tupl
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"the folder `{out}` cannot be made: {error.strerror}") from error
-    found, notes = checkpoints.latest() if resume else (None, [])
+    found, notes = checkpoints.latest(whole=checkpoints.group.whole) if resume else (None, [])
     if resume and found is None and notes:
         raise RunError(f"no checkpoint of `{out}` is whole", "; ".join(notes))
     return found, notes

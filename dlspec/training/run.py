@@ -102,7 +102,7 @@ class Asked(Record):
 
 def _trained(module: nn.Module | None, plan: ResolvedPlan, asked: Asked, device: torch.device, group: Group) -> Report:
     out = asked.out
-    checkpoints = Checkpoints(out / "checkpoints", plan.keep.last)
+    checkpoints = Checkpoints(out / "checkpoints", plan.keep.last, group)
     found, notes = prepare_folder(out, checkpoints, resume=asked.resume)
     group.wait()  # nobody writes before all have looked
     if found is not None:
@@ -124,6 +124,7 @@ def _trained(module: nn.Module | None, plan: ResolvedPlan, asked: Asked, device:
         if group.count > 1:
             # What the group shared it keeps; the report is that of one process.
             setting = setting.with_module(module_file.build(out / "model.py").to(device, setting.dtype))
+            checkpoints = Checkpoints(out / "checkpoints", plan.keep.last)
         facts: dict[str, Any] = {"parameters": count, "resumed": found is not None, "warnings": asked.warnings}
         if group.count > 1:
             facts |= {"processes": group.count}
@@ -186,7 +187,7 @@ def _explained(stopped: divergence.Diverged, setting: Setting, checkpoints: Chec
     """
     if stopped.batch is None and (out / "model.py").exists():
         with TemporaryDirectory() as scratch:
-            found, _ = checkpoints.latest()
+            found, _ = Checkpoints(checkpoints.folder, checkpoints.keep).latest()
             setting = set_up(None, setting.plan, out, first=found is None)
             recorder = Recorder(Path(scratch))
             work = job(setting, Checkpoints(Path(scratch, "checkpoints"), 1), recorder, progress(quiet=True))

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
+from dlspec.training.checkpoints import Checkpoints
 from dlspec.training.parallel import Replicas
+from dlspec.training.trained import evaluate
 
 SPEC = """
 network small(classes = 10) {
@@ -64,8 +65,10 @@ def rows(folder: Path, out: str) -> list[dict[str, Any]]:
 
 
 def weights(folder: Path, out: str) -> dict[str, torch.Tensor]:
-    last = max((folder / out / "checkpoints").glob("step-*"))
-    return load_file(last / "weights.safetensors")
+    latest, notes = Checkpoints(folder / out / "checkpoints", 1).latest()
+    assert latest is not None
+    assert notes == []
+    return dict(latest.weights)
 
 
 @pytest.fixture(scope="module")
@@ -99,14 +102,17 @@ def test_two_processes_give_the_losses_metrics_and_weights_of_one(folder: Path, 
 
 
 @slow
-@pytest.mark.parametrize(("first", "then"), [(("fsdp", 2), ("auto", 1)), (("auto", 1), ("fsdp", 2))])
-def test_a_run_goes_on_with_another_number_of_processes(
-    folder: Path, alone: str, first: tuple[str, int], then: tuple[str, int]
-) -> None:
-    out = f"{first[0]}-{then[0]}"
-    train(folder, first[1], out, "--set", f"strategy={first[0]}", "--set", "epochs=2")
-    train(folder, then[1], out, "--set", f"strategy={then[0]}", "--resume")
-    check_equal(folder, out, alone)
+def test_a_run_in_parts_goes_on_with_other_numbers_of_processes_and_is_used_by_one(folder: Path, alone: str) -> None:
+    for epochs, (strategy, count) in enumerate((("fsdp", 2), ("fsdp", 3), ("auto", 1), ("fsdp", 2)), 1):
+        words = ["--resume"] if epochs > 1 else []
+        train(folder, count, "parts", "--set", f"strategy={strategy}", "--set", f"epochs={epochs}", *words)
+        last = max((folder / "parts" / "checkpoints").glob("step-*"))
+        cut = {path.name for path in last.glob("*-of-*")}
+        kinds = ("weights", "training") if strategy == "fsdp" else ()
+        assert cut == {f"{kind}-{one + 1}-of-{count}.safetensors" for kind in kinds for one in range(count)}
+    check_equal(folder, "parts", alone)
+    report = json.loads((folder / "parts" / "report.json").read_text(encoding="utf-8"))
+    assert evaluate(folder / "parts").values == pytest.approx(report["val"])
 
 
 def workers(parent: int) -> list[int]:
