@@ -1,4 +1,4 @@
-"""Which parameters an argument reaches where only evaluation knows: in `unit(width, stride=2)`, `unit` a parameter.
+"""Which parameters an argument reaches in a call of a name that is given a block: `unit(width, stride=2)`.
 
 Two blocks that one call may use share the name of the argument, so both parameters are one for a rename.
 """
@@ -11,30 +11,45 @@ from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from dlspec.editor.document import Document
     from dlspec.editor.names import Body, NameIndex, Symbol
     from dlspec.elaborate.files import FileScope
+    from dlspec.source import Span
 
 Place = tuple[str, int, int]
 """The file of a call, and where it starts and ends."""
 
 
+def reached_arguments(document: Document) -> list[Occurrence]:
+    """Names of arguments in calls of parameters, each with every parameter that it may reach.
+
+    Followed by names; only where a block comes out of a list or a record the networks are asked.
+    """
+    files = [document.index.of(file) for file in document.spec.files.scopes.values()]
+    found = []
+    for span, name, call in [one for file in files for one in file.open_arguments]:
+        reached = document.index.flows.reach(call, document.index)
+        if reached is None:
+            return evaluated_arguments(document)
+        found += _occurrences(document, span, name, reached)
+    return found
+
+
 def evaluated_arguments(document: Document) -> list[Occurrence]:
-    """Names of arguments in calls of parameters, each with every parameter that some network made it reach."""
+    """The same with the parameters that some network of the file made a call reach."""
     opened = [found for file in _files(document) for found in document.index.of(file).open_arguments]
-    if not opened:
-        return []
     reached = _reached(document)
     found = []
     for span, name, call in opened:
-        for symbol in reached.get(_place(call), {}).values():
-            body = document.index.body(symbol)
-            parameter = body.parameters.get(name) if body is not None else None
-            if parameter is not None:
-                found.append(Occurrence(span, parameter))
+        found += _occurrences(document, span, name, reached.get(_place(call), {}).values())
     return found
+
+
+def _occurrences(document: Document, span: Span, name: str, symbols: Iterable[Symbol]) -> list[Occurrence]:
+    bodies = [document.index.body(symbol) for symbol in symbols]
+    return [Occurrence(span, body.parameters[name]) for body in bodies if body is not None and name in body.parameters]
 
 
 def _files(document: Document) -> list[FileScope]:

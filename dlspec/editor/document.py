@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dlspec.checking import Spec, check_spec
 from dlspec.diagnostics.record import SpecError
+from dlspec.editor.calls import reached_arguments
 from dlspec.editor.names import FileNames, NameIndex
 from dlspec.editor.positions import Positions
 from dlspec.elaborate.named import names
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from dlspec.analyses.summary import Summary
     from dlspec.diagnostics.record import Diagnostic
+    from dlspec.editor.names import Occurrence
     from dlspec.editor.positions import Encoding
     from dlspec.graph import Graph
 
@@ -68,6 +70,7 @@ class Document:
         self._summaries: dict[str, Summary] = {}
         self._problems: list[Diagnostic] | None = None
         self._index: NameIndex | None = None
+        self._reached: list[Occurrence] | None = None
 
     @property
     def text(self) -> str:
@@ -76,6 +79,20 @@ class Document:
     @property
     def tree(self) -> tree.File:
         return self.spec.scope.tree
+
+    @property
+    def read(self) -> set[str]:
+        """The files that it is made of, its own among them, as a mention names them."""
+        return {str(scope.path or scope.source.name) for scope in self.spec.files.scopes.values()}
+
+    def word_at(self, offset: int) -> str:
+        """The word that holds an offset or ends there; empty between others."""
+        start = end = offset
+        while start and _is_of_word(self.text[start - 1]):
+            start -= 1
+        while end < len(self.text) and _is_of_word(self.text[end]):
+            end += 1
+        return self.text[start:end]
 
     @property
     def problems(self) -> list[Diagnostic]:
@@ -98,6 +115,13 @@ class Document:
     def names(self) -> FileNames:
         """The names of this file."""
         return self.index.of(self.spec.scope)
+
+    @property
+    def reached(self) -> list[Occurrence]:
+        """Names of arguments in calls of what stands for a block, with the parameters that they reach."""
+        if self._reached is None:
+            self._reached = reached_arguments(self)
+        return self._reached
 
     def graph(self, network: str) -> Graph | None:
         """A network as far as it can be made; None where nothing of it can."""
@@ -142,6 +166,10 @@ class Document:
     def other(self, source: Source) -> Path | None:
         """The path of another file that this one reads, by its source."""
         return next((scope.path for scope in self.spec.files.scopes.values() if scope.source is source), None)
+
+
+def _is_of_word(letter: str) -> bool:
+    return letter == "_" or (letter.isascii() and letter.isalnum())
 
 
 def _closure(name: str, uses: dict[str, set[str]]) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dlspec.editor.flows import UNTOLD, Origin, Site, origins
 from dlspec.editor.names import Body, FileNames, NameIndex, Symbol
 from dlspec.editor.places import argument_name, last_word, name_before, output_name
 from dlspec.ops import lookup
@@ -84,6 +85,8 @@ class Walk:
         match item:
             case tree.Constant() | tree.Alias():
                 self.expression(_Scope(), item.value)
+                if isinstance(item, tree.Constant):
+                    self.index.flows.give(self.names.symbols[item.name], self._origins(_Scope(), item.value))
             case tree.Block() | tree.Network():
                 self._body(item)
             case tree.Foreign():
@@ -105,7 +108,9 @@ class Walk:
             if param.default is not None:
                 self.expression(scope, param.default)
             span = param.span.source.span(param.span.start, param.span.start + len(param.name))
-            self.owner.parameters[param.name] = self._bind(scope, "parameter", param.name, span, param)
+            given = self._origins(scope, param.default)
+            self.owner.parameters[param.name] = symbol = self._bind(scope, "parameter", param.name, span, param)
+            self.index.flows.give(symbol, given)
 
     def _bind(self, scope: _Scope, kind: str, name: str, span: Span | None, node: tree.Node) -> Symbol:
         """A name that is bound; one that is bound again stays the symbol that it was."""
@@ -126,9 +131,10 @@ class Walk:
         match statement:
             case tree.Assign():
                 self.expression(scope, statement.value)
+                given = self._origins(scope, statement.value) if len(statement.targets) == 1 else [UNTOLD]
                 for name in statement.targets:
                     place = name_before(name, span, statement.value.span.start)
-                    self._bind(scope, "value", name, place, statement)
+                    self.index.flows.give(self._bind(scope, "value", name, place, statement), given)
             case tree.Evaluate():
                 self.expression(scope, statement.value)
             case tree.Input():
@@ -137,8 +143,9 @@ class Walk:
                 self._output(scope, statement)
             case tree.Module():
                 self.expression(scope, statement.value)
+                given = self._origins(scope, statement.value)
                 place = name_before(statement.name, span, statement.value.span.start)
-                self._bind(scope, "module", statement.name, place, statement)
+                self.index.flows.give(self._bind(scope, "module", statement.name, place, statement), given)
             case tree.Learned():
                 for axis in statement.shape:
                     self.expression(scope, axis)
@@ -240,15 +247,24 @@ class Walk:
 
     def _call(self, scope: _Scope, expr: tree.Call) -> None:
         body = self.index.body(self.expression(scope, expr.function))
+        is_operator = body is None and self._is_operator(scope, expr.function)
         for argument in expr.args:
             self.expression(scope, argument.value)
-            if argument.name is None:
+            place = argument_name(argument) if argument.name is not None else None
+            if argument.name is None or place is None:
                 continue
-            place = argument_name(argument)
-            if body is None and place is not None and not self._is_operator(scope, expr.function):
+            if is_operator:
+                self.names.operator_arguments.append(place)
+            elif body is None:
                 self.names.open_arguments.append((place, argument.name, expr))
-            elif body is not None and argument.name in body.parameters:
+            elif argument.name in body.parameters:
                 self.names.add(place, body.parameters[argument.name])
+        if not is_operator:
+            args = [(argument.name, self._origins(scope, argument.value)) for argument in expr.args]
+            self.index.flows.call(Site(expr, self._origins(scope, expr.function), args))
+
+    def _origins(self, scope: _Scope, expr: tree.Expr | None) -> list[Origin]:
+        return origins(lambda name: scope.find(name) or self.names.symbols.get(name), expr)
 
     def _is_operator(self, scope: _Scope, function: tree.Expr) -> bool:
         if not isinstance(function, tree.Name) or scope.find(function.name) is not None:

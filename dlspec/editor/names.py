@@ -7,6 +7,7 @@ for) is asked of the graph where it is needed, by `editor.calls`.
 
 from __future__ import annotations
 
+from dlspec.editor.flows import Flows
 from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
 
@@ -78,7 +79,17 @@ class FileNames:
         """By the `id` of the block, network or foreign module of the tree."""
         self.occurrences: list[Occurrence] = []
         self.open_arguments: list[tuple[Span, str, tree.Call]] = []
-        """Names of arguments in calls of what only evaluation knows."""
+        """Names of arguments in calls of what has no definition at hand, as in `unit(width, stride=2)`."""
+        self._named: dict[str, list[Occurrence]] = {}
+        self.operator_arguments: list[Span] = []
+        """Names of arguments of operators, which nothing renames."""
+
+    def named(self, name: str) -> list[Occurrence]:
+        """The occurrences of all that has a name."""
+        if not self._named:
+            for one in self.occurrences:
+                self._named.setdefault(one.symbol.name, []).append(one)
+        return self._named.get(name, [])
 
     def at(self, offset: int) -> Occurrence | None:
         """The narrowest occurrence that holds an offset, or ends there."""
@@ -99,6 +110,7 @@ class NameIndex:
 
     def __init__(self) -> None:
         self._files: dict[int, FileNames] = {}
+        self.flows = Flows()
 
     def of(self, scope: FileScope) -> FileNames:
         """The names of a file."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from lsprotocol import types as lsp
 
-from dlspec.editor.calls import evaluated_arguments
 from dlspec.editor.definition import located
 from dlspec.record import TYPE_CHECKING
 
@@ -36,22 +35,23 @@ class Mention:
 def mentions(symbol: Symbol, documents: Iterable[Document]) -> list[Mention]:
     """Every mention of a symbol in some documents and in what they import, each once.
 
-    Parameters that one call reaches at once are mentioned together.
+    Parameters that one call reaches at once are mentioned together; they share the name.
     """
-    every = [mention for document in documents for mention in _all(document)]
+    every = [mention for document in documents for mention in _named(document, symbol.name)]
     keys = _linked(symbol.key, every)
     found = {mention.place: mention for mention in every if mention.occurrence.symbol.key in keys}
     return [found[place] for place in sorted(found)]
 
 
-def _all(document: Document) -> list[Mention]:
+def _named(document: Document, name: str) -> list[Mention]:
+    """The mentions in a document, and in what it imports, of all that has a name."""
     scopes = list(document.spec.files.scopes.values())
-    found = [Mention(document, file, one) for file in scopes for one in document.index.of(file).occurrences]
+    found = [Mention(document, file, one) for file in scopes for one in document.index.of(file).named(name)]
     by_source = {id(file.source): file for file in scopes}
     return found + [
         Mention(document, by_source[id(one.span.source)], one)
-        for one in evaluated_arguments(document)
-        if id(one.span.source) in by_source
+        for one in document.reached
+        if one.symbol.name == name and id(one.span.source) in by_source
     ]
 
 
@@ -81,11 +81,11 @@ def references(
 
 
 def symbol_at(document: Document, offset: int) -> Symbol | None:
-    """What is named at an offset, by the tree or by what evaluation knows."""
+    """What is named at an offset, by the tree or by where a call reaches."""
     found = document.names.at(offset)
     if found is not None:
         return found.symbol
-    for one in evaluated_arguments(document):
+    for one in document.reached:
         if one.span.source is document.source and one.span.start <= offset <= one.span.end:
             return one.symbol
     return None

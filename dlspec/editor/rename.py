@@ -1,7 +1,7 @@
 """Another name for a block, a parameter, a value, a label: at every place at once, in every file, or not at all.
 
-A rename is tried before it is offered: the files are checked as they would be, and one that would make a mistake where
-there was none is refused, with that mistake for a reason.
+A rename that is not plainly right is tried before it is offered: the files are checked as they would be, and one that
+would make a mistake where there was none is refused, with that mistake for a reason.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 from lsprotocol import types as lsp
 
 from dlspec.editor.document import Document
+from dlspec.editor.plain_rename import is_plain
 from dlspec.editor.positions import Positions
 from dlspec.editor.references import Mention, mentions, symbol_at
 from dlspec.elaborate.reserved import PYTHON_WORDS
@@ -45,8 +46,14 @@ def prepare_rename(document: Document, offset: int) -> lsp.PrepareRenamePlacehol
     return lsp.PrepareRenamePlaceholder(document.positions.of(span), symbol.name)
 
 
-def rename(document: Document, offset: int, name: str, documents: list[Document]) -> lsp.WorkspaceEdit:
-    """The edits that rename what stands at an offset; raises RenameRefused."""
+def rename(
+    document: Document, offset: int, name: str, documents: list[Document],
+    readers: Callable[[], list[Document]] | None = None,
+) -> lsp.WorkspaceEdit:  # fmt: skip
+    """The edits that rename what stands at an offset; raises RenameRefused.
+
+    `documents` are those in whose text the old name stands, `readers` gives all that may read what they define.
+    """
     symbol = symbol_at(document, offset)
     if symbol is None:
         raise RenameRefused("nothing that this spec names stands here; operators and keys keep their names")
@@ -59,13 +66,14 @@ def rename(document: Document, offset: int, name: str, documents: list[Document]
         source = mention.occurrence.span.source
         edits = changes.setdefault(place, (source, mention.document, []))[2]
         edits.append((mention.occurrence.span.start, mention.occurrence.span.end, _replacement(mention, name)))
-    texts = {place: _edited(source.text, edits) for place, (source, _, edits) in changes.items()}
-    _try(
-        documents,
-        texts,
-        lambda place: min(start for start, _, _ in changes[place][2]) + _inside(changes[place][2]),
-        len(found),
-    )
+    if not is_plain(symbol, name, found, documents):
+        texts = {place: _edited(source.text, edits) for place, (source, _, edits) in changes.items()}
+        _try(
+            documents if readers is None else readers(),
+            texts,
+            lambda place: min(start for start, _, _ in changes[place][2]) + _inside(changes[place][2]),
+            len(found),
+        )
     return _workspace_edit(document, changes)
 
 
@@ -136,13 +144,12 @@ def _try(documents: list[Document], after: dict[str, str], offset: Callable[[str
     texts = {Path(place): text for place, text in after.items()}
     changed = []
     for document in documents:
-        read = {str(scope.path or scope.source.name) for scope in document.spec.files.scopes.values()}
-        if not read & after.keys():
+        if not document.read & after.keys():
             continue
         place = _place(document)
         text, opened = after.get(place, document.text), {**document.spec.files.opened, **texts}
         changed.append(Document(document.uri, text, None, document.path, opened=opened, shown=document.source.name))
-        new = _new_mistake(document.problems, changed[-1].problems)
+        new = _new_mistake(document, changed[-1].problems)
         if new is not None:
             where = f" ({new.place!r})" if new.place is not None else ""
             raise RenameRefused(f"that would be a mistake: {new.message}{where}")
@@ -156,10 +163,10 @@ def _place(document: Document) -> str:
     return str(document.spec.scope.path or document.source.name)
 
 
-def _new_mistake(before: list[Diagnostic], after: list[Diagnostic]) -> Diagnostic | None:
+def _new_mistake(document: Document, after: list[Diagnostic]) -> Diagnostic | None:
     """A problem of a kind that there were fewer of."""
     counts: dict[str, int] = {}
-    for problem in before:
+    for problem in document.problems if after else ():
         counts[problem.code] = counts.get(problem.code, 0) + 1
     for problem in after:
         counts[problem.code] = counts.get(problem.code, 0) - 1

@@ -211,13 +211,20 @@ _OF_PLACES: dict[str, Callable[[Server, Open, int, Any], Any]] = {
     ),
     lsp.TEXT_DOCUMENT_DEFINITION: lambda server, known, offset, asked: definition.definition(known.document, offset),
     lsp.TEXT_DOCUMENT_REFERENCES: lambda server, known, offset, asked: references.references(
-        known.document, offset, server.specs.every(known.document), declaration=asked.context.include_declaration
+        known.document,
+        offset,
+        server.specs.every(known.document, known.document.word_at(offset)),
+        declaration=asked.context.include_declaration,
     ),
     lsp.TEXT_DOCUMENT_PREPARE_RENAME: lambda server, known, offset, asked: rename.prepare_rename(
         known.document, offset
     ),
     lsp.TEXT_DOCUMENT_RENAME: lambda server, known, offset, asked: rename.rename(
-        known.document, offset, asked.new_name, server.specs.every(known.document)
+        known.document,
+        offset,
+        asked.new_name,
+        server.specs.every(known.document, known.document.word_at(offset)),
+        lambda: server.specs.every(known.document),
     ),
 }
 _OPTIONS: dict[str, Any] = {

@@ -66,6 +66,17 @@ def _is_broken(document: Document) -> bool:
     return False
 
 
+class _Closed:
+    """The text of a file that is not open, when it was written, and what is known of it once that was asked for."""
+
+    __slots__ = ("document", "stamp", "text")
+
+    def __init__(self, stamp: float, text: str) -> None:
+        self.stamp = stamp
+        self.text = text
+        self.document: Document | None = None
+
+
 class Workspace:
     """The specs that an editor has open."""
 
@@ -73,7 +84,7 @@ class Workspace:
         self.encoding = encoding
         self.folders: list[Path] = []
         self._open: dict[str, Open] = {}
-        self._closed: dict[Path, tuple[float, Document]] = {}
+        self._closed: dict[Path, _Closed] = {}
 
     def put(self, uri: str, text: str, version: int | None) -> None:
         """A new version of a text; what others knew of it is forgotten."""
@@ -110,27 +121,37 @@ class Workspace:
         """The open specs that read a file."""
         return [uri for uri, known in self._open.items() if path is not None and path in _read_by(known.document)]
 
-    def every(self, near: Document) -> list[Document]:
-        """The open specs, and those in the folders of the workspace; of a text without a file only itself."""
+    def every(self, near: Document, name: str = "") -> list[Document]:
+        """The open specs, and those in the folders of the workspace; of a text without a file only itself.
+
+        With a name only those in whose text it stands: no other needs to be read.
+        """
         opened = [known.document for known in self._open.values()]
         if near.path is None:
             return [near]
         paths = {document.path for document in opened}
         folders = self.folders if any(near.path.is_relative_to(f) for f in self.folders) else [near.path.parent]
         files = dict.fromkeys(path.resolve() for folder in folders for path in spec_files(folder))
-        return [*opened, *(found for path in files if path not in paths and (found := self._file(path)) is not None)]
+        closed = [self._file(path, name) for path in files if path not in paths]
+        return [
+            *(document for document in opened if document is near or name in document.text),
+            *(document for document in closed if document is not None),
+        ]
 
-    def _file(self, path: Path) -> Document | None:
-        """A file that is not open, read once for each time it is written."""
+    def _file(self, path: Path, name: str) -> Document | None:
+        """A file that is not open, if a name stands in it; read once for each time it is written."""
         try:
             stamp = path.stat().st_mtime
             known = self._closed.get(path)
-            if known is None or known[0] != stamp:
-                text = path.read_text(encoding="utf-8-sig")
-                self._closed[path] = stamp, self._document(path.as_uri(), text, None)
-            return self._closed[path][1]
+            if known is None or known.stamp != stamp:
+                known = self._closed[path] = _Closed(stamp, path.read_text(encoding="utf-8-sig"))
         except (OSError, UnicodeDecodeError):
             return None
+        if name not in known.text:
+            return None
+        if known.document is None:
+            known.document = self._document(path.as_uri(), known.text, None)
+        return known.document
 
     def _document(self, uri: str, text: str, version: int | None) -> Document:
         found = to_fs_path(uri) if uri.startswith("file:") else None
@@ -147,7 +168,9 @@ class Workspace:
 
     def _forget(self, path: Path | None, but: str) -> None:
         """Read again what imports a file, and what is not open."""
-        self._closed = {own: known for own, known in self._closed.items() if path not in _read_by(known[1])}
+        for closed in self._closed.values():
+            if closed.document is not None and path in _read_by(closed.document):
+                closed.document = None
         for uri in self.importers(path):
             if uri != but:
                 known = self._open[uri]

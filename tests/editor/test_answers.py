@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dlspec
+from dlspec.editor.calls import evaluated_arguments, reached_arguments
 from dlspec.editor.code_lens import code_lens, lenses
 from dlspec.editor.completion import completion
 from dlspec.editor.context import context
@@ -18,9 +19,10 @@ from dlspec.editor.document import Document
 from dlspec.editor.formatting import formatting
 from dlspec.editor.hover import hover
 from dlspec.editor.inlay_hints import Hint, hints, moved
+from dlspec.editor.plain_rename import is_plain
 from dlspec.editor.positions import Positions
 from dlspec.editor.quick_fixes import code_actions
-from dlspec.editor.references import references
+from dlspec.editor.references import mentions, references
 from dlspec.editor.rename import rename
 from dlspec.editor.symbols import document_symbols
 from dlspec.editor.yaml_context import yaml_context
@@ -166,3 +168,63 @@ def test_indentation_and_braces_tell_where_in_yaml_the_cursor_is(
     found = yaml_context(text)
     assert found.keys == keys
     assert (found.leaf.wants if found.leaf is not None else None) == wants
+
+
+# Names that stand for blocks
+
+PASSED_ON = ["resnet.dls", "mobilenet_v3.dls", "densenet.dls", "googlenet.dls", "fcn_resnet50.dls", "yolov1.dls"]
+
+
+@pytest.mark.parametrize("name", PASSED_ON)
+def test_where_a_call_reaches_is_found_without_evaluating_what_evaluation_finds(name: str) -> None:
+    own = document(ZOO / name)
+    places = [{(one.span.start, one.symbol.key) for one in found}
+              for found in (reached_arguments(own), evaluated_arguments(own))]  # fmt: skip
+    assert places[0] >= places[1]
+
+
+def test_blocks_out_of_a_list_are_followed_by_evaluating() -> None:
+    text = """\
+block one(x, size) { x -> fc: linear(size) }
+block two(x, size) { x -> fc: linear(size) -> relu }
+network n { input x: float32[N, 8]
+  both = [one, two]
+  output y = x -> a: both[0](size=4) -> b: both[1](size=4) }
+"""
+    own = document(ZOO / "n.dls", text)
+    assert {one.symbol.owner.name for one in own.reached if one.symbol.owner is not None} == {"one", "two"}
+    assert len(references(own, text.index("size"), [own], declaration=True)) == 3
+
+
+def test_a_block_that_no_network_uses_is_followed_too() -> None:
+    text = "block one(x, size) { x -> fc: linear(size) }\nblock pair(x, unit) { x -> a: unit(size=4) }\n" + (
+        "block both(x) { x -> p: pair(one) }\n"
+    )
+    own = document(ZOO / "n.dls", text)
+    assert len(references(own, text.index("size"), [own], declaration=True)) == 3
+
+
+@pytest.mark.parametrize("path", [*SPECS, ZOO / "resnet_digits.dls"], ids=lambda path: path.name)
+def test_a_rename_that_is_not_tried_is_one_that_a_trial_allows(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = document(path)
+    symbols = {one.symbol for one in own.names.occurrences}
+    assert any(is_plain(symbol, "another", mentions(symbol, [own]), [own]) for symbol in symbols)
+    first = {one.symbol.key: one for one in own.names.occurrences if one.symbol.file.source is own.source}
+    starts = [one.span.start for one in first.values()]
+    quick = [rename(own, start, "another", [own]) for start in starts]
+    monkeypatch.setattr("dlspec.editor.rename.is_plain", lambda *given: False)
+    assert quick == [rename(own, start, "another", [own]) for start in starts]
+
+
+@pytest.mark.parametrize(("text", "old", "new"), [
+    ("network n { input x: float32[N, 4]\n  output y = x -> fc: linear(4) }", "fc", "relu"),
+    ("network n { input x: float32[N, 4]\n  output y = x -> fc: linear(4) }", "fc", "forward"),
+    ("network n { input x: float32[N, 4]\n  output y = x -> fc: linear(4) }", "N", "B"),
+    ("network n { input x: float32[N, 4]\n  output y = x -> fc: linear(4) -> a_{1}: relu }", "fc", "a_1"),
+    ("block f(x, w) { {w, v = x} }\nnetwork n { input x: float32[N, 4]\n  output y = f(x, 3).v }", "w", "wide"),
+])  # fmt: skip
+def test_a_rename_of_which_something_hangs_on_the_spelling_is_tried(text: str, old: str, new: str) -> None:
+    own = document(ZOO / "n.dls", text)
+    found = own.names.named(old)
+    assert found
+    assert not is_plain(found[0].symbol, new, mentions(found[0].symbol, [own]), [own])
