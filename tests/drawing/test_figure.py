@@ -219,3 +219,12 @@ def test_every_label_takes_the_room_that_it_was_given_whatever_font_a_reader_has
         size = float(re.search(r'font-size="([\d.]+)"', attributes)[1])  # type: ignore[index]
         given = float(re.search(r'textLength="([\d.]+)"', attributes)[1])  # type: ignore[index]
         assert given == pytest.approx(width(text, size, "bold" in attributes), abs=0.06)
+
+
+# The end
+
+
+def test_a_network_that_ends_in_light_steps_shows_what_it_gives() -> None:
+    assert labels(network("lenet5"))[-2:] == ["f6", "rbf"]
+    assert labels(body("h = x -> fc: linear(5)\ny = sum(h, dim=1)"))[-1] == "sum"
+    assert labels(body("y = x -> fc: linear(5) -> softmax(dim=1)"))[-1] == "fc"

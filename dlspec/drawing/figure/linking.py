@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dlspec.drawing.figure.items import Item, Link, Stages, read
+from dlspec.drawing.figure.slices import slices_of_result
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dlspec.graph import Graph, Node
+    from dlspec.graph import Graph, Node, Tensor
+    from dlspec.sizes import Dim
 
 
 def absorbed(graph: Graph, items: list[Item]) -> list[Item]:
@@ -19,7 +21,11 @@ def absorbed(graph: Graph, items: list[Item]) -> list[Item]:
     for item in items:
         before = _before(item, home)
         heavy = [one for one in before if not _is_source_of_weights(one)]
-        if item.is_light and len(heavy) == 1:
+        if item.is_light and heavy and _concludes(item, outputs, heavy):
+            item.slices = slices_of_result(item.nodes, item.application)
+            item.is_light = item.is_join = False
+            kept.append(item)
+        elif item.is_light and len(heavy) == 1:
             _join_into(item, heavy[0], home, at_end=True)
         elif item.is_light and heavy:
             item.is_join = True
@@ -38,6 +44,22 @@ def absorbed(graph: Graph, items: list[Item]) -> list[Item]:
             _join_into(item, home[item.nodes[0].inputs[0].node], home, at_end=True)
             kept.remove(item)
     return kept
+
+
+def _concludes(item: Item, outputs: set[Node], before: list[Item]) -> bool:
+    """Whether light steps give an output that is nothing like what they read: a sum, a distance, a part of it."""
+    last = item.nodes[-1]
+    if last not in outputs or last.op.family == "shape":
+        return False
+    return all(_count(item.result) != _count(one.result) for one in before)
+
+
+def _count(tensor: Tensor) -> Dim:
+    """How many numbers a tensor has, without the batch."""
+    count: Dim = 1
+    for size in tensor.shape[1:]:
+        count = count * size
+    return count
 
 
 def _is_source_of_weights(item: Item) -> bool:

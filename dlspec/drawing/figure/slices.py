@@ -39,6 +39,13 @@ def _family(node: Node) -> str:
     return "resize" if "output_padding" in node.op.fields else node.op.family
 
 
+def slices_of_result(nodes: list[Node], application: Application | None) -> list[Slice]:
+    """One slab for light steps that give what a network is for; where they sum up numbers, that is what they are."""
+    last = nodes[-1]
+    family = "reduction" if any(node.op.family == "reduction" for node in nodes) else last.op.family
+    return [Slice(family, last.outputs[0], last, application)]
+
+
 def slices_of(application: Application) -> list[Slice]:
     """A slab for each repeat of the block that it repeats most; else for each layer, where these form a chain."""
     inside = list(application.nodes())
