@@ -106,7 +106,10 @@ def _statements() -> list[Rule]:
 
 def _expressions() -> list[Rule]:
     return [
-        {"match": r"(?:[\w]|\{[^{}\n]*\})+(?=[ \t]*:(?!:))", "name": "entity.name.tag.label.dls"},
+        {
+            "match": r"(?:\"(?:[\w-]|\{[^{}\n]*\})+\"|(?:\w|\{[^{}\n]*\})+)(?=[ \t]*:(?!:))",
+            "name": "entity.name.tag.label.dls",
+        },
         {"match": _word(words.CONTROL), "name": "keyword.control.dls"},
         {"match": _word(words.LOGIC), "name": "keyword.operator.word.dls"},
         {"match": _word(words.CONSTANTS), "name": "constant.language.dls"},

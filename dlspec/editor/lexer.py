@@ -34,7 +34,10 @@ class DlspecLexer(RegexLexer):  # type: ignore[misc]  # pygments has no types
             (r"[ \t\r\n]+", Whitespace),
             (r"#.*$", Comment.Single),
             (language.pattern("STRING"), String),
-            (r"((?:\w|\{[^{}\n]*\})+)([ \t]*)(:)", bygroups(Name.Label, Whitespace, Punctuation)),
+            (
+                r"(\"(?:[\w-]|\{[^{}\n]*\})+\"|(?:\w|\{[^{}\n]*\})+)([ \t]*)(:)",
+                bygroups(Name.Label, Whitespace, Punctuation),
+            ),
             (_word(language.CONTROL), Keyword),
             (_word(language.LOGIC), Operator.Word),
             (_word(language.CONSTANTS), Keyword.Constant),

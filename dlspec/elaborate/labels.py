@@ -18,10 +18,11 @@ def claim(run: Run, frame: Frame, label: str, span: Span) -> str:
     if not scope.path and label in run.graph.inputs:
         _is_input(run, frame, label, span)
         label = f"{label}_"
-    if not (label.isdigit() or (label.isidentifier() and label.isascii())):
+    plain = label.replace("-", "_")
+    if not (label.isdigit() or (plain.isidentifier() and plain.isascii() and label[0] != "-")):
         run.report(
             frame, "E0114", f"a stage cannot be called `{label}`", span, "is neither a name nor a whole number",
-            notes=["a label becomes an attribute of the generated module"],
+            notes=["a label becomes the name of a module in the generated file"],
         )  # fmt: skip
         label = scope.free("stage")
     first = scope.labels.get(label)

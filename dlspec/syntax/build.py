@@ -104,9 +104,10 @@ _LABEL_PART = re.compile(r"\{([^{}]*)\}|[^{}]+")
 
 
 def label_name(b: Builder, span: Span) -> tree.LabelName:
-    """A label's text and computed parts; `span` lies where it is written as it is."""
+    """A label's text and computed parts; `span` lies where it is written as it is, or within quotes."""
     parts: list[str | tree.Expr] = []
-    for match in _LABEL_PART.finditer(b.source.text, span.start, span.end):
+    quotes = b.source.text.startswith('"', span.start)
+    for match in _LABEL_PART.finditer(b.source.text, span.start + quotes, span.end - quotes):
         if match.group(1) is None:
             parts.append(match.group())
             continue

@@ -276,7 +276,9 @@ class Expressions:
         return [Group(line) if len(line) > 1 else line[0] for line in lines]
 
     def _labelled(self, node: tree.Labelled) -> tuple[int, Doc]:
-        return STAGE, [self.label(node.label), ": ", self.doc(node.value, OR)]
+        label = self.label(node.label)
+        beyond_a_word = any(isinstance(part, str) and "-" in part for part in node.label.parts)
+        return STAGE, [f'"{label}"' if beyond_a_word else label, ": ", self.doc(node.value, OR)]
 
     def label(self, label: tree.LabelName) -> str:
         """A label on one line, its computed parts in braces."""

@@ -139,11 +139,24 @@ def _dangling(token: Token, source: Source) -> Diagnostic | None:
 
 
 def _label_in_expression(token: Token, source: Source) -> Diagnostic | None:
-    """`x + fc: linear(8)`: the operand to put in parentheses is the label with what it names."""
+    """`x + fc: linear(8)`, to be put in parentheses, and labels that are no words: `block1-0: unit(8)`."""
     text = source.text
     line = text.rfind("\n", 0, token.start) + 1
+    if token.text != ":":
+        return None
+    hyphened = re.search(r"(?<![\w\"-])(\w+(?:-\w+)+)[ \t]*$", text[line : token.start])
+    if hyphened is not None:
+        start, name = line + hyphened.start(1), hyphened.group(1)
+        span = source.span(start, start + len(name))
+        message, help_ = "a label with a hyphen stands in quotes", f'write `"{name}"`'
+        return _told(message, span, "reads as a difference", help_, Edit(span, f'"{name}"'))
+    quoted = re.search(r'("[^"]*")[ \t]*$', text[line : token.start])
+    if quoted is not None:
+        span = source.span(line + quoted.start(1), line + quoted.end(1))
+        help_ = "write letters, digits, `_`, `-` and computed parts: `layer_{i}`"
+        return _told("this is no label", span, "stands before a step as its name", help_)
     before = re.search(r"(?:[-+*/%<>=]|\b(?:and|or|not|in))[ \t]*(\w+)[ \t]*$", text[line : token.start])
-    if token.text != ":" or before is None:
+    if before is None:
         return None
     start, name = line + before.start(1), before.group(1)
     end = _operand_end(text, token.end)

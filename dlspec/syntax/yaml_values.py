@@ -11,7 +11,7 @@ from dlspec.syntax.yaml_leaves import written
 from dlspec.syntax.yaml_nodes import Mapping, Scalar, Sequence, YamlNode
 from dlspec.syntax.yaml_step_mistakes import StepMistakes, holds_parameters, is_data
 
-LABEL = r"(?:[A-Za-z0-9_]|\{[^{}\n]*\})+"
+LABEL = r"(?:[A-Za-z0-9_-]|\{[^{}\n]*\})+"
 
 
 class Values(StepMistakes):
@@ -127,7 +127,7 @@ class Values(StepMistakes):
                 key,
                 f"`{key.text}` is no label",
                 "not a label",
-                "write letters, digits, `_` and computed parts: `layer_{i}`",
+                "write letters, digits, `_`, `-` and computed parts: `layer_{i}`",
             )
             return None
         builder = Builder(self.source)

@@ -26,7 +26,7 @@ names = st.sampled_from(NAMES)
 texts = st.text(max_size=8) | st.sampled_from(
     ['"', "\\", "a: b", "a #b", "'", "{", "}", "C:\\x", "null", "1e3", "é→", " a ", "#", "- x"]
 )
-labels = st.sampled_from(("conv1", "0", "layer", "op", "input", "if", "let", "no", "or"))
+labels = st.sampled_from(("conv1", "0", "layer", "op", "input", "if", "let", "no", "or", "block1-0", "-1", "x-"))
 
 
 def node(kind: type[tree.Node], *values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

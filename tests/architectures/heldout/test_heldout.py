@@ -87,6 +87,19 @@ def test_convnext_has_the_names_of_torchvision_and_its_small_scales() -> None:
     assert torch.equal(state["features.1.0.layer_scale"], torch.full((96, 1, 1), 1e-6))
 
 
+def test_regnet_has_the_names_of_torchvision_hyphens_and_all() -> None:
+    state = built("regnet", "regnet_y_400mf").state_dict()
+    names = (
+        "stem.1.running_mean",
+        "trunk_output.block1.block1-0.proj.0.weight",
+        "trunk_output.block3.block3-5.f.se.fc2.bias",
+        "trunk_output.block4.block4-0.f.b.1.num_batches_tracked",
+        "fc.weight",
+    )
+    assert set(names) <= set(state)
+    assert len(state) == 16 * (3 + 3 * 5 + 4) + 4 * 6 + 6 + 2  # units, their projections, stem, classifier
+
+
 def test_channels_are_dealt_out_as_torch_deals_them(tmp_path: Path) -> None:
     spec = tmp_path / "deal.dls"
     source = (FOLDER / "shufflenet.dls").read_text(encoding="utf-8")
