@@ -167,8 +167,9 @@ class Checkpoints:
 
 
 def is_cut(state: State) -> bool:
-    """Whether a run ended in the middle of an epoch, which a longer plan does not: it goes on from before the end."""
-    return bool(state.get("run", {}).get("cut"))
+    """Whether a longer run never is as this one ended: with a last evaluation out of turn, or with layers fitted."""
+    run = state.get("run", {})
+    return bool(run.get("cut") or run.get("stages"))
 
 
 def _age(path: Path) -> tuple[int, ...]:

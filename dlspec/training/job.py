@@ -116,6 +116,10 @@ class State(Record):
     since_best: int = 0
     watched: float | None = None
     stopped: str = ""
+    cut: bool = False
+    """Whether the run ended where a longer one would not have stopped to evaluate."""
+    stages: int = 0
+    """How many of the plan's closing stages are done."""
 
 
 def about_run(setting: Setting) -> dict[str, Any]:

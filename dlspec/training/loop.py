@@ -85,6 +85,8 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
     if resumed is not None:
         run.restore(resumed)
     state = run.state
+    if state.stopped:
+        return state
     samples = torch.arange(count, device=setting.device)
     whole = len(ends) == 1 and job.group.count == 1
     every = job.train.values if whole else torch.empty(0)
@@ -92,7 +94,7 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
     ordered = orders(job.train.inputs, seed_of(plan, "order"))
 
     with stop_requests() as stop, job.progress:
-        while state.step < total and not state.stopped:
+        while not run.is_over():
             order = samples if len(ends) == 1 else ordered(state.epoch, count).to(setting.device)
             in_training(module, setting.held)
             expect(job.train.inputs, batches(order, state.position, ends, mixer, job.group), state.epoch)
@@ -127,11 +129,19 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
                 if state.position < count and state.step < total:
                     run.save_if_due(stop)
 
+            if state.step >= total and not run.is_due(state.epoch + 1):
+                run.save()  # a longer plan goes on from here
+                state.cut = True
             run.end_epoch()
-            run.save_if_due(stop)
+            if not run.is_over():
+                run.save_if_due(stop)
         state.stopped = state.stopped or "completed"
         run.keep_mean()
-        run.save()
+        path = run.save()
+        if job.group.agreed(stop.is_set()):
+            raise Interrupted(
+                f"stopped after the last step; the run is saved in `{path}`", "`--resume` makes its report"
+            )
     return state
 
 
@@ -155,6 +165,14 @@ class Run:
         self.scaler = torch.amp.GradScaler(self.setting.device.type) if self.plan.precision == "fp16" else None
         # Elsewhere than on a CPU a look waits for the device; of several processes all must stop at once.
         self.looks = job.careful or (self.setting.device.type == "cpu" and job.group.count == 1)
+
+    def is_over(self) -> bool:
+        """Whether all steps are taken, and the last epoch, whole or not, is evaluated; or the scores have ended it."""
+        return bool(self.state.stopped) or (self.state.step >= self.total and self.state.position == 0)
+
+    def is_due(self, epoch: int) -> bool:
+        """Whether an epoch that is gone through as far as the run is ends with an evaluation, at whatever length."""
+        return self.state.position == len(self.job.train) and epoch % self.plan.evaluate_every == 0
 
     def take_step(self, inputs: Tensor, targets: Targets, weight: float) -> None:
         """Move the weights; in float16 only where no gradient overflowed, else the factor of the loss is halved."""

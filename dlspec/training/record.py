@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 class Recorder:
     """Appends rows as they come, to the file and to the trackers of the plan."""
 
-    def __init__(self, folder: Path, *, trackers: Sequence[Tracker] = (), from_step: int = 0) -> None:
+    def __init__(self, folder: Path, *, trackers: Sequence[Tracker] = (), after: State | None = None) -> None:
+        """A run that goes on begins `after` a state; one that has none before it has nothing there yet."""
         self.path = folder / "metrics.jsonl"
-        _cut(self.path, from_step)
+        _cut(self.path, after)
         self.file = self.path.open("a", encoding="utf-8")
         self.trackers = trackers
 
@@ -67,10 +68,10 @@ def measured(rows: Sequence[Row]) -> list[str]:
     return [name for name in names if name != "learning_rate" or moves]
 
 
-def _cut(path: Path, step: int) -> None:
-    """Take away rows beyond the step that a run goes on from: they come again."""
-    rows = [row for row in read_rows(path) if row["step"] <= step]
+def _cut(path: Path, after: State | None) -> None:
+    """Take away rows beyond the place that a run goes on from: they come again."""
     if path.exists():
+        rows = [row for row in read_rows(path) if after and row["step"] <= after.step and row["epoch"] <= after.epoch]
         aside = path.with_suffix(".part")
         aside.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         os.replace(aside, path)

@@ -127,7 +127,7 @@ def report(
         "steps": state.step,
         "epochs": state.epoch,
         "stopped": state.stopped,
-        "test_reads": held_out.reads,
+        "test_reads": held_out.reads + _reads_before(out, state),
         "samples": {role: len(rows) for role, rows in setting.splits.rows.items()},
     }
     if state.best is not None:
@@ -149,6 +149,14 @@ def report(
     if pictures:
         _draw(setting, state, out, test, val, samples, compared)
     return Report(out, data, listed(out), notes)
+
+
+def _reads_before(out: Path, state: State) -> int:
+    """How often the test split was read for a shorter run in the same folder."""
+    if not (out / "report.json").exists():
+        return 0
+    before = read_report(out).data
+    return int(before["test_reads"]) if before["steps"] != state.step else 0
 
 
 def read_report(out: Path) -> Report:

@@ -28,7 +28,7 @@ from dlspec.training.predicting import load_run, predict
 from dlspec.training.progress import progress
 from dlspec.training.record import Recorder
 from dlspec.training.report import Report, read_report, report
-from dlspec.training.resuming import finished, goes_on, prepare_folder, refuse_other_plan
+from dlspec.training.resuming import finished, is_longer, prepare_folder, refuse_other_plan, reopened
 from dlspec.training.setting_up import job, set_up
 from dlspec.training.stages import finish
 from dlspec.training.trained import evaluate
@@ -104,12 +104,16 @@ def _trained(module: nn.Module | None, plan: ResolvedPlan, asked: Asked, device:
     out = asked.out
     checkpoints = Checkpoints(out / "checkpoints", plan.keep.last, group)
     found, notes = prepare_folder(out, checkpoints, resume=asked.resume)
-    group.wait()  # nobody writes before all have looked
     if found is not None:
         refuse_other_plan(from_data(found.state["plan"]), plan, out)
-        if found.state["run"]["stopped"] and not goes_on(found, plan):
-            return finished(out, notes)
+        if is_longer(found, plan):
+            found = reopened(checkpoints, out)
+        if (done := finished(found, plan, out, pictures=asked.pictures)) is not None:
+            done.notes = [*notes, f"the run in `{out}` is already finished"]
+            return done
+    group.wait()  # nobody writes before all have looked
     if group.is_first:
+        (out / "report.html").unlink(missing_ok=True)  # of before
         for name, text in asked.files.items():
             write_whole(out / name, text)
     group.wait()
@@ -161,8 +165,8 @@ def _fitted(
     plan = setting.plan
     described = environment.describe(plan, setting.device)
     write_whole(out / "environment.json", json.dumps(described, indent=2) + "\n")
-    started = State(**found.state["run"]) if found is not None else State()
-    recorder = Recorder(out, trackers=listeners, from_step=started.step)
+    started = State(**found.state["run"]) if found is not None else None
+    recorder = Recorder(out, trackers=listeners, after=started)
     try:
         work = job(setting, checkpoints, recorder, progress(quiet=asked.quiet))
         work.watch, work.group = asked.watch, group

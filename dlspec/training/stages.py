@@ -6,7 +6,6 @@ Girshick et al., "Rich feature hierarchies" (2014), section 2.3 and appendix C. 
 
 from __future__ import annotations
 
-import shutil
 from contextlib import suppress
 
 import numpy as np
@@ -53,12 +52,12 @@ class Seen(Record):
 
 
 def finish(setting: Setting, checkpoints: Checkpoints) -> None:
-    """Fit the plan's stages to the last weights, and put them into the last checkpoint."""
+    """Fit the plan's stages to the last weights, a checkpoint after each; those that a checkpoint holds are done."""
     found, _ = checkpoints.latest()
     assert found is not None, "a run is saved when it ends"
     setting.module.load_state_dict(found.weights)
-    samples = setting.prepared(setting.splits.train)
-    for stage in setting.plan.then:
+    samples, run = setting.prepared(setting.splits.train), found.state["run"]
+    for number, stage in enumerate(setting.plan.then[run["stages"] :], run["stages"] + 1):
         assert isinstance(stage, LinearSvm | BoxRidge)
         layer = setting.module.get_submodule(stage.layer)
         assert isinstance(layer, nn.Linear), "the plan's checks look at layers"
@@ -66,8 +65,8 @@ def finish(setting: Setting, checkpoints: Checkpoints) -> None:
             _fit_machines(stage, layer, look(setting, samples, layer))
         else:
             _fit_regressors(stage, layer, look(setting, samples, layer, overlapping=stage.overlap))
-    shutil.rmtree(found.folder)  # a whole checkpoint of the same step would stay; the one before it still lies there
-    checkpoints.save(found.state["run"]["step"], setting.module.state_dict(), found.training, found.state)
+        state = found.state | {"run": run | {"stages": number}}
+        checkpoints.save(run["step"], setting.module.state_dict(), found.training, state)
 
 
 class _Enough(Exception):

@@ -45,7 +45,7 @@ def test_a_resumed_run_equals_an_undisturbed_one(tmp_path: Path, changed: dict[s
     plan = plan_of(**{"keep": "{ last = 99  every_seconds = 0 }", **changed})
     whole = run(plan, tmp_path / "whole")
     steps = sorted((tmp_path / "whole" / "checkpoints").glob("step-*"))
-    assert len(steps) == whole.data["steps"]
+    assert len({path.name.partition(".")[0] for path in steps}) == whole.data["steps"]
     for stop in (1, len(steps) // 2, len(steps) - 1):
         cut = tmp_path / f"cut-{stop}"
         shutil.copytree(tmp_path / "whole", cut)

@@ -14,10 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from dlspec.front import train
+from dlspec.history import read_run
 from dlspec.nn import box_iou
 from dlspec.plan.proposers import SelectiveSearch, SlidingWindows
 from dlspec.plan.stages import BoxRidge, LinearSvm
 from dlspec.training import proposals as searching
+from dlspec.training import stages
+from dlspec.training.checkpoints import Checkpoints
 from dlspec.training.errors import RunError
 from dlspec.training.following import followed
 from dlspec.training.objects import Objects, joined
@@ -25,6 +28,7 @@ from dlspec.training.predicting import load_run
 from dlspec.training.proposals import proposals, sliding_windows
 from dlspec.training.stages import Seen, _fit_machines, _fit_regressors
 from dlspec.training.trained import evaluate
+from tests.training.runs import equal, final_weights
 
 torch.set_num_threads(1)
 
@@ -134,3 +138,35 @@ def test_a_plan_of_regions_trains_fits_its_stages_and_is_evaluated_alike(tmp_pat
     assert not any(
         "map50" in json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     )
+
+
+@pytest.mark.slow
+def test_a_run_killed_in_a_stage_goes_on_with_it_and_comes_to_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = {
+        "data.proposals": "sliding_windows(sizes=[28], step=0.5)", "data.source.train": 12, "data.source.val": 4,
+        "epochs": 1,
+    }  # fmt: skip
+    settings = {key: str(value) for key, value in plan.items()}
+    fit, done = stages._fit_regressors, []
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stages, "_fit_regressors", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train("rcnn", out=tmp_path / "run", quiet=True, set=settings)
+    assert read_run(tmp_path / "run").state == "unfinished"
+    monkeypatch.setattr(stages, "_fit_regressors", fit)
+    monkeypatch.setattr(stages, "_fit_machines", lambda *_: done.append("again"))
+    resumed = train("rcnn", out=tmp_path / "run", quiet=True, set=settings, resume=True)
+    assert done == [], "the first stage lay in a checkpoint"
+    monkeypatch.undo()
+    whole = train("rcnn", out=tmp_path / "whole", quiet=True, set=settings)
+    assert equal(final_weights(tmp_path / "run"), final_weights(tmp_path / "whole"))
+    assert resumed.val == whole.val
+    going_on, _ = Checkpoints(tmp_path / "run" / "checkpoints", 1).latest(cut=False)
+    assert going_on is not None
+    assert going_on.state["run"]["stages"] == 0, "a longer plan goes on from before the stages"
+    assert not torch.equal(going_on.weights["svms.weight"], final_weights(tmp_path / "run")["svms.weight"])
