@@ -13,6 +13,7 @@ from dlspec.nn.focal_loss import sigmoid_focal_loss
 from dlspec.nn.frozen_batch_norm import FrozenBatchNorm2d
 from dlspec.nn.image_batch import batch_images, resize_boxes, resize_masks, resize_rois
 from dlspec.nn.image_sizes import image_sizes
+from dlspec.nn.layer_norm import LayerNorm2d
 from dlspec.nn.masks import maskrcnn_inference, maskrcnn_loss, paste_masks, paste_masks_in_image, project_masks_on_boxes
 from dlspec.nn.matching import match
 from dlspec.nn.proposals import region_proposals
@@ -22,12 +23,15 @@ from dlspec.nn.rois import per_image, rois_from_boxes
 from dlspec.nn.rpn_loss import match_anchors, rpn_loss
 from dlspec.nn.sampling import balanced_sample
 from dlspec.nn.second_stage import fastrcnn_loss, foreground, sample_rois
+from dlspec.nn.stochastic_depth import StochasticDepth, stochastic_depth
 from dlspec.nn.suppression import batched_nms, nms
 from dlspec.nn.yolo import yolo_assign, yolo_boxes, yolo_detections, yolo_loss
 from dlspec.nn.yolo_v1 import yolo_v1_boxes, yolo_v1_detections, yolo_v1_loss
 
 __all__ = [
     "FrozenBatchNorm2d",
+    "LayerNorm2d",
+    "StochasticDepth",
     "anchor_boxes",
     "assign_levels",
     "balanced_sample",
@@ -75,6 +79,7 @@ __all__ = [
     "rpn_loss",
     "sample_rois",
     "sigmoid_focal_loss",
+    "stochastic_depth",
     "yolo_assign",
     "yolo_boxes",
     "yolo_detections",

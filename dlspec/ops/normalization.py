@@ -217,6 +217,32 @@ class LayerNorm(_LastAxes):
         yield self.per_position(at)
 
 
+class LayerNorm2d(_Normalization):
+    """Give the channels of every position mean 0 and variance 1, then a learned scale and shift, as ConvNeXt has it."""
+
+    axes = "N C H W -> N C H W"
+    torch = "dlspec.nn.LayerNorm2d(C, eps=)"
+    samples = ("float32[2, 3, 4, 5] -> layer_norm2d", "float32[2, 3, 4, 5] -> layer_norm2d(eps=1e-6)")
+    mistakes = (("float32[2, 3, 4] -> layer_norm2d", "E0301"),)
+
+    eps: Number = 1e-5
+    """Added to the variance."""
+
+    def weights(self, at: At) -> Iterator[tuple[str, Shape]]:
+        yield "weight", (at["C"],)
+        yield "bias", (at["C"],)
+
+    def saved(self, at: At, outputs: Sequence[Fact]) -> Iterator[Fact]:
+        """Mean and inverse deviation of every position."""
+        position = Fact("float32", (at["N"], at["H"], at["W"], 1))
+        yield position
+        yield position
+
+    def spread(self, at: At, outputs: Sequence[Fact], port: int = 0) -> tuple[Seen, ...]:
+        """All channels of its position."""
+        return ((0, Window()), (None, "whole"), (2, Window()), (3, Window()))
+
+
 class RmsNorm(_LastAxes):
     """Give the features of every position a mean square of 1, then a learned scale."""
 

@@ -86,6 +86,23 @@ class Dropout3d(_Dropout):
         return (at["N"], at["C"], 1, 1, 1)
 
 
+class StochasticDepth(_Dropout):
+    """Leave a branch out for each image with probability p and scale it up for the others, in training only."""
+
+    axes = "N *S -> N *S"
+    torch = "dlspec.nn.StochasticDepth(p=)"
+    function = "dlspec.nn.stochastic_depth({x}, p=, training=self.training)"
+    samples = ("float32[2, 3, 4, 5] -> stochastic_depth(0.1)", "float32[2, 3] -> stochastic_depth(0)")
+    mistakes = (("float32[2, 3] -> stochastic_depth(1.5)", "E0202"),)
+    beyond_torch = (("float32[] -> stochastic_depth(0.1)", "E0301"),)
+
+    p: Fraction
+    """The probability that it is left out."""
+
+    def mask(self, at: At, shape: Shape) -> Shape:
+        return (at["N"], *(1,) * len(at["*S"]))
+
+
 class AlphaDropout(_Dropout):
     """A dropout that keeps mean and variance, for stacks of `selu`."""
 

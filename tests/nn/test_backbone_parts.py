@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
-from dlspec.nn import FrozenBatchNorm2d, crop
+from dlspec.nn import FrozenBatchNorm2d, LayerNorm2d, StochasticDepth, crop
 
 torch.set_num_threads(1)
 
@@ -67,3 +68,26 @@ def test_crop_needs_no_graph_break() -> None:
 class Cropping(nn.Module):
     def forward(self, x: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
         return crop(x, like.shape[2:])
+
+
+def test_a_layer_norm_of_a_map_is_one_of_its_positions() -> None:
+    torch.manual_seed(0)
+    ours, theirs, x = LayerNorm2d(6, eps=1e-6), nn.LayerNorm(6, eps=1e-6), torch.randn(2, 6, 4, 5)
+    nn.init.normal_(ours.weight)
+    theirs.load_state_dict(ours.state_dict())
+    positions = x.flatten(2).transpose(1, 2)
+    assert torch.equal(ours(x).flatten(2).transpose(1, 2), theirs(positions))
+
+
+def test_stochastic_depth_leaves_whole_images_out_and_keeps_the_mean() -> None:
+    torch.manual_seed(0)
+    by_image = StochasticDepth(0.25)(torch.ones(4000, 3, 2)).flatten(1)
+    assert torch.equal(by_image, by_image[:, :1].expand_as(by_image))
+    assert set(by_image[:, 0].tolist()) == {0.0, pytest.approx(1 / 0.75)}
+    assert by_image.mean().item() == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize("layer", [StochasticDepth(0.5).eval(), StochasticDepth(0.0)])
+def test_nothing_is_left_out_in_evaluation_or_with_probability_0(layer: nn.Module) -> None:
+    x = torch.randn(8, 3)
+    assert layer(x) is x

@@ -80,7 +80,10 @@ def test_convnext_has_the_names_of_torchvision_and_its_small_scales() -> None:
     names = (
         "features.1.0.layer_scale",
         "features.1.2.block.0.weight",
+        "features.0.1.weight",
+        "features.4.0.bias",
         "features.5.8.block.5.bias",
+        "classifier.0.weight",
         "features.6.1.weight",
     )
     assert set(names) <= set(state)
