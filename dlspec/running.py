@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from dlspec.graph import Graph
     from dlspec.lowering.traceback import LineMap
     from dlspec.plan.keys import ResolvedPlan
+    from dlspec.source import Span
+    from dlspec.training.errors import UnknownLabel
 
 RUNS = Path("runs")
 
@@ -42,7 +44,7 @@ def run_plan(
     if begin is not None:
         begin(folder, warnings)
     from dlspec.plan.limits import memory_words
-    from dlspec.training.errors import OutOfMemory
+    from dlspec.training.errors import OutOfMemory, UnknownLabel
     from dlspec.training.folds import train_folds
     from dlspec.training.run import train
 
@@ -54,6 +56,8 @@ def run_plan(
             )  # fmt: skip
         except OutOfMemory as error:
             raise OutOfMemory(error.message, f"{error.hint}: {memory_words(resolved, graph)}") from error
+        except UnknownLabel as error:
+            raise _pointed(error, resolved, graph) from error
 
     def run_fold(number: int, into: Path) -> Any:
         resolved.data.split.fold = number
@@ -64,6 +68,24 @@ def run_plan(
     if split.folds is None or split.fold is not None:
         return run(folder)
     return train_folds(split.folds, folder, run_fold)
+
+
+def _pointed(error: UnknownLabel, plan: ResolvedPlan, graph: Graph) -> UnknownLabel:
+    """The error with the layer that says how many classes there are, unless it knows a place itself."""
+    if error.span is None:
+        source = plan.data.source
+        error.span, error.says = _scored_at(plan, graph), "says how many classes there are"
+        error.also = ((span, error.label),) if (span := source.at(next(iter(source.files), ""))) is not None else ()
+    return error
+
+
+def _scored_at(plan: ResolvedPlan, graph: Graph) -> Span:
+    """The last layer with weights before the output that the first loss reads."""
+    output: str | None = plan.loss[0].loss.output
+    node = (graph.outputs[output] if output else next(iter(graph.outputs.values()))).node
+    while (node.module is None or not node.module.weights) and len(node.inputs) == 1:
+        node = node.inputs[0].node
+    return node.span
 
 
 def find_rate(

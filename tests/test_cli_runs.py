@@ -288,3 +288,48 @@ def test_a_folder_of_pictures_and_arrays_is_predicted_at_once_and_drawn(here: Pa
 def test_a_table_is_not_drawn(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["predict", "line", "people.csv", "-o", "people.png"]) == 1
     assert "tells no images apart" in capsys.readouterr().err
+
+
+POINTS = """network small(classes = 2) {
+  input features: float32[N, 2]
+  output logits = features -> fc1: linear(8) -> relu -> fc2: linear(classes) -> flatten
+}
+plan points {
+  data { source = csv("points.csv", target="label"), split { train = 1, val = 0, test = 0 } }
+  loss = cross_entropy, optimizer = sgd(lr=0.1), epochs = 1
+}
+"""
+
+
+def test_a_label_without_a_score_is_told_at_the_layer_that_scores_and_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "points.dls").write_text(POINTS)
+    (tmp_path / "points.csv").write_text("x,y,label\n1,2,0\n3,4,2\n1,1,1\n")
+    before = sorted(tmp_path.iterdir())
+    assert main(["train", "points.dls", "--out", "some/where/run"]) == 1
+    said = capsys.readouterr().err
+    assert "error[E0705]: row 2 has the label 2, and the network gives 2 scores (0 to 1)" in said
+    assert "points.dls:3:62" in said
+    assert "^^^^^^^^^^^^^^^ says how many classes there are" in said
+    assert "------------ row 2 has the label 2" in said
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("kept", ["notes.txt", None])
+def test_a_run_that_fails_before_its_first_checkpoint_leaves_the_folder_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: str | None
+) -> None:
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    (tmp_path / "points.dls").write_text(POINTS)
+    (tmp_path / "points.csv").write_text("x,y,label\n1,2,0\n3,4,1\n1,1,1\n")
+    if kept:
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / kept).touch()
+    monkeypatch.setattr("dlspec.training.loop.Run.take_step", full)
+    assert main(["train", str(tmp_path / "points.dls"), "--out", str(tmp_path / "run")]) == 1
+    left = [path.name for path in (tmp_path / "run").iterdir()] if (tmp_path / "run").exists() else None
+    assert left == ([kept] if kept else None)

@@ -40,7 +40,7 @@ def _told(error: RunError) -> None:
         from dlspec.diagnostics.record import Fix, problem
 
         fixes = [Fix(error.hint)] if error.hint else []
-        print_diagnostics([problem(error.code, error.message, error.span, "is asked for here", fixes=fixes)])
+        print_diagnostics([problem(error.code, error.message, error.span, error.says, also=error.also, fixes=fixes)])
         return
     code = f"[{error.code}]" if error.code else ""
     print(f"error{code}: {error.message}", file=sys.stderr)

@@ -34,7 +34,8 @@ def _arrays(source: named.Npz | file_sources.Safetensors, plan: ResolvedPlan) ->
     count = source.classes or max(int(named_classes(dataset.samples.truth).max()) + 1, 0)
     dataset.classes = tuple(str(number) for number in range(count))
     if source.classes is not None:
-        check_classes(dataset, source.classes, IGNORED if is_map(dataset.samples.truth) else None)
+        ignored = IGNORED if is_map(dataset.samples.truth) else None
+        check_classes(dataset, source.classes, ignored, source=f"`{source.name}`")
     return dataset
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from dlspec.plan import sources as named
 from dlspec.plan.keys import ResolvedPlan
 from dlspec.training import points
-from dlspec.training.errors import RunError
+from dlspec.training.errors import RunError, UnknownLabel
 from dlspec.training.joining import add_role
 from dlspec.training.objects import Objects, scaled
 from dlspec.training.proposals import proposals
@@ -46,7 +46,7 @@ def _loaded(source: named.Source, plan: ResolvedPlan) -> Dataset:
     try:
         dataset = loader_of(source)(source, plan)
     except RunError as error:
-        error.span = error.span or source.at(next(iter(source.files), ""))
+        error.span = error.span or source.at(_asked(source, error))
         error.code = error.code or "E0705"
         raise
     inputs = dataset.samples.inputs
@@ -57,6 +57,12 @@ def _loaded(source: named.Source, plan: ResolvedPlan) -> Dataset:
     if plan.data.proposals is not None and isinstance(dataset.samples.targets, Objects):
         dataset.samples.targets.proposals = proposals(dataset.samples.values, plan.data.proposals)
     return dataset
+
+
+def _asked(source: named.Source, error: RunError) -> str:
+    """The parameter that asks for what cannot be had."""
+    counts = isinstance(error, UnknownLabel) and "classes" in (source.spans or {})
+    return "classes" if counts else next(iter(source.files), "")
 
 
 def resized(images: Tensor, size: int | tuple[int, int]) -> Tensor:

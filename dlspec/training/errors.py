@@ -14,6 +14,10 @@ class RunError(Exception):
     code = ""
     span: Span | None = None
     """Where the spec asks for what went wrong, where that is one place."""
+    says = "is asked for here"
+    """What stands at that place."""
+    also: tuple[tuple[Span, str], ...] = ()
+    """Other places, each with a few words."""
 
     def __init__(self, message: str, hint: str = "", *, code: str = "") -> None:
         super().__init__(f"{message} ({hint})" if hint else message)
@@ -30,6 +34,17 @@ class UnreadableError(RunError):
 
 class OutOfMemory(RunError):
     """Memory ran out; whoever has the network's graph adds what a step needs."""
+
+
+class UnknownLabel(RunError):
+    """The data holds a class beyond those there are; whoever has the network's graph adds where it says how many."""
+
+    code = "E0705"
+
+    def __init__(self, label: str, classes: str, hint: str) -> None:
+        super().__init__(f"{label}, and {classes}", hint)
+        self.label = label
+        """What the data holds: `row 4 has the label 12`."""
 
 
 class Pruned(RunError):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dlspec.training.errors import RunError
@@ -15,3 +18,24 @@ def refuse_taken(out: Path, *, resume: bool) -> None:
     if held and not resume:
         hint = "go on with `--resume`, or name another folder with `--out`"
         raise RunError(f"`{out}` already holds a run", hint, code="E0701")
+
+
+WORTH_KEEPING = ("checkpoints/step-*", "checkpoints/best-*", "report.json", "divergence/*")
+"""What of a run that failed is of use: something to go on with, or to look into."""
+
+
+@contextmanager
+def nothing_left(out: Path) -> Iterator[None]:
+    """A run that fails before there is anything worth keeping leaves its folder, and those around it, as they were."""
+    missing = [folder for folder in (out, *out.parents) if not folder.exists()]
+    before = {*out.iterdir()} if out.is_dir() else set()
+    try:
+        yield
+    except BaseException:
+        if out.is_dir() and not any(any(out.glob(pattern)) for pattern in WORTH_KEEPING):
+            for path in {*out.iterdir()} - before:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            with suppress(OSError):
+                for folder in missing:
+                    folder.rmdir()
+        raise

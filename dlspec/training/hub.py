@@ -130,5 +130,5 @@ def _with_targets(dataset: Dataset, values: Any, feature: Any, source: Hub, plan
         labels = files.as_classes(values, what)
         dataset.classes = tuple(names or (str(one) for one in range(int(labels.max()) + 1)))
     dataset.samples.targets = torch.from_numpy(labels)
-    check_classes(dataset, len(dataset.classes))
+    check_classes(dataset, len(dataset.classes), source=f"`{source.dataset}`")
     return dataset

@@ -36,7 +36,7 @@ def _idx(source: Idx, plan: ResolvedPlan) -> Dataset:
     inputs = inputs_of(images, f"`{source.images}`")
     samples = Samples(inputs, torch.from_numpy(labels.astype(np.int64)))
     dataset = Dataset(samples, source.class_names or ())
-    check_classes(dataset, source.classes)
+    check_classes(dataset, source.classes, source=f"`{source.name}`")
     return dataset
 
 
@@ -73,7 +73,7 @@ def _cifar(source: Cifar10 | Cifar100, plan: ResolvedPlan) -> Dataset:
     labels = torch.from_numpy(rows[:, place].astype(np.int64))
     images = np.ascontiguousarray(rows[:, -CIFAR_PIXELS:]).reshape(-1, 3, 32, 32)
     dataset = Dataset(Samples(inputs_of(images, f"`{path}`"), labels), source.class_names or ())
-    check_classes(dataset, len(dataset.classes))
+    check_classes(dataset, len(dataset.classes), source=f"`{source.name}`")
     return dataset
 
 

@@ -7,6 +7,7 @@ environment, checkpoints and pictures; nothing else is needed to evaluate, predi
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +21,7 @@ from dlspec.training import divergence, environment, module_file, parallel, thre
 from dlspec.training.checkpoints import Checkpoint, Checkpoints
 from dlspec.training.errors import RunError
 from dlspec.training.failing import located
+from dlspec.training.folder import nothing_left
 from dlspec.training.job import Setting, State
 from dlspec.training.loop import fit
 from dlspec.training.no_room import disk_full, out_of_memory
@@ -81,7 +83,7 @@ def train(
         watch,
         read_test,
     )
-    with parallel.opened(plan, device) as group:
+    with parallel.opened(plan, device) as group, nothing_left(out) if group.is_first else nullcontext():
         return _trained(module, plan, asked, device, group)
 
 

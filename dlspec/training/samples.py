@@ -10,7 +10,7 @@ from torch import Tensor
 from dlspec.plan import sources as named
 from dlspec.plan.keys import ResolvedPlan
 from dlspec.record import Record
-from dlspec.training.errors import RunError
+from dlspec.training.errors import RunError, UnknownLabel
 from dlspec.training.objects import Objects, Targets
 from dlspec.training.stored import Ahead, Stored
 
@@ -120,17 +120,26 @@ def from_package(source: named.Source, plan: ResolvedPlan) -> Dataset:
     return Dataset(samples, tuple(made.get("classes", source.class_names or ())), tuple(made.get("features", ())))
 
 
-def check_classes(dataset: Dataset, scores: int, ignored: int | None = None) -> None:
-    """Raise RunError where a label, or a pixel of a class map, is to be judged and has no score among the network's."""
+def check_classes(dataset: Dataset, count: int, ignored: int | None = None, *, source: str = "") -> None:
+    """Raise UnknownLabel where a label, or a pixel of a class map, is to be judged and is no class.
+
+    Classes are as many as the network gives scores, or as a `source` is said to hold.
+    """
     targets = dataset.samples.truth
     if ignored is not None:
         targets = targets.where(targets != ignored, 0)
     low, high = int(targets.min()), int(targets.max())
-    if low < 0:
-        row = int(torch.nonzero(targets < 0)[0, 0]) + 1
-        raise RunError(f"row {row} has the label {low}", "classes count from 0", code="E0705")
-    if high >= scores:
-        row = int(torch.nonzero(targets >= scores)[0, 0]) + 1
-        hint = "classes count from 0" if low == 1 and high == scores else f"give the network {high + 1} scores"
-        told = f"row {row} has the label {high}, and the network gives {scores} scores (0 to {scores - 1})"
-        raise RunError(told, hint, code="E0705")
+    if low >= 0 and high < count:
+        return
+    row = int(torch.nonzero((targets < 0) | (targets >= count))[0, 0])
+    wrong = int(targets[row].min() if targets[row].min() < 0 else targets[row].max())
+    what = f"`{dataset.names[row]}`" if dataset.names else f"row {row + 1}"
+    classes = (
+        f"{source} has the classes 0 to {count - 1}"
+        if source
+        else f"the network gives {count} scores (0 to {count - 1})"
+    )
+    repair = f"say `classes={high + 1}`" if source else f"give the network {high + 1} scores"
+    if low < 0 or (low == 1 and high == count):
+        repair = "classes count from 0"
+    raise UnknownLabel(f"{what} has the label {wrong}", classes, repair)

@@ -70,7 +70,7 @@ def _shards(source: Shards, plan: ResolvedPlan) -> Dataset:
     classes = tuple(str(one) for one in range(count))
     dataset = Dataset(Samples(found.inputs, labels), classes, names=[names[row] for row in found.rows])
     dataset.notes = (*notes, *found.notes)
-    check_classes(dataset, count)
+    check_classes(dataset, count, source="`shards`")
     return dataset
 
 

@@ -140,7 +140,7 @@ X, Y = np.zeros((3, 2)), np.array([0, 1, 1])
         (
             {"x": X, "y": Y},
             'npz("t.npz", classes=1)',
-            "row 2 has the label 1, and the network gives 1 scores",
+            r"row 2 has the label 1, and `npz` has the classes 0 to 0 \(say `classes=2`\)",
         ),
         ({"x": X, "y": Y - 1}, 'npz("t.npz", classes=2)', "row 1 has the label -1"),
         ({"x": np.array([["a"], ["b"], ["c"]]), "y": Y}, 'npz("t.npz")', "not numbers"),
