@@ -106,6 +106,7 @@ CODES: dict[str, str] = {
     "E0621": "unreadable-weights",
     "E0622": "weights-do-not-fit",
     "E0623": "unknown-part",
+    "E0630": "images-of-several-sizes",
     "E0636": "unknown-proposer",
     "E0637": "proposals-do-not-fit",
     "E0638": "unknown-stage",
@@ -121,6 +122,7 @@ CODES: dict[str, str] = {
     "E0706": "unreadable-data",
     "E0707": "search-found-nothing",
     "E0708": "strategy-does-not-fit",
+    "E0710": "sizes-do-not-fit",
     # W07: plan lints
     "W0701": "label-destroying-augmentation",
     "W0702": "schedule-length-differs",

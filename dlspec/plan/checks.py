@@ -20,9 +20,10 @@ from dlspec.plan.optimizers import Sgd
 from dlspec.plan.output_losses import check_output_losses
 from dlspec.plan.reading import listed, renamed
 from dlspec.plan.region_checks import check_proposals, check_stages
+from dlspec.plan.scene_sources import SMALLEST_CANVAS
 from dlspec.plan.schedule_checks import check_schedule
 from dlspec.plan.schedules import Plateau
-from dlspec.plan.sources import Source
+from dlspec.plan.sources import OPEN, Source
 from dlspec.plan.starting import check_groups, check_patterns, check_weights
 from dlspec.plan.values import text_of
 from dlspec.record import TYPE_CHECKING
@@ -83,7 +84,7 @@ def _check_files(data: Data) -> Iterator[Diagnostic]:
             also = [(own.span, "its files")] if own.span else []
             fix = Fix(f"leave `{role}` out of `split`")
             yield problem("E0614", message, data.split.at(role), "a share", also=also, fixes=[fix])
-        if None not in (own.shape, data.source.shape) and own.shape != data.source.shape:
+        if None not in (own.shape, data.source.shape) and _apart(own.shape or (), data.source.shape or ()):
             first = " ".join(str(size) for size in data.source.shape or ())
             also = [(data.source.span, f"gives {first}")] if data.source.span else []
             shape = " ".join(str(size) for size in own.shape or ())
@@ -92,6 +93,11 @@ def _check_files(data: Data) -> Iterator[Diagnostic]:
     if data.val is not None and data.split.folds is not None:
         also = [(data.val.span, "has files of its own")] if data.val.span else []
         yield problem("E0614", "with `folds` each part is `val` once", data.split.at("folds"), "cut folds", also=also)
+
+
+def _apart(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Whether samples differ in an axis; images of scenes may be of several sizes."""
+    return shape[:1] != other[:1] if OPEN in (*shape, *other) else shape != other
 
 
 def _check_grouped(data: Data) -> Iterator[Diagnostic]:
@@ -322,6 +328,7 @@ def check_data(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Dia
         return
     task = source.task or (plan.task if plan.loss else None)
     yield from _check_kept_classes(plan)
+    yield from _check_canvas(plan)
     if task == "numbers" and data.stratify and "stratify" in (data.spans or {}):
         message = "`stratify` keeps the shares of classes, and there are none to predict"
         yield problem(
@@ -336,6 +343,26 @@ def check_data(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Dia
             if getattr(data, key):
                 message = f"`{key}` is for images, and `{source.name}` gives {source.shape[0]} features"
                 yield problem("E0607", message, data.at(key), "wants an image")
+
+
+def _check_canvas(plan: ResolvedPlan) -> Iterator[Diagnostic]:
+    """Sides of scenes that are made, and keys that only images of several sizes have a use for."""
+    data = plan.data
+    low, high = getattr(data.source, "canvas", (SMALLEST_CANVAS, SMALLEST_CANVAS))
+    if low > high or low < SMALLEST_CANVAS:
+        says = f"{low} is more than {high}" if low > high else f"{low} is less than {SMALLEST_CANVAS}"
+        message = f"`canvas` is the shortest and the longest side, from {SMALLEST_CANVAS}"
+        yield problem("E0202", message, data.source.at("canvas"), says)
+    for key in ("size_divisible", "aspect_ratio_group_factor"):
+        if key not in (data.spans or {}):
+            continue
+        if not data.source.targets:
+            message = f"`{key}` is for images of several sizes, and those of `{data.source.name}` are of one"
+            yield problem("E0614", message, data.at(key), "has no use", fixes=[Fix(f"leave `{key}` out")])
+        elif data.resize is not None:
+            also = [(where, "brings them to one")] if (where := data.at("resize")) else []
+            message = f"`{key}` is for images of several sizes"
+            yield problem("E0614", message, data.at(key), "has no use", also=also, fixes=[Fix(f"leave `{key}` out")])
 
 
 def _check_kept_classes(plan: ResolvedPlan) -> Iterator[Diagnostic]:

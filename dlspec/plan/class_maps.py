@@ -11,6 +11,7 @@ from dlspec.plan.losses import Loss
 from dlspec.plan.metrics import MeanIou, TopKAccuracy
 from dlspec.plan.network_facts import NetworkFacts, TensorFacts
 from dlspec.plan.reading import listed
+from dlspec.plan.sources import OPEN
 
 
 def judges_pixels(plan: ResolvedPlan) -> bool:
@@ -59,7 +60,7 @@ def _check_output(plan: ResolvedPlan, loss: Loss, output: TensorFacts, network: 
 def _closed(output: TensorFacts, network: NetworkFacts, sample: tuple[int, ...] | None) -> tuple[int, ...] | None:
     """Height and width of a map for a sample; None where they are not known."""
     taken = next(iter(network.inputs.values())).shape[1:]
-    if sample is None or len(network.inputs) != 1 or len(taken) != len(sample):
+    if sample is None or OPEN in sample or len(network.inputs) != 1 or len(taken) != len(sample):
         return None
     from dlspec.analyses.typical import number
 

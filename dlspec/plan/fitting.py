@@ -10,6 +10,7 @@ from dlspec.plan.keys import ResolvedPlan, known_source
 from dlspec.plan.losses import Loss, Output, losses
 from dlspec.plan.network_facts import NetworkFacts, TensorFacts
 from dlspec.plan.reading import listed, renamed
+from dlspec.plan.sources import OPEN
 
 GIVES = {
     "softmax": "probabilities",
@@ -45,10 +46,12 @@ def check_input(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Di
     ((name, wanted),) = inputs.items()
     axes = list(wanted.shape[1:])
     fits = len(axes) == len(shape) and all(
-        not isinstance(axis, int) or axis == size for axis, size in zip(axes, shape, strict=True)
+        not isinstance(axis, int) or axis == size or size == OPEN for axis, size in zip(axes, shape, strict=True)
     )
     if not fits:
         yield _input_misfits(plan, name, wanted, shape)
+    elif OPEN in shape and any(isinstance(axis, int) for axis in axes[-2:]):
+        yield _one_size_wanted(plan, name, wanted)
 
 
 def sample_shape(plan: ResolvedPlan) -> tuple[int, ...] | None:
@@ -62,9 +65,29 @@ def sample_shape(plan: ResolvedPlan) -> tuple[int, ...] | None:
     return (shape[0], *((resize, resize) if isinstance(resize, int) else resize))
 
 
+def _one_size_wanted(plan: ResolvedPlan, name: str, wanted: TensorFacts) -> Diagnostic:
+    """E0630: images of several sizes, and an input of one size."""
+    source, (height, width) = plan.data.source, wanted.shape[-2:]
+    side = f"{height}" if height == width else f"[{height}, {width}]"
+    known = isinstance(height, int) and isinstance(width, int)
+    fixes = [Fix(f"bring all to the size that it takes: `resize = {side}` in `data`")] if known else []
+    return problem(
+        "E0630",
+        f"the images of `{source.name}` are of several sizes, and the input `{name}` takes one",
+        source.at(""),
+        "gives each image in a size of its own",
+        also=[(wanted.span, f"wants {wanted}")] if wanted.span else [],
+        notes=[] if wanted.span else [f"`{name}` wants {wanted}"],
+        fixes=[
+            *fixes,
+            Fix("or let the network take any size, `float32[N, C, H, W]`, or a list, `list[float32[C, h, w]]`"),
+        ],
+    )
+
+
 def _input_misfits(plan: ResolvedPlan, name: str, wanted: TensorFacts, shape: tuple[int, ...]) -> Diagnostic:
     source = plan.data.source
-    given = " ".join(str(size) for size in ("N", *shape))
+    given = " ".join(str(size or "?") for size in ("N", *shape))
     return problem(
         "E0607",
         f"the samples of `{source.name}` do not fit the input `{name}`",

@@ -83,7 +83,12 @@ class Data(Facts):
     test: Source | None = None
     """Where those of `test` come from, where they have files of their own."""
     resize: Count | tuple[Count, Count] | None = None
-    """Height and width that images are resized to; one number for both."""
+    """Height and width that images are resized to; one number for both. Without it scenes keep their sizes."""
+    size_divisible: Count = 1
+    """What height and width of a batch of images of several sizes are multiples of; the rest is filled with zeros."""
+    aspect_ratio_group_factor: Whole | None = None
+    """Images of several sizes are put into batches by shape: by twice as many borders between half and twice as wide as
+    high, and one at square. Where left out, by chance."""
     proposals: Proposer | None = None
     """How regions that may hold an object are found in each image, for networks that take them as `proposals`."""
     split: Split = Split()

@@ -8,6 +8,7 @@ from dlspec.plan.fitting import sample_shape
 from dlspec.plan.paths import covered
 from dlspec.plan.reading import Reader
 from dlspec.plan.schedule_checks import train_count
+from dlspec.plan.sources import OPEN
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _budgets(limits: keys.Limits) -> list[Budget]:
 def _sizes(plan: keys.ResolvedPlan, graph: Graph) -> dict[str, int]:
     """The open sizes of the one input that samples close."""
     shape = sample_shape(plan)
-    if shape is None or len(graph.inputs) != 1:
+    if shape is None or OPEN in shape or len(graph.inputs) != 1:
         return {}
     (tensor,) = graph.inputs.values()
     return closed_sizes(tensor, shape)

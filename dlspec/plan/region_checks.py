@@ -23,7 +23,7 @@ def check_proposals(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterato
     if taken is not None and proposer is None and not written:
         also = [(taken.span, "are wanted in training and in evaluation")] if taken.span else []
         span = source.at("")
-        edits = [Edit(span, f"{span.text}, proposals = selective_search")] if span else []
+        edits = [Edit(span, f"{span.text}, proposals = selective_search")] if span and not source.spans else []
         fixes = [Fix("have them searched for: `proposals = selective_search`", edits)]
         message = f"`{network.name}` takes proposals, and nobody finds them"
         yield problem("E0637", message, span, "gives images alone", also=also, fixes=fixes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlspec.plan.kinds import Count, Flag, Text, Whole
-from dlspec.plan.sources import Source
+from dlspec.plan.sources import OPEN, Source
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 SCENE_TARGETS = ("boxes", "labels", "masks", "class_map")
 """What scenes tell of an image: boxes (M, 4) as x1, y1, x2, y2 in pixels, half-open; labels (M) from 1, since 0 is the
 background; masks (M, H, W) of 0 and 1; a class for every pixel (H, W)."""
+
+SMALLEST_CANVAS = 64
+"""Pixels of a side that seven digits of any size find room on."""
 
 BACKGROUND = "background"
 """The class 0 of scenes: what belongs to no object."""
@@ -40,10 +43,13 @@ class DigitScenes(Source):
     """Scenes to be read once, at the end; their digits are those of `val`, elsewhere and in other sizes."""
     seed: Whole = 0
     """Which of the possible scenes they are; more of them begin with the same ones."""
+    canvas: tuple[Count, Count] = (128, 128)
+    """The shortest and the longest side, in pixels from 64; heights and widths are drawn from one to the other."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return (1, 128, 128)
+        low, high = self.canvas
+        return (1, low, high) if low == high else (1, OPEN, OPEN)
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar, Literal, Self
 
 
+OPEN = 0
+"""Height and width in the shape of images of several sizes."""
+
+
 class Source(Family):
     """Where samples come from: an input and a target for each."""
 
@@ -35,7 +39,7 @@ class Source(Family):
 
     @property
     def shape(self) -> tuple[int, ...] | None:
-        """The axes of one sample's input; None where only the file says."""
+        """The axes of one sample's input, 0 for sides that differ; None where only the file says."""
         return None
 
     @property

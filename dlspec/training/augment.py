@@ -19,8 +19,9 @@ from dlspec.plan.augmentations import Augmentation
 from dlspec.training import draws
 from dlspec.training.by_kornia import by_kornia, refuse_movers
 from dlspec.training.colour import jittered
-from dlspec.training.following import followed
-from dlspec.training.objects import Targets
+from dlspec.training.following import Kind, followed
+from dlspec.training.objects import Objects, Targets, joined
+from dlspec.training.ragged import Extent, Images, Ragged, Size
 
 DRAWS = 4
 """Numbers that an augmentation may draw for a sample, noise apart."""
@@ -37,10 +38,16 @@ class Augmenter:
         self.seed = seed
         self.geometric = any(change.geometric for change in changes)
 
-    def __call__(self, images: Tensor, samples: Tensor, epoch: int) -> Tensor:
-        """Images (N, C, H, W) in 0..1, the numbers of the samples (N), to images of the same shape."""
+    def __call__(self, images: Images, samples: Tensor, epoch: int) -> Images:
+        """Images (N, C, H, W) in 0..1, or of several sizes, the numbers of the samples (N), to images of the same."""
         if not self.changes:
             return images
+        if isinstance(images, Tensor):
+            return self._changed(images, samples, epoch)
+        own = samples.split(1)
+        return Ragged([self._changed(one[None], row, epoch)[0] for one, row in zip(images, own, strict=True)])
+
+    def _changed(self, images: Tensor, samples: Tensor, epoch: int) -> Tensor:
         numbers = self._numbers(samples, epoch, images.dtype)
         if self.geometric:
             images = moved(images, *self._matrix(numbers, images.shape[-2:]))
@@ -63,14 +70,32 @@ class Augmenter:
                     images = mean + (images - mean) * factor
         return images
 
-    def followed(self, targets: Targets, samples: Tensor, epoch: int, size: Sequence[int]) -> Targets:
-        """Boxes, masks and class maps where the same call moves their images (H, W); other targets as they are."""
+    def followed(self, targets: Targets, samples: Tensor, epoch: int, extent: Extent) -> Targets:
+        """Boxes, masks and class maps where the same call moves their images; other targets as they are."""
         if isinstance(targets, Tensor) and targets.dim() != 3:
             return targets
         refuse_movers(self.changes)
         if not self.geometric:
             return targets
-        return followed(targets, *self._matrix(self._numbers(samples, epoch, torch.float32), size), size)
+        numbers = self._numbers(samples, epoch, torch.float32)
+        if not isinstance(extent, list):
+            size = (extent[0], extent[1])
+            moved: Targets = (
+                self._moved(targets, numbers, size)
+                if isinstance(targets, Objects) else self._moved(_one_size(targets), numbers, size)
+            )  # fmt: skip
+            return moved
+        each = [[number[place : place + 1] for number in numbers] for place in range(len(samples))]
+        if isinstance(targets, Objects):
+            own = zip(targets, each, extent, strict=True)
+            return joined([self._moved(objects, drawn, size) for objects, drawn, size in own])
+        assert isinstance(targets, Ragged)
+        maps = zip(targets, each, extent, strict=True)
+        return Ragged([self._moved(one[None], drawn, size)[0] for one, drawn, size in maps])
+
+    def _moved(self, targets: Kind, numbers: Sequence[Tensor], size: Size) -> Kind:
+        """Targets of images of one size."""
+        return followed(targets, *self._matrix(numbers, size), size)
 
     def _numbers(self, samples: Tensor, epoch: int, dtype: torch.dtype) -> Sequence[Tensor]:
         """What each change draws: (N, DRAWS) in [0, 1)."""
@@ -89,6 +114,11 @@ class Augmenter:
                 offset = offset + (matrix @ shift[:, :, None]).squeeze(2)
                 matrix = matrix @ turn
         return matrix, offset
+
+
+def _one_size(targets: Targets) -> Tensor:
+    assert isinstance(targets, Tensor), "images of one size have class maps of one size"
+    return targets
 
 
 def moved(images: Tensor, matrix: Tensor, offset: Tensor) -> Tensor:

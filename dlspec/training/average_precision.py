@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from copy import deepcopy
 
 from dlspec.record import TYPE_CHECKING, Record
-from dlspec.training.found import Found, as_coco, coco, results
+from dlspec.training.found import Found, as_coco, results
+from dlspec.training.mask_runs import coco
 from dlspec.training.objects import Objects
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def average_precision(
     precision = judged.eval["precision"][:, :, :, 0, -1]  # (IoUs, recalls, classes), of all areas, of 100 detections
     each = []
     for place, category in enumerate(truth["categories"]):
-        count = sum(one["category_id"] == category["id"] for one in truth["annotations"])
+        count = sum(one["category_id"] == category["id"] and not one["iscrowd"] for one in truth["annotations"])
         own_precision = precision[:, :, place]
         ap, ap50 = (float(own_precision.mean()), float(own_precision[0].mean())) if count else (None, None)
         each.append(ClassPrecision(category["name"], count, ap, ap50))

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from dlspec.training.objects import IGNORED
+from dlspec.training.ragged import Images
 
 Pixels = NDArray[np.uint8]
 
@@ -61,18 +62,18 @@ def as_picture(classes: Tensor) -> Image.Image:
 
 
 def write_maps(
-    images: Tensor, true: Tensor, predicted: Tensor, names: Sequence[str], file: Path, words: Sequence[str] = ()
+    images: Images, true: Images, predicted: Images, names: Sequence[str], file: Path, words: Sequence[str] = ()
 ) -> None:
     """Images (N, C, H, W) with their true and predicted maps (N, H, W) beside them, and what the colours mean.
 
-    `words` stand under the images. What is not judged is pale in both maps.
+    All may be ragged. `words` stand under the images. What is not judged is pale in both maps.
     """
     shown = [triplet(*one) for one in zip(images, true, predicted, strict=True)]
     font = ImageFont.load_default(16)
-    wide, high = shown[0].size
+    wide, high = (max(one.size[axis] for one in shown) for axis in (0, 1))
     below = 24 if words else 0
     across = min(COLUMNS, len(shown))
-    key = _key(true, predicted, names, font, across * (wide + 2 * GAP) - GAP)
+    key = _key([*true, *predicted], names, font, across * (wide + 2 * GAP) - GAP)
     rows = -(-len(shown) // across)
     size = (GAP + across * (wide + 2 * GAP) - GAP, TOP + rows * (high + below + GAP) + key.size[1] + GAP)
     sheet = Image.new("RGB", size, "white")
@@ -125,11 +126,11 @@ def _grey_or_colour(image: Tensor) -> Pixels:
 
 
 def _key(
-    true: Tensor, predicted: Tensor, names: Sequence[str],
+    maps: Sequence[Tensor], names: Sequence[str],
     font: ImageFont.ImageFont | ImageFont.FreeTypeFont, wide: int,
 ) -> Image.Image:  # fmt: skip
     """A square of its colour before the name of each class that is shown, in as many lines as they take."""
-    present = sorted({*true.unique().tolist(), *predicted.unique().tolist()})
+    present = sorted({number for one in maps for number in one.unique().tolist()})
     named = [(number, names[number] if number < len(names) else "not judged") for number in present]
     places, x, y = [], 0, 0
     for number, name in named:

@@ -10,20 +10,38 @@ from torch import Tensor
 
 from dlspec.plan.losses import CrossEntropy, Loss, Nll
 from dlspec.training.errors import RunError
+from dlspec.training.maps import Maps
 from dlspec.training.objects import IGNORED, Targets
+from dlspec.training.ragged import Images, Ragged, filled_up
 
 MAPS_AT_ONCE = 16
 """Images of a batch that is judged: the scores of a map take as much memory as there are classes."""
 
 
-def is_map(targets: Targets) -> TypeGuard[Tensor]:
+def is_map(targets: Targets) -> TypeGuard[Tensor | Maps | Ragged]:
     """Whether targets (N, H, W) are class maps, not classes (N), numbers (N, targets) or objects."""
+    if isinstance(targets, Maps | Ragged):
+        return True
     return isinstance(targets, Tensor) and targets.dim() == 3 and not targets.is_floating_point()
 
 
 def named_classes(targets: Tensor) -> Tensor:
     """The targets that name a class: in maps all but the pixels that nothing is asked of."""
     return targets[targets != IGNORED] if is_map(targets) else targets
+
+
+def together(
+    images: Images, targets: Targets, *, as_list: bool, multiple: int = 1, ignored: int | None = None
+) -> tuple[Images, Targets]:
+    """A batch as the network takes it: of several sizes filled up to one with zeros, unless it takes a list of images.
+
+    Height and width become multiples of `multiple`. Class maps are filled up with the class that is not judged.
+    """
+    if isinstance(targets, Ragged):
+        targets = filled_up(targets, IGNORED if ignored is None else ignored, multiple)
+    if isinstance(images, Ragged) and not as_list:
+        images = filled_up(images, 0, multiple)
+    return images, targets
 
 
 def check_map_sizes(scores: Tensor, targets: Tensor) -> None:

@@ -11,9 +11,13 @@ from dlspec.plan.keys import ResolvedPlan
 from dlspec.training import points
 from dlspec.training.errors import RunError, UnknownLabel
 from dlspec.training.joining import add_role
+from dlspec.training.maps import Maps
+from dlspec.training.nearest import nearest
 from dlspec.training.objects import Objects, scaled
 from dlspec.training.proposals import proposals
+from dlspec.training.ragged import Images, sizes_of
 from dlspec.training.samples import Dataset, Samples, loader_of, loads
+from dlspec.training.stored import Stored
 
 # isort: split
 # These register those who load.
@@ -50,12 +54,10 @@ def _loaded(source: named.Source, plan: ResolvedPlan) -> Dataset:
         error.code = error.code or "E0705"
         raise
     inputs = dataset.samples.inputs
-    if plan.data.resize is not None and dataset.has_images and isinstance(inputs, Tensor):
-        dataset.samples.inputs = images = resized(inputs, plan.data.resize)
-        before = [tuple(inputs.shape[-2:])] * len(images)
-        dataset.samples.targets = scaled(dataset.samples.targets, images.shape[-2:], before)
+    if plan.data.resize is not None and dataset.has_images and not isinstance(inputs, Stored):
+        _resize(dataset.samples, inputs, plan.data.resize)
     if plan.data.proposals is not None and isinstance(dataset.samples.targets, Objects):
-        dataset.samples.targets.proposals = proposals(dataset.samples.values, plan.data.proposals)
+        dataset.samples.targets.proposals = proposals(dataset.samples.images, plan.data.proposals)
     return dataset
 
 
@@ -63,6 +65,22 @@ def _asked(source: named.Source, error: RunError) -> str:
     """The parameter that asks for what cannot be had."""
     counts = isinstance(error, UnknownLabel) and "classes" in (source.spans or {})
     return "classes" if counts else next(iter(source.files), "")
+
+
+def _resize(samples: Samples, images: Images, size: int | tuple[int, int]) -> None:
+    """Bring images in memory to one size, and their boxes, masks and class maps with them."""
+    before = sizes_of(images)
+    if isinstance(images, Tensor):
+        brought = resized(images, size)
+        if brought is not images:  # files are decoded in the size that is wanted
+            samples.inputs, samples.targets = brought, scaled(samples.targets, brought.shape[-2:], before)
+        return
+    samples.inputs = brought = torch.cat([resized(one[None], size) for one in images])
+    wanted = (brought.shape[-2], brought.shape[-1])
+    if isinstance(samples.targets, Maps):
+        samples.targets = torch.stack([nearest(one.decoded()[None], wanted)[0] for one in samples.targets.maps])
+    else:
+        samples.targets = scaled(samples.targets, wanted, before)
 
 
 def resized(images: Tensor, size: int | tuple[int, int]) -> Tensor:

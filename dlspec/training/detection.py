@@ -10,8 +10,10 @@ from dlspec.training.evaluation import Judgement
 from dlspec.training.found import Found, found_in
 from dlspec.training.job import Setting
 from dlspec.training.metrics import scores_of
+from dlspec.training.objective import given
 from dlspec.training.objects import Objects
 from dlspec.training.parallel import ALONE, Group
+from dlspec.training.ragged import alike
 from dlspec.training.samples import Samples
 from dlspec.training.stored import expect
 
@@ -37,8 +39,7 @@ def judge_findings(setting: Setting, samples: Samples, group: Group = ALONE) -> 
     objects = samples.targets
     assert isinstance(objects, Objects)
     found = find(setting, samples, group)
-    height, width = samples.inputs.shape[-2:]
-    sizes = [(height, width)] * len(objects)
+    sizes = samples.sizes
     precision = {
         kind: average_precision(objects.to(torch.device("cpu")), found, sizes, setting.dataset.classes, kind)
         for kind in kinds_judged(setting.plan)
@@ -53,16 +54,26 @@ def judge_findings(setting: Setting, samples: Samples, group: Group = ALONE) -> 
 
 
 def find(setting: Setting, samples: Samples, group: Group = ALONE) -> list[Found]:
-    """Detections of each sample, in their order, in every process."""
+    """Detections of each sample, in their order, in every process.
+
+    Images of several sizes are looked at with others of their size, so that what is found in one does not depend on
+    what stands beside it.
+    """
     setting.module.eval()
-    objects, found = samples.targets, list[Found]()
+    objects = samples.targets
     assert isinstance(objects, Objects)
-    batches = torch.arange(len(samples)).split(AT_ONCE * group.count)
+    most = AT_ONCE * group.count
+    ragged = samples.is_ragged
+    batches = alike(samples.sizes, most) if ragged else list(torch.arange(len(samples)).split(most))
     expect(samples.inputs, (group.share(batch)[0] for batch in batches))
+    found: dict[int, Found] = {}
     for batch in batches:
         rows, weight = group.share(batch)
+        images, _ = setting.together(samples.inputs[rows], objects)
+        searched = {name: [kind[row] for row in rows.tolist()] for name, kind in objects.searched().items()}
         with setting.autocast():
-            own = found_in(setting.module(samples.inputs[rows], **objects[rows].searched()))
+            own = found_in(setting.module(given(images), **searched))
         shares = group.gathered(own if weight else [])
-        found += [shares[place % group.count][place // group.count] for place in range(len(batch))]
-    return found
+        each = (shares[place % group.count][place // group.count] for place in range(len(batch)))
+        found |= dict(zip(batch.tolist(), each, strict=True))
+    return [found[row] for row in range(len(samples))]

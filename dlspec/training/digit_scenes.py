@@ -1,7 +1,7 @@
 """Scenes of handwritten digits, made from scikit-learn's: the same everywhere for the same seed.
 
 A scene is a function of (seed, role, number), drawn as augmentation is; so more scenes begin with
-the same ones, and no library's generator can change them.
+the same ones, and no library's generator can change them. Sizes, where they differ, are drawn apart.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ from torch import Tensor
 from dlspec.record import Record
 from dlspec.training import draws
 from dlspec.training.objects import Objects, boxes_around
+from dlspec.training.ragged import Size, alike
 
 SIDE = 128
+CANVAS_STREAM = 0x63616E766173
+"""What sets the sizes of scenes apart from other numbers of the same seed."""
 FEWEST, MOST = 2, 7
 """Digits of a scene."""
 LARGEST = 4
@@ -51,7 +54,7 @@ class Glyphs(Record):
 
 
 class Scene(Record):
-    """A drawn scene: pixels (128, 128), which object each pixel belongs to, counted from 1, and the digits."""
+    """A drawn scene: pixels (H, W), which object each pixel belongs to, counted from 1, and the digits."""
 
     pixels: Array
     owners: NDArray[np.uint8]
@@ -60,17 +63,30 @@ class Scene(Record):
 
 def scenes(role: str, count: int, seed: int) -> tuple[Tensor, Objects]:
     """Images (count, 1, 128, 128) float32 in 0..1 and their objects; a digit's label is one more than it."""
+    images, objects = scenes_of_sizes(role, count, seed, (SIDE, SIDE))
+    return torch.stack(images) if images else torch.empty(0, 1, SIDE, SIDE), objects
+
+
+def scenes_of_sizes(role: str, count: int, seed: int, canvas: Size) -> tuple[list[Tensor], Objects]:
+    """Images (1, H, W) with sides between the two of the canvas, and their objects."""
     number = torch.arange(count)
     stream = ROLES.index(role)
     glyphs = _glyphs(role)
     drawn = draws.uniform(seed, stream, number, DRAWN + AT_FIRST)
-    backgrounds = _backgrounds(drawn[:, :3], seed, stream)
+    sizes = _sizes(seed, stream, number, canvas)
+    backgrounds = _backgrounds(drawn[:, :3], seed, stream, sizes)
     painted = [
         _painted(background, glyphs, Numbers(seed, stream, place, first))
         for place, (background, first) in enumerate(zip(backgrounds, drawn[:, 3:].tolist(), strict=True))
     ]
-    images = torch.from_numpy(np.stack([scene.pixels for scene in painted]))[:, None] if painted else torch.empty(0)
-    return images.reshape(count, 1, SIDE, SIDE), _objects(painted)
+    return [torch.from_numpy(scene.pixels)[None] for scene in painted], _objects(painted)
+
+
+def _sizes(seed: int, stream: int, number: Tensor, canvas: Size) -> list[Size]:
+    """Height and width of each scene."""
+    low, high = canvas
+    sides = low + (draws.uniform(seed ^ CANVAS_STREAM, stream, number, 2) * (high - low + 1)).long()
+    return [(height, width) for height, width in sides.tolist()]
 
 
 def _glyphs(role: str) -> Glyphs:
@@ -81,17 +97,20 @@ def _glyphs(role: str) -> Glyphs:
     return Glyphs((bunch.images[kept] / 16).astype(np.float32), bunch.target[kept].astype(np.int64))
 
 
-def _backgrounds(drawn: Tensor, seed: int, stream: int) -> Array:
+def _backgrounds(drawn: Tensor, seed: int, stream: int, sizes: Sequence[Size]) -> list[Array]:
     """A constant from 0.1 to 0.3, a gradient of up to 0.15 either way along each axis, and normal noise of 0.06."""
-    constant = 0.1 + 0.2 * drawn[:, 0, None, None]
-    along = torch.linspace(-1, 1, SIDE)
+    constant = 0.1 + 0.2 * drawn[:, 0]
     slopes = 0.15 * (2 * drawn[:, 1:3] - 1)
-    smooth = constant + slopes[:, 0, None, None] * along + slopes[:, 1, None, None] * along[:, None]
-    for rows in torch.arange(len(drawn)).split(NOISY_AT_ONCE):
-        noise = draws.normal(seed ^ NOISE_STREAM, stream, rows, SIDE * SIDE)
-        smooth[rows] += 0.06 * noise.view(-1, SIDE, SIDE)
-    backgrounds: Array = smooth.numpy()
-    return backgrounds
+    made: dict[int, Array] = {}
+    for rows in alike(sizes, NOISY_AT_ONCE):
+        height, width = sizes[int(rows[0])]
+        across, down = torch.linspace(-1, 1, width), torch.linspace(-1, 1, height)
+        smooth = constant[rows, None, None] + slopes[rows, 0, None, None] * across
+        smooth = smooth + slopes[rows, 1, None, None] * down[:, None]
+        noise = draws.normal(seed ^ NOISE_STREAM, stream, rows, height * width)
+        smooth += 0.06 * noise.view(-1, height, width)
+        made |= dict(zip(rows.tolist(), smooth.numpy(), strict=True))
+    return [made[row] for row in range(len(sizes))]
 
 
 class Numbers:
@@ -114,7 +133,8 @@ class Numbers:
 
 def _painted(background: Array, glyphs: Glyphs, number: Numbers) -> Scene:
     """Digits painted over a background, one after the other, where their ink and their boxes leave others alone."""
-    scene = Scene(background, np.zeros((SIDE, SIDE), np.uint8), [])
+    height, width = background.shape
+    scene = Scene(background, np.zeros((height, width), np.uint8), [])
     boxes: list[tuple[int, int, int, int]] = []
     count = FEWEST + number.below(MOST - FEWEST + 1)
     while len(boxes) < count:
@@ -123,7 +143,7 @@ def _painted(background: Array, glyphs: Glyphs, number: Numbers) -> Scene:
         ink = glyph >= INK
         left, top, right, bottom = _extent(ink)
         for _ in range(TRIES):
-            x, y = (number.below(SIDE - len(glyph) + 1) for _ in range(2))
+            x, y = (number.below(side - len(glyph) + 1) for side in (width, height))
             box = (x + left, y + top, x + right, y + bottom)
             place = (slice(y, y + len(glyph)), slice(x, x + len(glyph)))
             if all(_iou(box, other) <= OVERLAP for other in boxes) and not (scene.owners[place][ink]).any():

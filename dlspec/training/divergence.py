@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from dlspec.plan.keys import ResolvedPlan
 from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training.errors import RunError
-from dlspec.training.objects import Targets
+from dlspec.training.objects import Objects, Targets
+from dlspec.training.ragged import Images, filled_up
 from dlspec.training.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ FOLDER = "divergence"
 class Batch(Record):
     """What a step is taken on: inputs and targets as network and loss get them, rows of the training split."""
 
-    inputs: Tensor
+    inputs: Images
     targets: Targets
     rows: Tensor
 
@@ -89,7 +90,9 @@ def trace(setting: Setting, objective: Objective, batch: Batch) -> tuple[Origin,
     hooks = [found.register_forward_hook(note) for found in paths]
     try:
         module.zero_grad()
-        inputs = batch.inputs.detach().requires_grad_() if batch.inputs.is_floating_point() else batch.inputs
+        inputs = batch.inputs
+        if isinstance(inputs, Tensor) and inputs.is_floating_point():
+            inputs = inputs.detach().requires_grad_()
         with setting.autocast():
             outputs = objective.outputs(module, inputs, batch.targets)
         loss = objective(outputs, batch.targets)
@@ -115,10 +118,11 @@ def finite(tensors: list[Tensor]) -> bool:
 
 def _before(module: nn.Module, batch: Batch) -> Origin | None:
     """What was out of range before the network began."""
-    given = [("input", batch.inputs)]
+    given: list[tuple[str, Images]] = [("input", batch.inputs)]
     given += [("target", batch.targets)] if isinstance(batch.targets, Tensor) else []
     for kind, values in given:
-        bad = ~values.isfinite().flatten(1).all(1) if values.dim() > 1 else ~values.isfinite()
+        finite_rows = values.isfinite()
+        bad = ~(finite_rows.flatten(1).all(1) if finite_rows.dim() > 1 else finite_rows)
         if bool(bad.any()):
             rows = batch.rows[bad.to(batch.rows.device)].tolist()
             listed = ", ".join(map(str, rows[:5])) + (", …" if len(rows) > 5 else "")
@@ -193,8 +197,10 @@ def _keep_tensors(module: nn.Module, batch: Batch, folder: Path) -> None:
     """Write the batch and the weights of before its step; raises RunError where the disk does not take them."""
     from safetensors.torch import save
 
+    assert isinstance(batch.targets, Tensor | Objects)
     targets = {"targets": batch.targets} if isinstance(batch.targets, Tensor) else batch.targets.flat()
-    kept = {"inputs": batch.inputs, **targets, "rows": batch.rows}
+    inputs = batch.inputs if isinstance(batch.inputs, Tensor) else filled_up(batch.inputs)
+    kept = {"inputs": inputs, **targets, "rows": batch.rows}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, tensors in (("batch", kept), ("weights", module.state_dict())):

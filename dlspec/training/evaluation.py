@@ -11,6 +11,7 @@ from dlspec.training.job import Setting
 from dlspec.training.metrics import Scores
 from dlspec.training.objective import objective, selected
 from dlspec.training.parallel import ALONE, Group
+from dlspec.training.ragged import Images, Ragged, alike
 from dlspec.training.samples import Samples
 from dlspec.training.stored import expect
 
@@ -27,8 +28,10 @@ class Judgement(Record):
 
 
 class MapJudgement(Judgement):
-    """The same of class maps: scores are the predicted classes (N, H, W), from which no loss can be told any more."""
+    """The same of class maps, as `maps`: from predicted classes no loss can be told any more."""
 
+    maps: Images
+    """The predicted classes (N, H, W), or of several sizes ragged."""
     each: Tensor
     """The first loss of each sample (N)."""
 
@@ -50,11 +53,12 @@ def judge(setting: Setting, samples: Samples, group: Group = ALONE) -> Judgement
         from dlspec.training.detection import judge_findings
 
         return judge_findings(setting, samples, group)
+    if is_map(samples.targets):
+        return _judge_maps(setting, samples, group)
     setting.module.eval()
     truth, judged = samples.truth, objective(setting.plan)
-    sums, total, all_scores, all_each = Scores(setting.plan, setting.classes, setting.fitted), 0.0, [], []
-    maps = is_map(truth)
-    batches = torch.arange(len(samples)).split((MAPS_AT_ONCE if maps else EVALUATED_AT_ONCE) * group.count)
+    sums, total, all_scores = Scores(setting.plan, setting.classes, setting.fitted), 0.0, []
+    batches = torch.arange(len(samples)).split(EVALUATED_AT_ONCE * group.count)
     expect(samples.inputs, (group.share(batch)[0] for batch in batches))
     for batch in batches:
         rows, weight = group.share(batch)
@@ -64,16 +68,46 @@ def judge(setting: Setting, samples: Samples, group: Group = ALONE) -> Judgement
         )  # fmt: skip
         with setting.autocast():
             outputs = setting.module(inputs)
-        each = loss_of_each(judged.judged, selected(outputs, judged.judged), targets) if maps else torch.empty(0)
-        own = (float(judged(outputs, targets)) * len(targets), judged.scores(outputs).cpu(), each.cpu())
+        own = (float(judged(outputs, targets)) * len(targets), judged.scores(outputs).cpu())
         shares = group.gathered(own if weight else None)
         total += sum(share[0] for share in shares if share is not None)
         scores = _in_order([share[1] for share in shares if share is not None], len(batch))
         sums.add(scores.to(truth.device), truth[start : start + len(batch)])
         all_scores.append(scores)
-        if maps:
-            all_each.append(_in_order([share[2] for share in shares if share is not None], len(batch)))
     values = {"loss": total / len(samples), **sums.values()}
-    if maps:
-        return MapJudgement(values, sums, torch.cat(all_scores), torch.cat(all_each))
     return Judgement(values, sums, torch.cat(all_scores))
+
+
+def _judge_maps(setting: Setting, samples: Samples, group: Group) -> MapJudgement:
+    """The same of class maps; images of several sizes are looked at with others of their size, and none is filled up
+    but to the multiple that the plan asks for, which is cut off again.
+    """
+    setting.module.eval()
+    judged, most = objective(setting.plan), MAPS_AT_ONCE * group.count
+    sums, total = Scores(setting.plan, setting.classes, setting.fitted), 0.0
+    maps: dict[int, Tensor] = {}
+    losses: dict[int, Tensor] = {}
+    sizes = samples.sizes
+    batches = alike(sizes, most) if samples.is_ragged else list(torch.arange(len(samples)).split(most))
+    expect(samples.inputs, (group.share(batch)[0] for batch in batches))
+    for batch in batches:
+        rows, weight = group.share(batch)
+        inputs, targets = setting.together(*samples.taken(rows))
+        assert isinstance(targets, Tensor)
+        with setting.autocast():
+            outputs = setting.module(inputs)
+        each = loss_of_each(judged.judged, selected(outputs, judged.judged), targets)
+        own = (float(judged(outputs, targets)) * len(targets), judged.scores(outputs).cpu(), each.cpu(), targets)
+        own = own if group.count == 1 else (*own[:3], own[3].cpu())
+        shares = [share for share in group.gathered(own if weight else None) if share is not None]
+        total += sum(share[0] for share in shares)
+        scores, each, truth = (_in_order([share[part] for share in shares], len(batch)) for part in (1, 2, 3))
+        sums.add(scores.to(truth.device), truth)
+        height, width = sizes[int(batch[0])]
+        maps |= dict(zip(batch.tolist(), scores[:, :height, :width], strict=True))
+        losses |= dict(zip(batch.tolist(), each, strict=True))
+    values = {"loss": total / len(samples), **sums.values()}
+    shown = [maps[row] for row in range(len(samples))]
+    found = Ragged(shown) if samples.is_ragged else torch.stack(shown)
+    each = torch.stack([losses[row] for row in range(len(samples))])
+    return MapJudgement(values, sums, torch.empty(0), found, each)

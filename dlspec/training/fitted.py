@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
 from dlspec.plan.keys import ResolvedPlan
 from dlspec.record import TYPE_CHECKING, Record
+from dlspec.training.ragged import Images, Ragged, changed
 from dlspec.training.samples import Samples
 from dlspec.training.stored import Stored
 
@@ -23,19 +25,19 @@ class Scale(Record):
     std: Tensor
 
     @classmethod
-    def of(cls, values: Tensor | Stored, axes: tuple[int, ...]) -> Scale:
+    def of(cls, values: Images | Stored, axes: tuple[int, ...]) -> Scale:
         """Over the given axes, in double precision, with N (not N - 1) as scikit-learn's StandardScaler."""
-        if isinstance(values, Stored):
-            return cls.of_stored(values, axes)
+        if not isinstance(values, Tensor):
+            return cls.of_parts(values, axes)
         doubled = values.double()
         std = doubled.std(axes, correction=0, keepdim=True)
         return cls(doubled.mean(axes, keepdim=True), torch.where(std > 0, std, torch.ones_like(std)))
 
     @classmethod
-    def of_stored(cls, values: Stored, axes: tuple[int, ...]) -> Scale:
-        """The same over inputs that lie in files, which are read once for it."""
+    def of_parts(cls, values: Ragged | Stored, axes: tuple[int, ...]) -> Scale:
+        """The same over inputs that lie in files, which are read once for it, or that are of several sizes."""
         count, total, squared = 0, torch.zeros(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
-        for chunk in values.chunks():
+        for chunk in _parts(values):
             doubled = chunk.double()
             total = total + doubled.sum(axes, keepdim=True)
             squared = squared + doubled.square().sum(axes, keepdim=True)
@@ -89,7 +91,7 @@ class Fitted(Record):
         targets = self.target.applied(samples.truth) if self.target is not None else samples.targets
         if isinstance(samples.inputs, Stored):
             return Samples(samples.inputs.then(self.prepared), targets)
-        return Samples(self.prepared(samples.inputs), targets)
+        return Samples(changed(samples.inputs, self.prepared), targets)
 
     def in_units(self, values: Tensor) -> Tensor:
         """Targets or predictions in the units of the data."""
@@ -104,6 +106,15 @@ class Fitted(Record):
     def from_data(cls, data: dict[str, Any]) -> Fitted:
         gaps = torch.tensor(data["gaps"], dtype=torch.float64) if data.get("gaps") is not None else None
         return cls(Scale.from_data(data["inputs"]), Scale.from_data(data["target"]), gaps)
+
+
+def _parts(values: Ragged | Stored) -> Iterator[Tensor]:
+    """All inputs as tensors, a part at a time."""
+    for chunk in [values] if isinstance(values, Ragged) else values.chunks():
+        if isinstance(chunk, Ragged):
+            yield from (one[None] for one in chunk)
+        else:
+            yield chunk
 
 
 def filled(inputs: Tensor, gaps: Tensor) -> Tensor:

@@ -7,19 +7,24 @@ an object of which too little is left is dropped.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dlspec.training.objects import Objects, Targets, boxes_around
+from dlspec.training.objects import Objects, boxes_around
+from dlspec.training.ragged import Size
 
 VISIBLE = 0.25
 """The share of an object that must still be seen for it to be asked for."""
 
 
-def followed(targets: Targets, matrix: Tensor, offset: Tensor, size: Sequence[int]) -> Targets:
-    """Targets of images seen through maps; classes and numbers of whole images stay as they are.
+Kind = TypeVar("Kind", Tensor, Objects)
+
+
+def followed(targets: Kind, matrix: Tensor, offset: Tensor, size: Size) -> Kind:
+    """Targets of images of one size seen through maps; classes and numbers of whole images stay as they are.
 
     `matrix` (N, 2, 2) and `offset` (N, 2) map a place of the result to the place of the image that it shows, in pixels
     from the centre. Beyond the edge class maps are 0, as images are.

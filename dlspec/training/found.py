@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import ModuleType
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training.errors import RunError
+from dlspec.training.mask_runs import areas, encoded
 from dlspec.training.objects import Objects
 
 if TYPE_CHECKING:
@@ -55,77 +54,34 @@ def found_in(outputs: Outputs) -> list[Found]:
     ]
 
 
-def encoded(masks: Tensor) -> list[dict[str, Any]]:
-    """Masks (M, H, W) of 0 and 1 as COCO's compressed runs, `{"size": [H, W], "counts": …}`."""
-    if not len(masks):
-        return []
-    pixels = np.asfortranarray(masks.to(torch.uint8).cpu().numpy().transpose(1, 2, 0))
-    runs: list[dict[str, Any]] = mask_coder().encode(pixels)
-    return [{"size": [int(side) for side in one["size"]], "counts": _text(one["counts"])} for one in runs]
-
-
-def decoded(runs: Sequence[dict[str, Any]], size: Sequence[int]) -> Tensor:
-    """Masks (M, H, W) uint8 from runs."""
-    if not runs:
-        return torch.zeros(0, *size, dtype=torch.uint8)
-    pixels = mask_coder().decode([one | {"counts": _bytes(one["counts"])} for one in runs])
-    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
-
-
-def _text(counts: bytes | str) -> str:
-    return counts.decode("ascii") if isinstance(counts, bytes) else counts
-
-
-def _bytes(counts: bytes | str) -> bytes:
-    return counts.encode("ascii") if isinstance(counts, str) else counts
-
-
-def mask_coder() -> ModuleType:
-    """The library's functions on runs; raises RunError where it is not installed."""
-    coco()
-    from faster_coco_eval.core import mask
-
-    coder: ModuleType = mask
-    return coder
-
-
-def coco() -> ModuleType:
-    """The library that judges as COCO does; raises RunError where it is not installed."""
-    try:
-        import faster_coco_eval
-    except ImportError:
-        hint = "install it: `pip install 'dlspec[coco]'`"
-        raise RunError("detections are judged by `faster-coco-eval`, which is not installed", hint) from None
-    library: ModuleType = faster_coco_eval
-    return library
-
-
 def as_coco(objects: Objects, sizes: Sequence[Sequence[int]], classes: Sequence[str]) -> dict[str, Any]:
     """The truth as a COCO data set: images, annotations and categories, numbered from 1; class 0 is no category.
 
-    `sizes` are the height and width of each image.
+    `sizes` are the height and width of each image. What nothing is asked of are crowds, by which COCO leaves things
+    out of the count.
     """
     made: list[dict[str, Any]] = []
-    for image, (boxes, labels) in enumerate(zip(objects.boxes, objects.labels, strict=True), 1):
-        runs = encoded(objects.masks[image - 1]) if objects.masks else None
-        for place, (box, label) in enumerate(zip(corner_and_sides(boxes), labels.tolist(), strict=True)):
-            area = box[2] * box[3]
-            one = {
-                "id": len(made) + 1,
-                "image_id": image,
-                "category_id": label,
-                "bbox": box,
-                "area": area,
-                "iscrowd": 0,
-            }
-            if runs is not None:
-                one |= {"segmentation": runs[place], "area": int(objects.masks[image - 1][place].sum())}
-            made.append(one)
+    for image in range(len(objects)):
+        for own in (objects, objects.ignored):
+            made += [] if own is None else _annotations(own, image, crowd=int(own is objects.ignored))
     return {
         "images": [{"id": image, "height": int(h), "width": int(w)} for image, (h, w) in enumerate(sizes, 1)],
-        "annotations": made,
+        "annotations": [{"id": number, **one} for number, one in enumerate(made, 1)],
         "categories": [{"id": number, "name": name} for number, name in enumerate(classes) if number],
     }
+
+
+def _annotations(objects: Objects, image: int, crowd: int) -> list[dict[str, Any]]:
+    """The objects of one image."""
+    runs = objects.mask_runs(image)
+    pixels = areas(runs or [])
+    made = []
+    for place, (box, label) in enumerate(
+        zip(corner_and_sides(objects.boxes[image]), objects.labels[image].tolist(), strict=True)
+    ):
+        one = {"image_id": image + 1, "category_id": label, "bbox": box, "area": box[2] * box[3], "iscrowd": crowd}
+        made.append(one if runs is None else one | {"segmentation": runs[place], "area": pixels[place]})
+    return made
 
 
 def results(found: Sequence[Found]) -> list[dict[str, Any]]:

@@ -13,11 +13,12 @@ from dlspec.training import class_map_pictures, pictures, scene_pictures
 from dlspec.training.augment import Augmenter
 from dlspec.training.class_maps import is_map
 from dlspec.training.detection import Findings
-from dlspec.training.evaluation import Judgement
+from dlspec.training.evaluation import Judgement, MapJudgement
 from dlspec.training.job import Setting
 from dlspec.training.mixing import Mixer
 from dlspec.training.objective import classes_of, probabilities
 from dlspec.training.objects import Objects
+from dlspec.training.ragged import Ragged, extent
 from dlspec.training.samples import Samples
 from dlspec.training.scene_pictures import SCENES
 
@@ -50,19 +51,19 @@ def draw_predictions(setting: Setting, samples: Samples, judged: Judgement, file
     order = (predicted == samples.truth).int().argsort(stable=True)[:SHOWN]
     sure = None if chances is None else chances.max(1).values[order].tolist()
     words = [[names[number] for number in numbers[order].tolist()] for numbers in (predicted, samples.truth)]
-    pictures.predictions(samples.inputs[order], words[0], words[1], sure, file)
+    pictures.predictions(list(samples.inputs[order]), words[0], words[1], sure, file)
 
 
 def _draw_moved(setting: Setting, samples: Samples, rows: Tensor, augmenter: Augmenter, file: Path) -> None:
     """Scenes as successive epochs see them, with boxes and masks that have moved with them."""
-    objects, size = samples.targets, samples.values.shape[-2:]
+    images, objects = samples.taken(slice(None))
     assert isinstance(objects, Objects)
-    columns = [(samples.values, objects)]
+    columns = [(images, objects)]
     for epoch in range(MOVED):
-        moved = augmenter.followed(objects, rows, epoch, size)
+        moved = augmenter.followed(objects, rows, epoch, extent(images))
         assert isinstance(moved, Objects)
-        columns.append((augmenter(samples.values, rows, epoch), moved))
-    shown = [[(images[row], own[[row]]) for images, own in columns] for row in range(min(MOVED, len(rows)))]
+        columns.append((augmenter(images, rows, epoch), moved))
+    shown = [[([*seen][row], own[[row]]) for seen, own in columns] for row in range(min(MOVED, len(rows)))]
     scene_pictures.write_scenes(shown, setting.dataset.classes, file)
 
 
@@ -72,8 +73,10 @@ def draw_class_maps(setting: Setting, test: Samples | None, judged: Judgement | 
         return
     samples = setting.splits.val if test is None else test
     rows = torch.arange(min(SCENES, len(samples)))
-    names = setting.dataset.classes
-    class_map_pictures.write_maps(samples.inputs[rows], samples.truth[rows], judged.scores[rows], names, file)
+    assert isinstance(judged, MapJudgement)
+    images, true = samples.taken(rows)
+    assert isinstance(true, Tensor | Ragged)
+    class_map_pictures.write_maps(images, true, judged.maps[rows], setting.dataset.classes, file)
 
 
 def draw_templates(setting: Setting, file: Path) -> None:
@@ -98,9 +101,14 @@ def draw_augmentation(setting: Setting, file: Path) -> None:
     if isinstance(samples.targets, Objects):
         _draw_moved(setting, samples, rows, augmenter, file)
         return
-    versions = [augmenter(samples.values, rows, epoch) for epoch in range(VERSIONS)]
-    if mixer := Mixer(setting.plan, setting.classes):
-        versions = [mixer(one, samples.truth, rows, epoch).inputs for epoch, one in enumerate(versions)]
-    named = setting.classes and not is_map(samples.truth)
+    versions = [augmenter(samples.images, rows, epoch) for epoch in range(VERSIONS)]
+    maps = is_map(samples.targets)
+    if (mixer := Mixer(setting.plan, setting.classes)) and not maps:
+        versions = [
+            mixer(one, samples.truth, rows, epoch).inputs
+            for epoch, one in enumerate(versions)
+            if isinstance(one, Tensor)
+        ]
+    named = setting.classes and not maps
     labels = [setting.dataset.classes[number] for number in samples.truth.tolist()] if named else []
-    pictures.augmented(samples.values, versions, labels or [""] * len(rows), file)
+    pictures.augmented(list(samples.images), [list(one) for one in versions], labels or [""] * len(rows), file)

@@ -11,10 +11,12 @@ from dlspec.plan.keys import ResolvedPlan
 from dlspec.plan.writing import to_data
 from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training.checkpoints import Checkpoints
-from dlspec.training.class_maps import is_map
+from dlspec.training.class_maps import ignored_class, is_map, together
 from dlspec.training.fitted import Fitted
 from dlspec.training.objective import Objective
+from dlspec.training.objects import Targets
 from dlspec.training.parallel import ALONE, Group
+from dlspec.training.ragged import Images, Ragged, changed, takes_list
 from dlspec.training.samples import Dataset, Samples
 from dlspec.training.splits import Splits
 from dlspec.training.stored import Stored
@@ -58,10 +60,25 @@ class Setting(Record):
 
     def laid_out(self, samples: Samples) -> Samples:
         """Samples with the memory format that the plan asks for."""
-        if self.plan.channels_last and samples.inputs.dim() == 4:
-            inputs = samples.inputs
-            samples.inputs = inputs.then(_channels_last) if isinstance(inputs, Stored) else _channels_last(inputs)
+        inputs = samples.inputs
+        if self.plan.channels_last and inputs.dim() == 4 and not samples.is_ragged:
+            samples.inputs = (
+                inputs.then(_channels_last) if isinstance(inputs, Stored) else changed(inputs, _channels_last)
+            )
         return samples
+
+    def together(self, images: Images, targets: Targets) -> tuple[Images, Targets]:
+        """A batch as the network takes it: of several sizes a list of images, or filled up to one size."""
+        if not isinstance(images, Ragged) and not isinstance(targets, Ragged):
+            return images, targets
+        maps = is_map(targets)
+        images, targets = together(
+            images, targets, as_list=takes_list(self.module), multiple=self.plan.data.size_divisible,
+            ignored=ignored_class(self.plan.loss[0].loss, maps=True) if maps else None,
+        )  # fmt: skip
+        if self.plan.channels_last and isinstance(images, Tensor):
+            images = _channels_last(images)
+        return images, targets
 
     def with_module(self, module: nn.Module) -> Setting:
         """The same with another module in its place, such as the mean of its weights."""
@@ -126,6 +143,11 @@ def about_run(setting: Setting) -> dict[str, Any]:
     """What a checkpoint says of itself, so that predicting needs neither the spec nor the data."""
     dataset, inputs = setting.dataset, setting.splits.train.inputs
     some = inputs[slice(BRIGHTNESS_OF)] if isinstance(inputs, Stored) else inputs
+    brightness = None
+    if dataset.has_images:
+        brightness = float(
+            torch.stack([one.mean() for one in some]).mean() if isinstance(some, Ragged) else some.mean()
+        )
     return {
         "plan": to_data(setting.plan),
         "fitted": setting.fitted.as_data(),
@@ -133,7 +155,7 @@ def about_run(setting: Setting) -> dict[str, Any]:
         "features": list(dataset.features),
         "sample": list(inputs.shape[1:]),
         "segments": is_map(setting.splits.train.targets),
-        "brightness": float(some.mean()) if dataset.has_images else None,
+        "brightness": brightness,
     }
 
 

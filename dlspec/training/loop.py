@@ -21,6 +21,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from dlspec.plan.keys import ResolvedPlan, seed_of
 from dlspec.training import draws
+from dlspec.training.aspect_groups import grouped, groups_of
 from dlspec.training.augment import Augmenter
 from dlspec.training.checkpoints import Checkpoint
 from dlspec.training.divergence import Batch, Diverged, finite
@@ -30,10 +31,12 @@ from dlspec.training.interruption import stop_requests
 from dlspec.training.job import Job, Setting, State, about_run, random_state, restore_random_state
 from dlspec.training.metrics import Scores, better, scores_of
 from dlspec.training.mixing import Mixer
-from dlspec.training.objects import Targets, tally
+from dlspec.training.objects import Objects, Targets, tally
 from dlspec.training.optimization import Rate, build_optimizer
 from dlspec.training.parallel import Group
 from dlspec.training.parts import Part, copied
+from dlspec.training.ragged import Images, changed, extent
+from dlspec.training.samples import Samples
 from dlspec.training.starting import in_training
 from dlspec.training.stored import Stored, expect
 
@@ -53,9 +56,16 @@ def batch_ends(count: int, length: int) -> list[int]:
     return ends
 
 
-def orders(inputs: Tensor | Stored, seed: int) -> Callable[[int, int], Tensor]:
-    """The order of an epoch's samples, given its number and theirs; samples that share a file stay near each other."""
-    blocks = inputs.blocks if isinstance(inputs, Stored) else None
+def orders(samples: Samples, plan: ResolvedPlan, ends: list[int]) -> Callable[[int, int], Tensor]:
+    """The order of an epoch's samples, given its number and theirs; samples that share a file stay near each other.
+
+    Where the plan groups images by shape, those of a batch are of one group, as far as they go.
+    """
+    seed = seed_of(plan, "order")
+    blocks = samples.inputs.blocks if isinstance(samples.inputs, Stored) else None
+    groups = groups_of(samples.sizes, plan.data.aspect_ratio_group_factor) if samples.is_ragged else None
+    if groups is not None:
+        return lambda epoch, count: grouped(draws.permutation(seed, epoch, count), groups, ends)
     if blocks is None:
         return partial(draws.permutation, seed)
     return lambda epoch, count: draws.permutation_in_blocks(seed, epoch, blocks)
@@ -89,9 +99,9 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
         return state
     samples = torch.arange(count, device=setting.device)
     whole = len(ends) == 1 and job.group.count == 1
-    every = job.train.values if whole else torch.empty(0)
+    every = job.train.taken(slice(None)) if whole else None
     augments = bool(plan.augment) and job.augments
-    ordered = orders(job.train.inputs, seed_of(plan, "order"))
+    ordered = orders(job.train, plan, ends)
 
     with stop_requests() as stop, job.progress:
         while not run.is_over():
@@ -102,14 +112,14 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
                 began = time.perf_counter()
                 end = ends[bisect_right(ends, state.position)]
                 rows, weight = mixer.rows(order[state.position : end], job.group)
-                inputs = every if whole else job.train.inputs[rows]
-                targets = job.train.targets if whole else job.train.targets[rows]
+                inputs, targets = every or job.train.taken(rows)
                 if plan.augment:
-                    targets = augmenter.followed(targets, rows, state.epoch, inputs.shape[-2:])
+                    targets = augmenter.followed(targets, rows, state.epoch, extent(inputs))
                 if augments:
-                    inputs = setting.fitted.prepared(augmenter(inputs, rows, state.epoch))
+                    inputs = changed(augmenter(inputs, rows, state.epoch), setting.fitted.prepared)
+                inputs, targets = setting.together(inputs, targets)
                 wanted = targets
-                if mixer and isinstance(targets, Tensor):
+                if mixer and isinstance(inputs, Tensor) and isinstance(targets, Tensor):
                     mixed = mixer(inputs, targets, rows, state.epoch, job.group)
                     inputs, wanted, targets, rows = mixed.inputs, mixed.wanted, mixed.targets, mixed.rows
 
@@ -174,7 +184,7 @@ class Run:
         """Whether an epoch that is gone through as far as the run is ends with an evaluation, at whatever length."""
         return self.state.position == len(self.job.train) and epoch % self.plan.evaluate_every == 0
 
-    def take_step(self, inputs: Tensor, targets: Targets, weight: float) -> None:
+    def take_step(self, inputs: Images, targets: Targets, weight: float) -> None:
         """Move the weights; in float16 only where no gradient overflowed, else the factor of the loss is halved."""
         if self.scaler is None:
             self.optimizer.step(partial(self.gradients, inputs, targets, weight))
@@ -183,7 +193,7 @@ class Run:
         self.scaler.step(self.optimizer)
         self.scaler.update()
 
-    def gradients(self, inputs: Tensor, targets: Targets, weight: float) -> float:
+    def gradients(self, inputs: Images, targets: Targets, weight: float) -> float:
         """Forward and backward of one batch, which counts `weight` times; an optimizer may ask for it several times."""
         self.optimizer.zero_grad()
         if self.plan.accumulate > 1:
@@ -210,7 +220,7 @@ class Run:
         began = self.job.careful or finite(list(self.setting.module.state_dict().values()))
         return self.batch if began else None
 
-    def backward(self, inputs: Tensor, targets: Targets, share: float = 1.0) -> tuple[Tensor, Tensor]:
+    def backward(self, inputs: Images, targets: Targets, share: float = 1.0) -> tuple[Tensor, Tensor]:
         """Add the gradient of a batch, or of a share of one; its loss and scores."""
         with self.setting.autocast():
             outputs = self.job.objective.outputs(self.module, inputs, targets)
@@ -219,10 +229,12 @@ class Run:
         (part if self.scaler is None else self.scaler.scale(part)).backward()
         return loss.detach(), self.job.objective.scores(outputs).detach()
 
-    def accumulated(self, inputs: Tensor, targets: Targets, weight: float) -> tuple[Tensor, Tensor]:
+    def accumulated(self, inputs: Images, targets: Targets, weight: float) -> tuple[Tensor, Tensor]:
         """A batch in parts, each counting as many times as it has samples: the mean is that of the batch."""
+        assert isinstance(targets, Tensor | Objects), "class maps of a batch were filled up to one size"
         wanted_parts: Sequence[Targets] = targets.chunk(self.plan.accumulate)
-        parts = [*zip(inputs.chunk(self.plan.accumulate), wanted_parts, strict=True)]
+        given_parts: Sequence[Images] = inputs.chunk(self.plan.accumulate)
+        parts = [*zip(given_parts, wanted_parts, strict=True)]
         shares = [len(wanted) / len(targets) for _, wanted in parts]
         losses: list[Tensor] = []
         scores: list[Tensor] = []

@@ -12,6 +12,8 @@ from dlspec.plan.keys import ResolvedPlan
 from dlspec.plan.scene_sources import MaskPng
 from dlspec.training import files, image_files
 from dlspec.training.errors import UnreadableError
+from dlspec.training.maps import encoded_map
+from dlspec.training.mask_runs import EncodedMasks, encoded
 from dlspec.training.objects import IGNORED, Objects, boxes_around
 from dlspec.training.samples import Dataset, loads
 from dlspec.training.scene_files import SceneFile, dataset_of, told_of
@@ -28,7 +30,7 @@ def _mask_png(source: MaskPng, plan: ResolvedPlan) -> Dataset:
     left_out: list[str] = []
     for picture in pictures:
         try:
-            scenes.append(_scene(picture, masks, source, plan))
+            scenes.append(_scene(picture, masks, source, runs=plan.task == "objects"))
         except UnreadableError as error:
             if source.broken == "refuse":
                 raise
@@ -38,8 +40,11 @@ def _mask_png(source: MaskPng, plan: ResolvedPlan) -> Dataset:
     return dataset_of(scenes, source.classes, source.channels, plan, source.broken, images, told_of(left_out))
 
 
-def _scene(picture: Path, masks: Path, source: MaskPng, plan: ResolvedPlan) -> SceneFile:
-    """One picture with what its mask says; raises UnreadableError for one that is missing or says too much."""
+def _scene(picture: Path, masks: Path, source: MaskPng, *, runs: bool) -> SceneFile:
+    """One picture with what its mask says; raises UnreadableError for one that is missing or says too much.
+
+    Masks of objects are kept as runs where they are wanted.
+    """
     path = masks / f"{picture.stem}.png"
     if not path.exists():
         raise UnreadableError(f"`{picture}` has no mask: there is no `{path}`", "take it out, or say `broken=skip`")
@@ -49,15 +54,21 @@ def _scene(picture: Path, masks: Path, source: MaskPng, plan: ResolvedPlan) -> S
     if source.holds == "objects":
         each = torch.stack([numbers == number for number in found]) if found else torch.zeros(0, *size)
         labels = torch.ones(len(found), dtype=torch.int64)
-        return SceneFile(picture, size, Objects([boxes_around(each)], [labels], [each.to(torch.uint8)]))
+        shown = encoded_map((numbers > 0).long())
+        return SceneFile(picture, size, _objects(each, labels, runs=runs), shown)
     beyond = [number for number in found if number > len(source.classes) and number != IGNORED]
     if beyond:
         says = f"`{path}` has pixels of the number {beyond[0]}, and there are {len(source.classes)} classes beside 0"
         raise UnreadableError(says, "name all of them in `classes`; 255 asks nothing")
     own = [number for number in found if number != IGNORED]
     each = torch.stack([numbers == number for number in own]) if own else torch.zeros(0, *size)
-    objects = Objects([boxes_around(each)], [torch.tensor(own, dtype=torch.int64)], [each.to(torch.uint8)])
-    return SceneFile(picture, size, objects, numbers)
+    objects = _objects(each, torch.tensor(own, dtype=torch.int64), runs=runs)
+    return SceneFile(picture, size, objects, encoded_map(numbers))
+
+
+def _objects(masks: Tensor, labels: Tensor, *, runs: bool) -> Objects:
+    size = (masks.shape[1], masks.shape[2])
+    return Objects([boxes_around(masks)], [labels], [], [], [EncodedMasks(encoded(masks), size, size)] if runs else [])
 
 
 def read_numbers(path: Path, size: tuple[int, int] | None = None) -> Tensor:

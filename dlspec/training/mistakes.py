@@ -14,6 +14,7 @@ from dlspec.training.class_maps import is_map, judged
 from dlspec.training.evaluation import Judgement, MapJudgement
 from dlspec.training.job import Setting
 from dlspec.training.objective import classes_of, loss_of, probabilities
+from dlspec.training.ragged import Images, Ragged
 from dlspec.training.samples import Samples
 from dlspec.training.whole_file import write_whole
 
@@ -56,15 +57,16 @@ def worst(setting: Setting, samples: Samples, judgement: Judgement, most: int = 
     else:
         each = losses(loss, scores, setting.fitted.applied(samples).truth)
     order = each.argsort(descending=True, stable=True)[:most]
-    chosen = Samples(samples.inputs[order], samples.targets[order])
+    chosen = Samples(*samples.taken(order))
     rows = (setting.splits.rows["val"][order] + 1).tolist()
     costs = [round(cost, 6) for cost in each[order].tolist()]
     if not setting.classes:
         true, guesses = _numbers(chosen.truth), _numbers(setting.fitted.in_units(scores[order].double()))
         told = zip(rows, true, guesses, costs, strict=True)
         return [Mistake(row, one, guess, None, cost, True) for row, one, guess, cost in told], chosen
-    if is_map(chosen.truth):
-        return _of_maps(loss, scores[order], chosen.truth, rows, costs), chosen
+    if isinstance(judgement, MapJudgement):
+        assert isinstance(chosen.targets, Tensor | Ragged)
+        return _of_maps(loss, judgement.maps[order], chosen.targets, rows, costs), chosen
     names, predicted = setting.dataset.classes, classes_of(loss, scores[order])
     chances = probabilities(loss, scores[order])
     found = []
@@ -77,7 +79,7 @@ def worst(setting: Setting, samples: Samples, judgement: Judgement, most: int = 
     return found, chosen
 
 
-def _of_maps(loss: Loss, maps: Tensor, truth: Tensor, rows: list[int], costs: list[float]) -> list[Mistake]:
+def _of_maps(loss: Loss, maps: Images, truth: Images, rows: list[int], costs: list[float]) -> list[Mistake]:
     """Of an image that is segmented the share of its pixels that are wrong."""
     found = []
     for predicted, true, row, cost in zip(maps, truth, rows, costs, strict=True):
@@ -91,10 +93,10 @@ def _numbers(values: Tensor) -> list[str]:
     return ["  ".join(f"{value:.4g}" for value in row) for row in values.flatten(1).tolist()]
 
 
-def predicted_maps(setting: Setting, found: list[Mistake], judgement: Judgement) -> Tensor:
-    """The predicted class maps of the worst samples of `val` (M, H, W)."""
+def predicted_maps(setting: Setting, found: list[Mistake], judgement: MapJudgement) -> Images:
+    """The predicted class maps of the worst samples of `val` (M, H, W), or ragged."""
     places = {row: place for place, row in enumerate(setting.splits.rows["val"].tolist())}
-    return judgement.scores[[places[one.row - 1] for one in found]]
+    return judgement.maps[torch.tensor([places[one.row - 1] for one in found])]
 
 
 def write_mistakes(found: list[Mistake], samples: Samples, out: Path, *, has_images: bool) -> None:

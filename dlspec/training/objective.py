@@ -12,11 +12,18 @@ from torch import Tensor, nn
 from dlspec.plan import losses as named
 from dlspec.plan.keys import ResolvedPlan, Term
 from dlspec.plan.losses import Loss
-from dlspec.training.class_maps import judged, mean_of_judged
-from dlspec.training.objects import Objects, Targets
+from dlspec.training.class_maps import ignored_class, judged, mean_of_judged
+from dlspec.training.maps import Maps
+from dlspec.training.objects import IGNORED, Objects, Targets
+from dlspec.training.ragged import Images, Ragged
 
 Outputs = Tensor | dict[str, Tensor]
 """What a network returns: its one output, or all by name."""
+
+
+def given(inputs: Images) -> Tensor | list[Tensor]:
+    """A batch as a module is called with it: images of several sizes are a list."""
+    return inputs.tensors if isinstance(inputs, Ragged) else inputs
 
 
 class Objective:
@@ -26,9 +33,9 @@ class Objective:
         self.terms = tuple(terms)
         self.judged = terms[0].loss
 
-    def outputs(self, module: nn.Module, inputs: Tensor, targets: Targets) -> Outputs:
+    def outputs(self, module: nn.Module, inputs: Images, targets: Targets) -> Outputs:
         """What the network makes of a batch in training."""
-        made: Outputs = module(inputs)
+        made: Outputs = module(given(inputs))
         return made
 
     def __call__(self, outputs: Outputs, targets: Targets) -> Tensor:
@@ -61,13 +68,13 @@ class OwnLosses(Objective):
         super().__init__(terms)
         self._taken: tuple[str, ...] | None = None
 
-    def outputs(self, module: nn.Module, inputs: Tensor, targets: Targets) -> Outputs:
+    def outputs(self, module: nn.Module, inputs: Images, targets: Targets) -> Outputs:
         assert isinstance(targets, Objects)
         if self._taken is None:
             own = module.module if isinstance(module, nn.parallel.DistributedDataParallel) else module
             self._taken = tuple(signature(own.forward).parameters)
-        given = {name: kind for name, kind in targets.by_name().items() if name in self._taken}
-        made: Outputs = module(inputs, **given)
+        taken = {name: kind for name, kind in targets.by_name().items() if name in self._taken}
+        made: Outputs = module(given(inputs), **taken)
         return made
 
     def __call__(self, outputs: Outputs, targets: Targets) -> Tensor:
@@ -116,10 +123,17 @@ def _weight(loss: named.CrossEntropy | named.Nll, scores: Tensor) -> Tensor | No
     return None if weight is None else scores.new_tensor(weight)
 
 
-def count_classes(plan: ResolvedPlan, targets: Tensor) -> None:
+def count_classes(plan: ResolvedPlan, targets: Tensor | Maps) -> None:
     """Tell the losses whose weights are `balanced` how often each class is among the targets of training."""
     for term in plan.loss:
-        if "balanced" in (getattr(term.loss, "weight", None), getattr(term.loss, "pos_weight", None)):
+        if "balanced" not in (getattr(term.loss, "weight", None), getattr(term.loss, "pos_weight", None)):
+            continue
+        if isinstance(targets, Maps):
+            counts = targets.counts.clone()
+            ignored = ignored_class(term.loss, maps=True)
+            counts[IGNORED if ignored is None else ignored] = 0
+            term.loss.counts = tuple(counts[: int(counts.nonzero()[-1]) + 1].tolist() if counts.any() else (0,))
+        else:
             kept, *_ = judged(term.loss, targets)
             term.loss.counts = tuple(kept.long().flatten().bincount().tolist())
 

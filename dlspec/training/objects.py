@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from dlspec.record import Record
+from dlspec.record import TYPE_CHECKING, Record
+from dlspec.training.maps import Maps
+from dlspec.training.mask_runs import EncodedMasks, encoded
+from dlspec.training.nearest import nearest
+from dlspec.training.ragged import Ragged
+
+if TYPE_CHECKING:
+    from typing import Any
 
 IGNORED = 255
 """The class of a pixel that nothing is asked of."""
+
+
+Kinds = tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]
+"""Boxes, labels, masks and proposals of several images."""
 
 
 class Objects(Record):
@@ -27,6 +37,10 @@ class Objects(Record):
     labels: list[Tensor]
     masks: list[Tensor] = []
     proposals: list[Tensor] = []
+    runs: list[EncodedMasks] = []
+    """Masks that are not pixels yet, in place of `masks`; those of a batch become pixels when it is asked for."""
+    ignored: Objects | None = None
+    """Of each image the regions that nothing is asked of, as COCO's crowds; what is found there is not held wrong."""
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -36,19 +50,41 @@ class Objects(Record):
         return (self[slice(place, place + 1)] for place in range(len(self)))
 
     def __getitem__(self, rows: Tensor | slice | Sequence[int]) -> Objects:
-        """Those of some images."""
-        chosen = range(len(self))[rows] if isinstance(rows, slice) else [int(row) for row in rows]
-        return Objects(*([kind[row] for row in chosen] if kind else [] for kind in self.kinds()))
+        """Those of some images, all masks as pixels, without what nothing is asked of."""
+        chosen = _places(rows, len(self))
+        made = Objects(*self._each(lambda kind: [kind[row] for row in chosen]))
+        if self.runs:
+            made.masks = [self.runs[row].decoded().to(self.boxes[row].device, non_blocking=True) for row in chosen]
+        return made
 
-    def kinds(self) -> tuple[list[Tensor], ...]:
+    def at(self, rows: Tensor | slice | Sequence[int]) -> Objects:
+        """Those of some images with all that is known of them, masks as they are kept."""
+        chosen = _places(rows, len(self))
+        runs = [self.runs[row] for row in chosen] if self.runs else []
+        ignored = None if self.ignored is None else self.ignored.at(rows)
+        return Objects(*self._each(lambda kind: [kind[row] for row in chosen]), runs, ignored)
+
+    def kinds(self) -> Kinds:
         return self.boxes, self.labels, self.masks, self.proposals
+
+    def _each(self, change: Callable[[list[Tensor]], list[Tensor]]) -> Kinds:
+        """The kinds after a change of those that are there."""
+        boxes, labels, masks, proposals = (change(kind) if kind else [] for kind in self.kinds())
+        return boxes, labels, masks, proposals
 
     def by_name(self) -> dict[str, list[Tensor]]:
         """As the inputs of a network that is trained are called."""
-        return {name: kind for name, kind in zip(self._fields, self.kinds(), strict=True) if kind}
+        return {name: kind for name, kind in zip(self._fields, self.kinds(), strict=False) if kind}
 
     def to(self, device: torch.device) -> Objects:
-        return Objects(*([one.to(device) for one in kind] for kind in self.kinds()))
+        """On a device; what is judged alone stays where it is."""
+        return Objects(*self._each(lambda kind: [one.to(device) for one in kind]), self.runs, self.ignored)
+
+    def mapped(self, table: Tensor) -> Objects:
+        """The same with other numbers of the classes: `table` says which."""
+        ignored = None if self.ignored is None else self.ignored.mapped(table)
+        labels = [table[own] for own in self.labels]
+        return Objects(self.boxes, labels, self.masks, self.proposals, self.runs, ignored)
 
     def chunk(self, parts: int) -> tuple[Objects, ...]:
         """Cut as `torch.chunk` cuts."""
@@ -57,6 +93,12 @@ class Objects(Record):
     def searched(self) -> dict[str, list[Tensor]]:
         """What a network is given in evaluation too: the proposals, where there are any."""
         return {"proposals": self.proposals} if self.proposals else {}
+
+    def mask_runs(self, image: int) -> list[dict[str, Any]] | None:
+        """The masks of one image as COCO's runs; None where there are none."""
+        if self.runs:
+            return self.runs[image].as_wanted()
+        return encoded(self.masks[image]) if self.masks else None
 
     @property
     def counts(self) -> Tensor:
@@ -68,36 +110,54 @@ class Objects(Record):
         return {"boxes": torch.cat(self.boxes), "labels": torch.cat(self.labels), "counts": self.counts}
 
 
+def _places(rows: Tensor | slice | Sequence[int], count: int) -> Sequence[int]:
+    if isinstance(rows, slice):
+        return range(count)[rows]
+    return [int(row) for row in rows]
+
+
 def scaled(targets: Targets, size: Sequence[int], sizes: Sequence[Sequence[int]]) -> Targets:
     """Objects or class maps (N, H, W) of images that were brought to a size (height, width) from sizes of their own."""
-    height, width = size
     if isinstance(targets, Tensor):
-        return _nearest(targets, size) if targets.dim() == 3 else targets
-    result = Objects([], list(targets.labels), [_nearest(masks, size) for masks in targets.masks])
-    for boxes, (rows, columns) in zip(targets.boxes, sizes, strict=True):
-        result.boxes.append(boxes * boxes.new_tensor([width / columns, height / rows] * 2))
-    return result
+        return nearest(targets, size) if targets.dim() == 3 else targets
+    assert isinstance(targets, Objects), "others are kept in the size that is wanted"
+    masks = [nearest(masks, size) for masks in targets.masks]
+    return Objects(scaled_boxes(targets.boxes, sizes, [size] * len(sizes)), list(targets.labels), masks)
 
 
-def _nearest(pixels: Tensor, size: Sequence[int]) -> Tensor:
-    """Whole numbers (M, H, W) at another size, each place the nearest pixel of the source."""
-    if tuple(pixels.shape[1:]) == tuple(size) or not len(pixels):
-        return pixels.reshape(len(pixels), *size)
-    grown = F.interpolate(pixels[:, None].float(), tuple(size), mode="nearest-exact")[:, 0]
-    return grown.to(pixels.dtype)
+def scaled_boxes(boxes: Sequence[Tensor], old: Sequence[Sequence[int]], new: Sequence[Sequence[int]]) -> list[Tensor]:
+    """The boxes of each image after it was brought from one size (height, width) to another."""
+    return [
+        own if tuple(before) == tuple(after) else own * own.new_tensor([after[1] / before[1], after[0] / before[0]] * 2)
+        for own, before, after in zip(boxes, old, new, strict=True)
+    ]
 
 
 def joined(several: Sequence[Objects]) -> Objects:
     """All images one after the other."""
-    return Objects(*([one for objects in several for one in objects.kinds()[kind]] for kind in range(4)))
+    boxes, labels, masks, proposals = (
+        [one for objects in several for one in objects.kinds()[kind]] for kind in range(4)
+    )
+    runs = [one for objects in several for one in objects.runs]
+    ignored = None
+    if any(objects.ignored is not None for objects in several):
+        ignored = joined([objects.ignored or _nothing(objects) for objects in several])
+    return Objects(boxes, labels, masks, proposals, runs, ignored)
 
 
-Targets = Tensor | Objects
-"""What samples are to be: a tensor with a row for each, or the objects of each image."""
+def _nothing(like: Objects) -> Objects:
+    """No objects, in images like these."""
+    count, runs = len(like), [EncodedMasks([], one.size, one.wanted) for one in like.runs]
+    return Objects([torch.zeros(0, 4)] * count, [torch.zeros(0, dtype=torch.int64)] * count, [], [], runs)
+
+
+Targets = Tensor | Objects | Maps | Ragged
+"""What samples are to be: a tensor with a row for each, the objects of each image, or class maps of several sizes."""
 
 
 def tally(targets: Targets) -> Tensor:
     """What sums over an epoch need of targets: themselves, or how many objects each image has."""
+    assert isinstance(targets, Tensor | Objects), "class maps of a batch were filled up to one size"
     return targets.counts if isinstance(targets, Objects) else targets
 
 

@@ -191,7 +191,9 @@ def templates(weights: Tensor, shape: Sequence[int], names: Sequence[str], file:
     mosaic.save(file)
 
 
-def augmented(originals: Tensor, versions: Sequence[Tensor], labels: Sequence[str], file: Path) -> None:
+def augmented(
+    originals: Sequence[Tensor], versions: Sequence[Sequence[Tensor]], labels: Sequence[str], file: Path
+) -> None:
     """A row for each sample: as it is, then as it was seen in successive epochs."""
     columns = 1 + len(versions)
     mosaic = Mosaic(len(originals) * columns, columns, side=1.0, above=0.08, title="", first_above=0.3, left=0.35)
@@ -204,7 +206,7 @@ def augmented(originals: Tensor, versions: Sequence[Tensor], labels: Sequence[st
 
 
 def predictions(
-    images: Tensor, predicted: Sequence[str], true: Sequence[str], sure: Sequence[float] | None, file: Path
+    images: Sequence[Tensor], predicted: Sequence[str], true: Sequence[str], sure: Sequence[float] | None, file: Path
 ) -> None:
     """Samples with what they were taken for; the wrong ones in red, with what they are."""
     mosaic = Mosaic(len(images), min(len(images), 8), side=1.15, above=0.42)

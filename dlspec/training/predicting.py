@@ -125,7 +125,7 @@ def _draw(images: Tensor, predicted: Predictions, out: Path) -> None:
     labels, chances = predicted.labels[:DRAWN], predicted.probabilities
     sure = None if chances is None else chances[:DRAWN].max(1).values.tolist()
     try:
-        pictures.predictions(images[:DRAWN], labels, labels, sure, out)
+        pictures.predictions(list(images[:DRAWN]), labels, labels, sure, out)
     except OSError as error:
         raise RunError(f"`{out}` cannot be written: {error.strerror or error}") from error
 

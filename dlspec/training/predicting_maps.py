@@ -58,6 +58,8 @@ def _map_of(image: Tensor, run: Trained) -> Tensor:
     """The class of every pixel (H, W) of an image (C, H, W)."""
     size = (image.shape[1], image.shape[2])
     wanted = (run.sample[1], run.sample[2])
+    if run.keeps_sizes:
+        return run.class_maps(image[None])[0]
     if run.plan.data.resize is None and size != wanted:
         try:
             return run.class_maps(image[None])[0]

@@ -1,25 +1,25 @@
 """What a detector finds in the user's own images: drawn on them, or written as COCO JSON.
 
-An image is brought to the size that the network was trained on, and what is found in it goes back to its own; a network
-that takes images of several sizes as a list gets it as it is.
+An image is brought to the size that the plan says, or that the network was trained on, and what is found goes back to
+its own. A network that was trained on images of several sizes, or takes a list of them, gets it as it is.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from inspect import signature
 from pathlib import Path
-from typing import get_origin
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training.data import resized
 from dlspec.training.errors import RunError
-from dlspec.training.found import Found, decoded, encoded, found_in, of_image
+from dlspec.training.found import Found, found_in, of_image
+from dlspec.training.mask_runs import decoded, encoded
 from dlspec.training.proposals import proposals
+from dlspec.training.ragged import Ragged, alike, filled_up, takes_list
 from dlspec.training.trained import Trained
 from dlspec.training.whole_file import write_whole
 
@@ -40,25 +40,35 @@ class Pictured(Record):
 @torch.no_grad()
 def detect(run: Trained, images: Sequence[Tensor]) -> list[Found]:
     """What a run's best weights find in images (C, H, W) of any size, in pixels of each."""
-    found: list[Found] = []
     as_list = takes_list(run.module)
+    if run.plan.data.resize is not None or not (as_list or run.keeps_sizes):
+        return _detect_resized(run, images, as_list=as_list)
+    found: dict[int, Found] = {}
+    for rows in alike([(one.shape[1], one.shape[2]) for one in images], AT_ONCE):
+        own = [images[row] for row in rows.tolist()]
+        prepared = Ragged([run.fitted.prepared(one[None].to(run.device, run.dtype))[0] for one in own])
+        inputs = prepared.tensors if as_list else filled_up(prepared, 0, run.plan.data.size_divisible)
+        outputs = run.module(inputs, **_searched(run, torch.stack(own)))
+        found |= dict(zip(rows.tolist(), found_in(outputs), strict=True))
+    return [found[row] for row in range(len(images))]
+
+
+def _detect_resized(run: Trained, images: Sequence[Tensor], *, as_list: bool) -> list[Found]:
+    """The same by way of the one size that the network was trained on."""
+    found: list[Found] = []
     for start in range(0, len(images), AT_ONCE):
         own = images[start : start + AT_ONCE]
-        if as_list:
-            found += found_in(run.module([run.fitted.prepared(one[None].to(run.device, run.dtype))[0] for one in own]))
-            continue
         batch = torch.cat([resized(image[None], (run.sample[1], run.sample[2])) for image in own])
-        proposer = run.plan.data.proposals
-        given = {} if proposer is None else {"proposals": [one.to(run.device) for one in proposals(batch, proposer)]}
-        outputs = run.module(run.fitted.prepared(batch.to(run.device, run.dtype)), **given)
+        inputs = run.fitted.prepared(batch.to(run.device, run.dtype))
+        outputs = run.module([*inputs] if as_list else inputs, **_searched(run, batch))
         found += [brought_back(one, run.sample, image.shape) for one, image in zip(found_in(outputs), own, strict=True)]
     return found
 
 
-def takes_list(module: nn.Module) -> bool:
-    """Whether a network's first input is a list with an image each, of any size."""
-    first = next(iter(signature(module.forward).parameters.values()), None)
-    return first is not None and (first.annotation is list or get_origin(first.annotation) is list)
+def _searched(run: Trained, batch: Tensor) -> dict[str, list[Tensor]]:
+    """Regions that may hold an object, where the network takes them."""
+    proposer = run.plan.data.proposals
+    return {} if proposer is None else {"proposals": [one.to(run.device) for one in proposals(batch, proposer)]}
 
 
 def brought_back(found: Found, sample: Sequence[int], shape: Sequence[int]) -> Found:

@@ -21,12 +21,15 @@ from torch import Tensor
 from dlspec.nn import rois_from_boxes
 from dlspec.plan.proposers import Proposer, SelectiveSearch, SlidingWindows
 from dlspec.training.errors import RunError
+from dlspec.training.ragged import Images, Ragged
 
 THREADS = os.cpu_count() or 1
 
 
-def proposals(images: Tensor, proposer: Proposer) -> list[Tensor]:
+def proposals(images: Images, proposer: Proposer) -> list[Tensor]:
     """Boxes (P, 4) of each image (N, C, H, W) in 0..1; raises RunError where a library is missing."""
+    if isinstance(images, Ragged):
+        return [proposals(one[None], proposer)[0] for one in images]
     if isinstance(proposer, SlidingWindows):
         windows = sliding_windows(images.shape[-2:], proposer)
         return [windows] * len(images)

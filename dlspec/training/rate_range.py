@@ -26,6 +26,7 @@ from dlspec.training.mixing import Mixer
 from dlspec.training.objective import objective
 from dlspec.training.objects import Targets
 from dlspec.training.optimization import build_optimizer
+from dlspec.training.ragged import Images, extent
 from dlspec.training.samples import Samples
 from dlspec.training.setting_up import set_up
 from dlspec.training.starting import in_training
@@ -33,8 +34,6 @@ from dlspec.training.whole_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from torch import Tensor
 
     from dlspec.training.job import Setting
 
@@ -140,7 +139,7 @@ def _swept(setting: Setting, rates: Sequence[float]) -> tuple[list[float], list[
     return list(rates[: len(losses)]), losses
 
 
-def _batches(setting: Setting) -> Iterator[tuple[Tensor, Targets]]:
+def _batches(setting: Setting) -> Iterator[tuple[Images, Targets]]:
     """Batches as a run takes them, epoch after epoch."""
     plan, samples = setting.plan, setting.splits.train
     augmenter, mixer = Augmenter(plan.augment, seed_of(plan, "augmentation")), Mixer(plan, setting.classes)
@@ -149,15 +148,15 @@ def _batches(setting: Setting) -> Iterator[tuple[Tensor, Targets]]:
         order, start = draws.permutation(seed_of(plan, "order"), epoch, count), 0
         for end in batch_ends(count, batch_length(plan, count)):
             rows = order[start:end]
-            batch, start = Samples(samples.inputs[rows], samples.targets[rows]), end
+            batch, start = Samples(*samples.taken(rows)), end
             if plan.augment:
-                batch.targets = augmenter.followed(batch.targets, rows, epoch, batch.values.shape[-2:])
-                batch.inputs = augmenter(batch.values, rows, epoch)
+                batch.targets = augmenter.followed(batch.targets, rows, epoch, extent(batch.images))
+                batch.inputs = augmenter(batch.images, rows, epoch)
             batch = setting.prepared(batch)
             if mixer:
                 mixed = mixer(batch.values, batch.truth, rows, epoch)
                 batch = Samples(mixed.inputs, mixed.wanted)
-            yield batch.values, batch.targets
+            yield setting.together(batch.images, batch.targets)
         epoch += 1
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training import class_maps, closed_form
@@ -15,10 +15,11 @@ from dlspec.training.checkpoints import Checkpoints
 from dlspec.training.class_maps import is_map
 from dlspec.training.detection import Findings
 from dlspec.training.errors import RunError
-from dlspec.training.evaluation import Judgement, judge
+from dlspec.training.evaluation import Judgement, MapJudgement, judge
 from dlspec.training.job import Setting, State
 from dlspec.training.mistakes import predicted_maps, worst, write_mistakes
 from dlspec.training.page import write_page
+from dlspec.training.ragged import Ragged
 from dlspec.training.samples import Samples
 from dlspec.training.whole_file import write_whole
 
@@ -254,15 +255,15 @@ def _mistakes(setting: Setting, val: Judgement, out: Path) -> list[tuple[bytes, 
     write_mistakes(found, samples, out, has_images=setting.dataset.has_images)
     if not setting.dataset.has_images:
         return []
-    if is_map(samples.targets):
+    if isinstance(val, MapJudgement):
         maps = predicted_maps(setting, found, val)
+        images, true = samples.images, samples.targets
+        assert isinstance(true, Tensor | Ragged)
         shown = found[:SCENES]
         words = [f"row {one.row:,}: {one.predicted}, loss {one.loss:.2f}" for one in shown]
         few = slice(len(shown))
         class_map_pictures.write_maps(
-            samples.values[few], samples.truth[few], maps[few], setting.dataset.classes, out / "mistakes.png", words
+            images[few], true[few], maps[few], setting.dataset.classes, out / "mistakes.png", words
         )
-        return [
-            (class_map_pictures.thumbnail(*one), False) for one in zip(samples.values, samples.truth, maps, strict=True)
-        ]
+        return [(class_map_pictures.thumbnail(*one), False) for one in zip(images, true, maps, strict=True)]
     return [(pictures.thumbnail(image), len(image) != 3) for image in samples.values]

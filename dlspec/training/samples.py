@@ -11,28 +11,55 @@ from dlspec.plan import sources as named
 from dlspec.plan.keys import ResolvedPlan
 from dlspec.record import Record
 from dlspec.training.errors import RunError, UnknownLabel
+from dlspec.training.maps import Maps
 from dlspec.training.objects import Objects, Targets
+from dlspec.training.ragged import Images, Ragged, Size, sizes_of
 from dlspec.training.stored import Ahead, Stored
 
 
 class Samples(Record):
-    """Inputs (N, ...) and targets: int64 classes (N) or class maps (N, H, W), float32 numbers (N, targets), objects."""
+    """Inputs (N, ...) and targets: int64 classes (N) or class maps (N, H, W), float32 numbers (N, targets), objects.
 
-    inputs: Tensor | Stored
+    Images of several sizes, and class maps of them, are no tensors but `Ragged`.
+    """
+
+    inputs: Images | Stored
     targets: Targets
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     def at(self, rows: Tensor) -> Samples:
-        """Some of the samples; those that lie in files stay there."""
+        """Some of the samples; those that lie in files stay there, masks stay runs."""
         inputs = self.inputs.at(rows) if isinstance(self.inputs, Stored) else self.inputs[rows]
-        return Samples(inputs, self.targets[rows])
+        kept = isinstance(self.targets, Objects | Maps)
+        return Samples(inputs, self.targets.at(rows) if kept else self.targets[rows])  # type: ignore[union-attr]
+
+    def taken(self, rows: Tensor | slice) -> tuple[Images, Targets]:
+        """A batch: inputs and targets of some samples, as pixels."""
+        return self.inputs[rows], self.targets[rows]
+
+    @property
+    def images(self) -> Images:
+        """All inputs, in memory; of several sizes ragged."""
+        return self.inputs[slice(None)] if isinstance(self.inputs, Stored) else self.inputs
 
     @property
     def values(self) -> Tensor:
-        """All inputs, in memory."""
-        return self.inputs[slice(None)] if isinstance(self.inputs, Stored) else self.inputs
+        """All inputs, in memory, where they are of one size."""
+        images = self.images
+        assert isinstance(images, Tensor), "images of several sizes are not one tensor"
+        return images
+
+    @property
+    def sizes(self) -> list[Size]:
+        """Height and width of each image."""
+        return self.inputs.sizes if isinstance(self.inputs, Stored) else sizes_of(self.inputs)
+
+    @property
+    def is_ragged(self) -> bool:
+        """Whether images are of several sizes."""
+        return self.inputs.is_ragged if isinstance(self.inputs, Stored) else isinstance(self.inputs, Ragged)
 
     @property
     def beside(self) -> dict[str, list[Tensor]]:
@@ -47,7 +74,7 @@ class Samples(Record):
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Samples:
         """On a device, floats at a precision; classes stay whole numbers."""
-        if isinstance(self.targets, Objects):
+        if isinstance(self.targets, Objects | Maps | Ragged):
             return Samples(self.inputs.to(device, dtype), self.targets.to(device))
         targets = self.targets if self.targets.dtype == torch.int64 else self.targets.to(dtype)
         return Samples(self.inputs.to(device, dtype), targets.to(device))
@@ -71,6 +98,8 @@ class Dataset(Record):
     """The file of each sample, where each has one."""
     notes: tuple[str, ...] = ()
     """What is to be said of how it was read."""
+    may_differ: bool = False
+    """Whether images may be of several sizes; where not, files of `val` have the size of those of `train`."""
 
     @property
     def has_images(self) -> bool:
@@ -125,6 +154,9 @@ def check_classes(dataset: Dataset, count: int, ignored: int | None = None, *, s
 
     Classes are as many as the network gives scores, or as a `source` is said to hold.
     """
+    if isinstance(dataset.samples.targets, Maps):
+        _check_map_classes(dataset, dataset.samples.targets, count, ignored, source)
+        return
     targets = dataset.samples.truth
     if ignored is not None:
         targets = targets.where(targets != ignored, 0)
@@ -133,6 +165,20 @@ def check_classes(dataset: Dataset, count: int, ignored: int | None = None, *, s
         return
     row = int(torch.nonzero((targets < 0) | (targets >= count))[0, 0])
     wrong = int(targets[row].min() if targets[row].min() < 0 else targets[row].max())
+    raise _unknown(dataset, row, wrong, (low, high), count, source)
+
+
+def _check_map_classes(dataset: Dataset, maps: Maps, count: int, ignored: int | None, source: str) -> None:
+    """The same of class maps that are kept as runs."""
+    found = [number for number in maps.counts.nonzero()[:, 0].tolist() if number != ignored]
+    if found and found[-1] >= count:
+        row = next(row for row, one in enumerate(maps.maps) if found[-1] in one.classes)
+        raise _unknown(dataset, row, found[-1], (found[0], found[-1]), count, source)
+
+
+def _unknown(dataset: Dataset, row: int, wrong: int, ends: tuple[int, int], count: int, source: str) -> UnknownLabel:
+    """A label that is no class, where the labels go from the first of the ends to the last."""
+    low, high = ends
     what = f"`{dataset.names[row]}`" if dataset.names else f"row {row + 1}"
     classes = (
         f"{source} has the classes 0 to {count - 1}"
@@ -142,4 +188,4 @@ def check_classes(dataset: Dataset, count: int, ignored: int | None = None, *, s
     repair = f"say `classes={high + 1}`" if source else f"give the network {high + 1} scores"
     if low < 0 or (low == 1 and high == count):
         repair = "classes count from 0"
-    raise UnknownLabel(f"{what} has the label {wrong}", classes, repair)
+    return UnknownLabel(f"{what} has the label {wrong}", classes, repair)

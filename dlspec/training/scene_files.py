@@ -1,28 +1,33 @@
-"""What sources of scenes in files share: pictures with their objects, all brought to one size."""
+"""What sources of scenes in files share: pictures with their objects, each in its own size or all brought to one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import torch
-from torch import Tensor
 
 from dlspec.plan.keys import ResolvedPlan
 from dlspec.plan.scene_sources import BACKGROUND
 from dlspec.record import Record
 from dlspec.training import image_files
-from dlspec.training.objects import Objects, Targets, class_map, scaled
+from dlspec.training.maps import EncodedMap, Maps, encoded_map
+from dlspec.training.mask_runs import EncodedMasks
+from dlspec.training.objects import IGNORED, Objects, Targets, class_map, joined, scaled_boxes
+from dlspec.training.ragged import OPEN, Size
 from dlspec.training.samples import Dataset, Samples
+
+MAPS_IN_MEMORY = 1 << 26
+"""Bytes of class maps up to which they are pixels at once; more of them stay runs until a batch asks for them."""
 
 
 class SceneFile(Record):
-    """A picture and what is in it: objects of one image, its height and width, a class map where the files have one."""
+    """A picture and what is in it: its height and width, objects of one image, a class map where the files have one."""
 
     path: Path
-    size: tuple[int, int]
+    size: Size
     objects: Objects
-    map: Tensor | None = None
+    map: EncodedMap | None = None
 
 
 def told_of(left_out: Sequence[str]) -> list[str]:
@@ -39,45 +44,75 @@ def wants_masks(plan: ResolvedPlan) -> bool:
     return any("mask" in name for name in names)
 
 
+def picture_of(folder: Path, name: str) -> Path:
+    """The picture that annotations name: in its folder, by a path of Windows too, else by its last part alone.
+
+    Where none of these is there it is the first, so that it is named as missing.
+    """
+    windows = PureWindowsPath(name)
+    for path in (folder / name, folder / windows.as_posix(), folder / windows.name):
+        if path.is_file():
+            return path
+    return folder / (windows.name if windows.drive or windows.root else name)
+
+
 def dataset_of(
     scenes: Sequence[SceneFile], classes: Sequence[str], channels: str, plan: ResolvedPlan, broken: str, where: Path,
     notes: Sequence[str] = (),
 ) -> Dataset:  # fmt: skip
     """Pictures and targets as a data set; `classes` are those of objects, numbered from 1.
 
-    Raises UnreadableError where a picture is broken and is not to be skipped, RunError where sizes differ.
+    Raises UnreadableError where a picture is broken, or of another size than is annotated, and is not to be skipped.
     """
     paths = [scene.path for scene in scenes]
-    grey = 1 if channels == "grey" else 3
-    pictures = image_files.Pictures([str(path) for path in paths], paths.__getitem__, grey)
-    found = image_files.loaded(pictures, plan, broken, str(where))
+    pictures = image_files.Pictures([str(path) for path in paths], paths.__getitem__, 1 if channels == "grey" else 3)
+    pictures.annotated = [scene.size for scene in scenes]
+    found = image_files.loaded(pictures, plan, broken, str(where), ragged=True)
     kept = [scenes[row] for row in found.rows]
+    ragged = found.inputs.shape[-1] == OPEN
+    size = (found.inputs.shape[-2], found.inputs.shape[-1])
+    wanted = found.sizes if ragged else [size] * len(kept)
+    targets = _objects(kept, wanted) if plan.task == "objects" else _maps(kept, wanted, ragged=ragged)
     names = [str(scene.path) for scene in kept]
-    targets = scaled(*_targets(kept, found.inputs.shape[-2:], plan))
     every = (BACKGROUND, *classes)
-    return Dataset(Samples(found.inputs, targets), every, names=names, notes=(*notes, *found.notes))
+    samples = Samples(found.inputs, targets)
+    return Dataset(samples, every, names=names, notes=(*notes, *found.notes), may_differ=True)
 
 
-def _targets(
-    scenes: Sequence[SceneFile], size: Sequence[int], plan: ResolvedPlan
-) -> tuple[Targets, Sequence[int], Sequence[Sequence[int]]]:
-    """What the plan reads of scenes, and the sizes that boxes go to and come from."""
-    sizes = [scene.size for scene in scenes]
-    if plan.task == "objects":
-        kinds = ([one for scene in scenes for one in scene.objects.kinds()[kind]] for kind in range(3))
-        return Objects(*kinds), size, sizes
-    maps = [class_map(*_named(scene)) if scene.map is None else scene.map for scene in scenes]
-    return torch.cat([_as_targets(one, size) for one in maps]), size, sizes
+def _objects(scenes: Sequence[SceneFile], wanted: Sequence[Size]) -> Objects:
+    """The objects of all pictures, in the sizes that these are brought to."""
+    return _brought(joined([scene.objects for scene in scenes]), [scene.size for scene in scenes], wanted)
 
 
-def _as_targets(named: Tensor, size: Sequence[int]) -> Tensor:
-    brought = scaled(named[None], size, [named.shape])
-    assert isinstance(brought, Tensor)
-    return brought
+def _brought(objects: Objects, sizes: Sequence[Size], wanted: Sequence[Size]) -> Objects:
+    runs = [EncodedMasks(one.runs, one.size, size) for one, size in zip(objects.runs, wanted, strict=False)]
+    ignored = None if objects.ignored is None else _brought(objects.ignored, sizes, wanted)
+    return Objects(scaled_boxes(objects.boxes, sizes, wanted), objects.labels, [], [], runs, ignored)
 
 
-def _named(scene: SceneFile) -> tuple[Tensor, Tensor]:
-    """The labels and masks of a scene's objects; without any, of no object."""
-    (labels,) = scene.objects.labels
-    masks = scene.objects.masks[0] if scene.objects.masks else torch.zeros(0, *scene.size, dtype=torch.uint8)
-    return labels, masks
+def _maps(scenes: Sequence[SceneFile], wanted: Sequence[Size], *, ragged: bool) -> Targets:
+    """Class maps: as one tensor where they are of one size and few."""
+    kept = []
+    for scene, size in zip(scenes, wanted, strict=True):
+        own = scene.map or named(scene.objects, scene.size)
+        kept.append(EncodedMap(own.classes, own.lengths, own.size, size))
+    maps = Maps(kept, ragged=ragged)
+    small = 8 * sum(height * width for height, width in wanted) <= MAPS_IN_MEMORY
+    if not ragged and small:
+        pixels = maps[slice(None)]
+        assert isinstance(pixels, torch.Tensor)
+        return pixels
+    return maps
+
+
+def named(objects: Objects, size: Size) -> EncodedMap:
+    """The class map of one image's objects; of what is ignored nothing is asked, where no object is."""
+    shown = torch.zeros(size, dtype=torch.int64)
+    if objects.ignored is not None:
+        for mask in objects.ignored[[0]].masks[0]:
+            shown[mask.bool()] = IGNORED
+    own = objects[[0]]
+    if own.masks and len(own.masks[0]):
+        over = class_map(own.labels[0], own.masks[0])
+        shown = torch.where(over > 0, over, shown)
+    return encoded_map(shown)

@@ -11,8 +11,10 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from dlspec.record import Record
-from dlspec.training.found import Found, decoded
+from dlspec.training.found import Found
+from dlspec.training.mask_runs import decoded
 from dlspec.training.objects import Objects
+from dlspec.training.ragged import Images
 
 TRUE, HIT, WRONG, MISSED = "#F2C14E", "#3FBF7F", "#EF5B5B", "#B58CFF"
 """Colours of boxes: of the truth, of what was found rightly and wrongly, and of what was overlooked."""
@@ -122,11 +124,11 @@ def box_overlaps(some: Tensor, others: Tensor) -> Tensor:
 
 
 def write_findings(
-    images: Tensor, objects: Objects, found: Sequence[Found], classes: Sequence[str], file: Path
+    images: Images, objects: Objects, found: Sequence[Found], classes: Sequence[str], file: Path
 ) -> None:
     """Scenes in pairs: what is there, with what was overlooked, and what was found, rightly and wrongly."""
     pairs = []
-    for image, own, given in zip(images[:SCENES], objects, found, strict=False):
+    for image, own, given in zip(images[slice(SCENES)], objects, found, strict=False):
         shown = given.above(SHOWN_FROM)
         right, hit = hits(own, shown)
         truth = true_marks(own, classes, [TRUE if one else MISSED for one in hit])
@@ -162,7 +164,7 @@ def write_scenes(rows: Sequence[Sequence[tuple[Tensor, Objects]]], classes: Sequ
 
 def _paired(pairs: Sequence[tuple[Image.Image, Image.Image]], headings: tuple[str, str]) -> Image.Image:
     """Pairs side by side, `COLUMNS` of them in a row, with headings above."""
-    wide, high = pairs[0][0].size
+    wide, high = (max(picture.size[axis] for pair in pairs for picture in pair) for axis in (0, 1))
     gap, top = 10, 34
     across = min(COLUMNS, len(pairs))
     pair = 2 * wide + gap // 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from dlspec.plan.keys import ResolvedPlan, seed_of
 from dlspec.record import TYPE_CHECKING
@@ -17,10 +17,11 @@ from dlspec.training.data import load
 from dlspec.training.errors import OutOfMemory, RunError
 from dlspec.training.failing import located
 from dlspec.training.fitted import Fitted
-from dlspec.training.found import coco, found_in
+from dlspec.training.found import found_in
 from dlspec.training.job import Job, Setting
+from dlspec.training.mask_runs import coco
 from dlspec.training.no_room import out_of_memory
-from dlspec.training.objective import objective, selected
+from dlspec.training.objective import given, objective, selected
 from dlspec.training.progress import Progress
 from dlspec.training.recompute import recompute
 from dlspec.training.record import Recorder
@@ -83,16 +84,16 @@ def _tried(setting: Setting, out: Path, places: LineMap | None) -> int:
     """How many classes the network scores, 0 for numbers and objects; found by a forward pass without a trace."""
     plan = setting.plan
     tried = setting.prepared(setting.splits.train.at(torch.arange(2)))
-    inputs = tried.values
+    inputs, targets = setting.together(*tried.taken(slice(None)))
     setting.module.eval()
+    maps = is_map(targets)
     try:
         with torch.no_grad():
             if plan.task == "objects":
-                found_in(setting.module(inputs, **tried.beside))
+                found_in(setting.module(given(inputs), **tried.beside))
                 coco()  # a run of an hour should not end because there is nothing to judge by
                 return 0
-            outputs = setting.module(inputs)
-            maps = is_map(setting.splits.train.truth)
+            outputs = setting.module(given(inputs))
             scores = selected(outputs, plan.loss[0].loss) if maps else objective(plan).scores(outputs)
     except Exception as error:
         if isinstance(error, RunError):
@@ -105,6 +106,8 @@ def _tried(setting: Setting, out: Path, places: LineMap | None) -> int:
             raise
         shape = " ".join(str(size) for size in inputs.shape[1:])
         reason = f"{told.message}: {told.hint}" if told is not None else str(error).splitlines()[0]
+        if setting.dataset.samples.is_ragged:
+            raise _one_size_wanted(setting, reason) from error
         raise RunError(f"the network does not take samples of {shape}", reason, code="E0705") from error
     if plan.task == "numbers":
         wanted = setting.splits.train.truth.shape[1]
@@ -113,12 +116,24 @@ def _tried(setting: Setting, out: Path, places: LineMap | None) -> int:
             raise RunError(says, code="E0705")
         return 0
     if maps:
-        check_map_sizes(scores, setting.splits.train.truth)
+        assert isinstance(targets, Tensor)
+        check_map_sizes(scores, targets)
     classes = 2 if plan.task == "two_classes" else scores.shape[1]
     check_classes(setting.dataset, classes, ignored_class(plan.loss[0].loss, maps=maps))
     if len(setting.dataset.classes) < classes:
         setting.dataset.classes = tuple(str(number) for number in range(classes))
     return classes
+
+
+def _one_size_wanted(setting: Setting, reason: str) -> RunError:
+    """What to do where images are of several sizes and the network does not take a batch of them."""
+    sizes = sorted(set(setting.splits.train.sizes))
+    (height, width), (high, wide) = sizes[0], sizes[-1]
+    told = f"images are of {len(sizes)} sizes, {height} x {width} to {high} x {wide}, which the network does not take"
+    hint = f"{reason}; bring all to the size that it takes, `resize = 224` in `data`, or have batches filled up to a "
+    error = RunError(told, hint + "multiple, `size_divisible = 32`", code="E0710")
+    error.span = setting.plan.data.source.span
+    return error
 
 
 def job(setting: Setting, checkpoints: Checkpoints, recorder: Recorder, shown: Progress) -> Job:

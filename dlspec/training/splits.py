@@ -11,6 +11,7 @@ from dlspec.plan.keys import ResolvedPlan, Split
 from dlspec.record import Record
 from dlspec.training.class_maps import is_map
 from dlspec.training.errors import RunError
+from dlspec.training.maps import Maps
 from dlspec.training.objective import count_classes
 from dlspec.training.samples import Dataset, Samples
 
@@ -49,7 +50,7 @@ def split(dataset: Dataset, plan: ResolvedPlan) -> Splits:
     rows = dataset.rows or _rows(dataset, targets, plan.data.split)
     train, val, test = (dataset.samples.at(rows[role]) for role in ("train", "val", "test"))
     if plan.task != "objects":
-        count_classes(plan, train.truth)
+        count_classes(plan, train.targets if isinstance(train.targets, Maps) else train.truth)
     return Splits(train, val, HeldOut(test), rows)
 
 

@@ -18,6 +18,7 @@ from dlspec.plan.stages import BoxRidge, LinearSvm
 from dlspec.record import Record
 from dlspec.training.checkpoints import Checkpoints
 from dlspec.training.job import Setting
+from dlspec.training.objective import given as as_given
 from dlspec.training.objects import Objects
 from dlspec.training.samples import Samples
 
@@ -95,7 +96,8 @@ def look(setting: Setting, samples: Samples, layer: nn.Linear, *, overlapping: f
             own = objects[rows]
             regions = [torch.cat(pair) for pair in zip(own.proposals, own.boxes, strict=True)]
             with suppress(_Enough):
-                setting.module(samples.inputs[rows], proposals=regions)
+                images, _ = setting.together(samples.inputs[rows], own)
+                setting.module(as_given(images), proposals=regions)
             classes = len(setting.dataset.classes)
             lying = [_lie(some, each, classes) for some, each in zip(regions, own, strict=True)]
             overlaps, nearest, rois, owners = (torch.cat(kind).cpu() for kind in zip(*lying, strict=True))

@@ -14,25 +14,29 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from dlspec.record import TYPE_CHECKING, Record
+from dlspec.training.ragged import OPEN, Images, Size, changed
 
 if TYPE_CHECKING:
     from typing import Protocol
 
     class Reader(Protocol):
-        """What knows the files: the inputs of some rows, as a tensor (rows, ...)."""
+        """What knows the files: the inputs of some rows, as a tensor (rows, ...), or images of several sizes.
+
+        One of the latter tells, as `sizes`, the height and width of each.
+        """
 
         shape: tuple[int, ...]
-        """The axes of one sample."""
+        """The axes of one sample; height and width 0 where they differ."""
 
         def __len__(self) -> int: ...
 
-        def read(self, rows: list[int]) -> Tensor: ...
+        def read(self, rows: list[int]) -> Images: ...
 
 
 Change = Callable[[Tensor], Tensor]
 """What is done to a batch after it was read, in the process that trains."""
 
-Reading = Callable[[Tensor, Tensor, int], Tensor]
+Reading = Callable[[Images, Tensor, int], Images]
 """What is done to a batch where it is read, given its rows and the epoch."""
 
 AT_ONCE = 256
@@ -61,8 +65,8 @@ class Stored:
         self.changes = changes
         self.pinned = pinned
         self._expected: deque[Tensor] = deque()
-        self._coming: Iterator[Tensor] | None = None
-        self._loader: DataLoader[Tensor] | None = None
+        self._coming: Iterator[Images] | None = None
+        self._loader: DataLoader[Images] | None = None
         self._batches: list[tuple[list[int], int]] = []
         self.reading: Reading | None = None
         """A change that is made where a batch is read, such as augmentation."""
@@ -85,6 +89,19 @@ class Stored:
     def dim(self) -> int:
         return 1 + len(self.reader.shape)
 
+    @property
+    def is_ragged(self) -> bool:
+        """Whether these are images of several sizes."""
+        return len(self.reader.shape) == 3 and self.reader.shape[-1] == OPEN
+
+    @property
+    def sizes(self) -> list[Size]:
+        """Height and width of each image."""
+        if not self.is_ragged:
+            return [(self.reader.shape[-2], self.reader.shape[-1])] * len(self)
+        known: list[Size] = getattr(self.reader, "sizes")  # noqa: B009  # of readers of several sizes alone
+        return [known[row] for row in self.rows.tolist()]
+
     def at(self, rows: Tensor) -> Stored:
         """Some of the inputs, still in their files."""
         return Stored(self.reader, self.ahead, self.rows[rows], self.changes, self.pinned)
@@ -101,7 +118,7 @@ class Stored:
         moved.pinned = device.type == "cuda"
         return moved
 
-    def __getitem__(self, rows: Tensor | slice) -> Tensor:
+    def __getitem__(self, rows: Tensor | slice) -> Images:
         """The inputs of some rows; those that were expected next are ready."""
         chosen = torch.arange(len(self))[rows].cpu() if isinstance(rows, slice) else rows.cpu()
         if self._expected and torch.equal(self._expected[0], chosen) and self._coming is not None:
@@ -111,7 +128,7 @@ class Stored:
             self._expected.clear()
             batch = _Batches(self)[chosen.tolist(), self.epoch]
         for change in self.changes:
-            batch = change(batch)
+            batch = changed(batch, change)
         return batch
 
     def expect(self, batches: Iterable[Tensor], epoch: int = 0) -> None:
@@ -124,7 +141,7 @@ class Stored:
         self._loader = self._loader or self._made_loader()
         self._coming = iter(self._loader)
 
-    def _made_loader(self) -> DataLoader[Tensor]:
+    def _made_loader(self) -> DataLoader[Images]:
         """Workers that live as long as this does; they draw no number of torch's global generator."""
         return DataLoader(
             _Batches(self), batch_size=None, sampler=self._batches, num_workers=self.ahead.workers,
@@ -132,7 +149,7 @@ class Stored:
             generator=torch.Generator(),
         )  # fmt: skip
 
-    def chunks(self) -> Iterator[Tensor]:
+    def chunks(self) -> Iterator[Images]:
         """All inputs from the first to the last, a part at a time."""
         parts = torch.arange(len(self)).split(AT_ONCE)
         self.expect(parts)
@@ -140,19 +157,19 @@ class Stored:
             yield self[rows]
 
 
-class _Batches(torch.utils.data.Dataset[Tensor]):
+class _Batches(torch.utils.data.Dataset[Images]):
     """What a worker is asked for: the rows of a whole batch at once."""
 
     def __init__(self, stored: Stored) -> None:
         self.reader, self.rows, self.reading = stored.reader, stored.rows, stored.reading
 
-    def __getitem__(self, asked: tuple[list[int], int]) -> Tensor:
+    def __getitem__(self, asked: tuple[list[int], int]) -> Images:
         rows, epoch = asked
         batch = self.reader.read(self.rows[rows].tolist())
         return batch if self.reading is None else self.reading(batch, torch.tensor(rows), epoch)
 
 
-def expect(inputs: Tensor | Stored, batches: Iterable[Tensor], epoch: int = 0) -> None:
+def expect(inputs: Images | Stored, batches: Iterable[Tensor], epoch: int = 0) -> None:
     """Begin to read batches where inputs lie in files; inputs in memory are there."""
     if isinstance(inputs, Stored):
         inputs.expect(batches, epoch)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from dlspec.training.job import Setting
 from dlspec.training.loop import batch_length
+from dlspec.training.objective import given
 
 LITTLE = 100_000_000
 """Multiply-adds in the forward pass of a batch below which one thread is enough."""
@@ -52,7 +53,8 @@ def macs(setting: Setting) -> int:
     try:
         setting.module.eval()
         tried = setting.prepared(setting.splits.train.at(torch.arange(2)))
-        setting.module(tried.values, **tried.beside)
+        images, _ = setting.together(*tried.taken(slice(None)))
+        setting.module(given(images), **tried.beside)
     finally:
         for hook in hooks:
             hook.remove()

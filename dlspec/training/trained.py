@@ -20,6 +20,7 @@ from dlspec.training.evaluation import judge
 from dlspec.training.fitted import Fitted
 from dlspec.training.job import Setting
 from dlspec.training.objective import classes_of, objective, probabilities
+from dlspec.training.ragged import OPEN, Ragged, filled_up
 from dlspec.training.report import read_report
 from dlspec.training.splits import split
 from dlspec.training.whole_file import write_whole
@@ -69,7 +70,7 @@ class Trained:
         self.module.to(self.device, self.dtype).eval()
 
     def __repr__(self) -> str:
-        shape = " ".join(map(str, self.sample))
+        shape = " ".join(str(size or "any") for size in self.sample)
         gives = f"{len(self.classes)} classes" if self.classes else "numbers"
         return f"<run {self.folder}: {self.plan.network}, N {shape} → {gives}>"
 
@@ -106,12 +107,22 @@ class Trained:
 
         return detect(self, images)
 
+    @property
+    def keeps_sizes(self) -> bool:
+        """Whether it was trained on images of several sizes, and takes each as it is."""
+        return len(self.sample) == 3 and self.sample[-1] == OPEN
+
     @torch.no_grad()
     def class_maps(self, images: Tensor) -> Tensor:
         """The class of every pixel (N, H, W) of images (N, C, H, W), in bytes; of any size that the network takes."""
-        judged = objective(self.plan)
-        batches = images.to(self.device, self.dtype).split(MAPS_AT_ONCE)
-        return torch.cat([judged.scores(self.module(self.fitted.prepared(batch))).cpu() for batch in batches])
+        judged, (height, width) = objective(self.plan), images.shape[-2:]
+        parts = []
+        for batch in images.to(self.device, self.dtype).split(MAPS_AT_ONCE):
+            inputs = self.fitted.prepared(batch)
+            if self.keeps_sizes:
+                inputs = filled_up(Ragged([*inputs]), 0, self.plan.data.size_divisible)
+            parts.append(judged.scores(self.module(inputs)).cpu()[:, :height, :width])
+        return torch.cat(parts)
 
 
 class Evaluation(Record):

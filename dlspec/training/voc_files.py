@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,10 +14,12 @@ from dlspec.plan.scene_sources import Voc
 from dlspec.record import Record
 from dlspec.training import files, image_files
 from dlspec.training.errors import UnreadableError
+from dlspec.training.maps import EncodedMap, encoded_map
 from dlspec.training.mask_files import read_numbers
+from dlspec.training.mask_runs import EncodedMasks, encoded
 from dlspec.training.objects import IGNORED, Objects
 from dlspec.training.samples import Dataset, loads
-from dlspec.training.scene_files import SceneFile, dataset_of, told_of, wants_masks
+from dlspec.training.scene_files import SceneFile, dataset_of, picture_of, told_of, wants_masks
 
 
 class _Marked(Record):
@@ -33,6 +36,8 @@ class _Annotated(Record):
     path: Path
     size: tuple[int, int]
     objects: list[_Marked]
+    picture: str
+    """What it calls its picture."""
 
 
 @loads(Voc)
@@ -57,8 +62,9 @@ def _voc(source: Voc, plan: ResolvedPlan) -> Dataset:
 
 
 def _listed(folder: Path, split: str | None) -> list[Path]:
-    """The files of annotations, all or those that a list names."""
-    inside = files.existing_folder(folder / "Annotations")
+    """The files of annotations, all or those that a list names; without a folder of theirs, those beside pictures."""
+    loose = not (folder / "Annotations").exists() and any(folder.glob("*.xml"))
+    inside = folder if loose else files.existing_folder(folder / "Annotations")
     if split is None:
         found = sorted(inside.glob("*.xml"))
         if not found:
@@ -77,7 +83,10 @@ def annotated(path: Path) -> _Annotated:
         line, column = error.position
         raise UnreadableError(f"`{path}` is not XML: line {line}, column {column + 1}: {error.msg}") from None
     height, width = (int(_number(path, root, f"size/{side}")) for side in ("height", "width"))
-    return _Annotated(path, (height, width), [_marked(path, one, (height, width)) for one in root.iter("object")])
+    if height < 1 or width < 1:
+        raise UnreadableError(f"`{path}` says that its picture is {width} x {height}", "write how many pixels it has")
+    objects = [_marked(path, one, (height, width)) for one in root.iter("object")]
+    return _Annotated(path, (height, width), objects, (root.findtext("filename") or "").strip())
 
 
 def _marked(path: Path, one: ElementTree.Element, size: tuple[int, int]) -> _Marked:
@@ -94,42 +103,55 @@ def _marked(path: Path, one: ElementTree.Element, size: tuple[int, int]) -> _Mar
 def _number(path: Path, element: ElementTree.Element, tag: str) -> float:
     text = element.findtext(tag)
     try:
-        return float(text or "")
+        number = float(text or "")
+        if not math.isfinite(number):
+            raise ValueError(number)
+        return number
     except ValueError:
         says = f"has no `{tag}`" if text is None else f"has `{text.strip()}` for `{tag}`, which is no number"
         raise UnreadableError(f"`{path}` {says}") from None
 
 
 def _scene(folder: Path, one: _Annotated, classes: list[str], source: Voc, plan: ResolvedPlan) -> SceneFile:
+    """A picture with its objects; of those that are difficult nothing is asked, unless they are to count."""
     number = {name: place for place, name in enumerate(classes, 1)}
-    kept = [
-        place for place, marked in enumerate(one.objects)
-        if marked.name in number and (source.difficult or not marked.difficult)
-    ]  # fmt: skip
-    boxes = torch.tensor([one.objects[place].box for place in kept]).view(-1, 4)
-    labels = torch.tensor([number[one.objects[place].name] for place in kept], dtype=torch.int64)
     if plan.task != "objects":
-        named = _class_map(folder, one, number, classes)
-        return SceneFile(_picture(folder, one.path.stem), one.size, Objects([boxes], [labels]), named)
-    masks = [_masks(folder, one, kept)] if wants_masks(plan) else []
-    return SceneFile(_picture(folder, one.path.stem), one.size, Objects([boxes], [labels], masks))
+        nothing = Objects([torch.zeros(0, 4)], [torch.zeros(0, dtype=torch.int64)])
+        return SceneFile(_picture(folder, one), one.size, nothing, _class_map(folder, one, number, classes))
+    owners = _owners(folder, one) if wants_masks(plan) else None
+    known = [place for place, marked in enumerate(one.objects) if marked.name in number]
+    aside = [place for place in known if one.objects[place].difficult and not source.difficult]
+    objects = _of_places(one, [place for place in known if place not in aside], number, owners)
+    objects.ignored = _of_places(one, aside, number, owners) if aside else None
+    return SceneFile(_picture(folder, one), one.size, objects)
 
 
-def _picture(folder: Path, stem: str) -> Path:
-    """The picture of a name, in whatever format; the usual one where there is none, so that it is named as missing."""
+def _of_places(one: _Annotated, places: list[int], number: dict[str, int], owners: Tensor | None) -> Objects:
+    """Some of the objects of a picture; the mask of each is where `owners` has its number, the first being 1."""
+    boxes = torch.tensor([one.objects[place].box for place in places]).view(-1, 4)
+    labels = torch.tensor([number[one.objects[place].name] for place in places], dtype=torch.int64)
+    if owners is None:
+        return Objects([boxes], [labels])
+    masks = torch.stack([owners == place + 1 for place in places]) if places else torch.zeros(0, *one.size)
+    return Objects([boxes], [labels], [], [], [EncodedMasks(encoded(masks), one.size, one.size)])
+
+
+def _picture(folder: Path, one: _Annotated) -> Path:
+    """The picture of a file of annotations, in whatever format: by its name, or as it calls it.
+
+    Where there is none it is the usual one, so that it is named as missing.
+    """
     inside = folder / "JPEGImages"
+    inside = inside if inside.is_dir() or one.path.parent != folder else folder
     for suffix in image_files.SUFFIXES:
-        if (inside / f"{stem}{suffix}").exists():
-            return inside / f"{stem}{suffix}"
-    return inside / f"{stem}.jpg"
+        if (inside / f"{one.path.stem}{suffix}").exists():
+            return inside / f"{one.path.stem}{suffix}"
+    return picture_of(inside, one.picture or f"{one.path.stem}.jpg")
 
 
-def _masks(folder: Path, one: _Annotated, kept: list[int]) -> Tensor:
-    """A mask for each object: where `SegmentationObject` has its number, the first being 1."""
-    owners = read_numbers(files.existing(folder / "SegmentationObject" / f"{one.path.stem}.png"), one.size)
-    return torch.stack([owners == place + 1 for place in kept]).to(torch.uint8) if kept else owners[:0].new_zeros(
-        (0, *one.size), dtype=torch.uint8
-    )  # fmt: skip
+def _owners(folder: Path, one: _Annotated) -> Tensor:
+    """The number of the object that each pixel belongs to."""
+    return read_numbers(files.existing(folder / "SegmentationObject" / f"{one.path.stem}.png"), one.size)
 
 
 VOC_CLASSES = (
@@ -139,7 +161,7 @@ VOC_CLASSES = (
 """The classes of VOC by the numbers that its class maps have, from 1."""
 
 
-def _class_map(folder: Path, one: _Annotated, number: dict[str, int], classes: list[str]) -> Tensor:
+def _class_map(folder: Path, one: _Annotated, number: dict[str, int], classes: list[str]) -> EncodedMap:
     """The class of each pixel by `SegmentationClass`, whose numbers are VOC's own or those of the given classes."""
     shown = read_numbers(files.existing(folder / "SegmentationClass" / f"{one.path.stem}.png"), one.size)
     theirs = VOC_CLASSES if set(classes) <= set(VOC_CLASSES) else tuple(classes)
@@ -147,4 +169,4 @@ def _class_map(folder: Path, one: _Annotated, number: dict[str, int], classes: l
     for place, name in enumerate(theirs, 1):
         table[place] = number.get(name, 0)
     table[IGNORED] = IGNORED
-    return table[shown]
+    return encoded_map(table[shown])

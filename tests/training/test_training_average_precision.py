@@ -11,7 +11,8 @@ import torch
 
 from dlspec.training.average_precision import average_precision
 from dlspec.training.digit_scenes import scenes
-from dlspec.training.found import Found, as_coco, decoded, encoded, results
+from dlspec.training.found import Found, as_coco, results
+from dlspec.training.mask_runs import decoded, encoded
 from dlspec.training.objects import Objects
 
 CLASSES = ("background", *map(str, range(10)))

@@ -17,7 +17,8 @@ from PIL import Image
 from dlspec.training import predicting, trained
 from dlspec.training.digit_scenes import scenes
 from dlspec.training.errors import RunError
-from dlspec.training.found import Found, decoded, encoded
+from dlspec.training.found import Found
+from dlspec.training.mask_runs import decoded, encoded
 from dlspec.training.objects import Objects
 from dlspec.training.predicting_objects import brought_back
 from dlspec.training.record import measured
@@ -115,16 +116,17 @@ SCRIPT = """
 from pathlib import Path
 
 from dlspec.training import digit_scenes, scene_data
-from dlspec.training.found import Found, decoded, encoded
+from dlspec.training.found import Found
+from dlspec.training.mask_runs import decoded, encoded
 from dlspec.training.objects import Objects
 from dlspec.training.predicting_objects import brought_back
 from tests.training.runs import FINDER, FINDING, plan_of, run
 
-made = digit_scenes.scenes
+made = digit_scenes.scenes_of_sizes
 
 
-def half_empty(role, count, seed):
-    images, objects = made(role, count, seed)
+def half_empty(role, count, seed, canvas):
+    images, objects = made(role, count, seed, canvas)
     if role == "train":
         for row in range(0, count, 3):
             objects.boxes[row], objects.labels[row] = objects.boxes[row][:0], objects.labels[row][:0]
@@ -132,7 +134,7 @@ def half_empty(role, count, seed):
     return images, objects
 
 
-digit_scenes.scenes = half_empty
+digit_scenes.scenes_of_sizes = half_empty
 run(plan_of(FINDING, batch_size="2"), Path("out"), FINDER)
 """
 

@@ -41,7 +41,7 @@ def loaded(folder: Path, source: str, **changed: str) -> Dataset:
 def check_same(dataset: Dataset, made: tuple[Tensor, Objects], kinds: int = 3) -> None:
     """Pictures to a step of their bytes, objects to the pixel."""
     images, objects = made
-    targets = dataset.samples.targets
+    targets = dataset.samples.targets[slice(None)]
     assert isinstance(targets, Objects)
     torch.testing.assert_close(dataset.samples.values, images, atol=0.5 / 255 + 1e-6, rtol=0)
     for read, own in zip(targets.kinds()[:kinds], objects.kinds()[:kinds], strict=True):
@@ -104,7 +104,7 @@ def test_polygons_are_filled_and_a_resize_takes_boxes_and_masks_along(
     ]  # fmt: skip
     (tmp_path / "scenes.json").write_text(json.dumps(held), encoding="utf-8")
     dataset = load(plan_of(FINDING, tmp_path, data=f"{{ source = {COCO} resize = [64, 256] }}", metrics="[mask_map]"))
-    targets = dataset.samples.targets
+    targets = dataset.samples.targets[slice(None)]
     assert isinstance(targets, Objects)
     assert dataset.samples.inputs.shape == (COUNT, 1, 64, 256)
     assert targets.boxes[0].tolist() == [[32, 16, 96, 48]]
