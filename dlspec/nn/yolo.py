@@ -37,6 +37,11 @@ def yolo_boxes(prediction: Tensor, image: Tensor) -> Tensor:
     return boxes
 
 
+def in_full(prediction: Tensor) -> Tensor:
+    """A prediction in 32 bits at least: in 16 a place in an image is known to half a pixel or worse."""
+    return prediction.to(torch.promote_types(prediction.dtype, torch.float32))
+
+
 def _cell(prediction: Tensor, image: Tensor) -> Tensor:
     """Width and height of a cell in pixels."""
     (height, width), (rows, columns) = image.shape[-2:], prediction.shape[-2:]
@@ -76,6 +81,7 @@ def yolo_loss(
     three are sums over a batch, divided by the number of cells that answer for an object; without any they stay
     connected to the prediction.
     """
+    prediction = in_full(prediction)
     cells, objects = yolo_assign(prediction, image, boxes)
     flat = prediction.flatten(2).mT.flatten(0, 1)  # (N * h * w, 5 + K)
     every, named = torch.cat(boxes), torch.cat(labels)
@@ -111,8 +117,9 @@ def yolo_detections(
     A score is the chance of an object times that of its class; a cell gives the boxes of all classes that reach
     `score_thresh`.
     """
+    prediction = in_full(prediction)
     height, width = image.shape[-2:]
-    limit = image.new_tensor([width, height, width, height])
+    limit = prediction.new_tensor([width, height, width, height])
     everywhere = torch.minimum(yolo_boxes(prediction, image).clamp(min=0), limit)
     flat = prediction.flatten(2).mT
     chances = flat[..., 4:5].sigmoid() * flat[..., 5:].softmax(-1)

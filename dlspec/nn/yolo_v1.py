@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dlspec.nn.box_iou import box_iou
 from dlspec.nn.suppression import batched_nms
+from dlspec.nn.yolo import in_full
 
 
 def yolo_v1_boxes(prediction: Tensor, image: Tensor, boxes_per_cell: int = 2) -> Tensor:
@@ -36,6 +37,7 @@ def yolo_v1_loss(
     objects of a cell the last counts. A confidence should be that overlap, and 0 elsewhere, which counts
     `lambda_noobj` times; places and sizes count `lambda_coord` times.
     """
+    prediction = in_full(prediction)
     count, rows, columns = prediction.shape[:3]
     height, width = image.shape[-2:]
     given = yolo_v1_boxes(prediction, image, boxes_per_cell).detach()
@@ -73,8 +75,9 @@ def yolo_v1_detections(
 
     A score is the confidence of a box times the chance of a class (equation 1 of the paper).
     """
+    prediction = in_full(prediction)
     height, width = image.shape[-2:]
-    limit = image.new_tensor([width, height, width, height])
+    limit = prediction.new_tensor([width, height, width, height])
     everywhere = torch.minimum(yolo_v1_boxes(prediction, image, boxes_per_cell).clamp(min=0), limit).flatten(1, 3)
     five = prediction[..., : 5 * boxes_per_cell].unflatten(-1, (boxes_per_cell, 5))
     chances = (five[..., 4:] * prediction[..., None, 5 * boxes_per_cell :]).flatten(1, 3)

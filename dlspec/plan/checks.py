@@ -354,7 +354,7 @@ def _check_canvas(plan: ResolvedPlan) -> Iterator[Diagnostic]:
         message = f"`canvas` is the shortest and the longest side, from {SMALLEST_CANVAS}"
         yield problem("E0202", message, data.source.at("canvas"), says)
     for key in ("size_divisible", "aspect_ratio_group_factor"):
-        if key not in (data.spans or {}):
+        if getattr(data, key) == Data._defaults[key]:
             continue
         if not data.source.targets:
             message = f"`{key}` is for images of several sizes, and those of `{data.source.name}` are of one"

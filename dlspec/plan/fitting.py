@@ -70,7 +70,8 @@ def _one_size_wanted(plan: ResolvedPlan, name: str, wanted: TensorFacts) -> Diag
     source, (height, width) = plan.data.source, wanted.shape[-2:]
     side = f"{height}" if height == width else f"[{height}, {width}]"
     known = isinstance(height, int) and isinstance(width, int)
-    fixes = [Fix(f"bring all to the size that it takes: `resize = {side}` in `data`")] if known else []
+    edits = [Edit(source.span, f"{source.span.text}, resize = {side}")] if source.span else []
+    fixes = [Fix(f"bring all to the size that it takes: `resize = {side}` in `data`", edits)] if known else []
     return problem(
         "E0630",
         f"the images of `{source.name}` are of several sizes, and the input `{name}` takes one",

@@ -22,8 +22,8 @@ def check_proposals(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterato
     written = "proposals" in (plan.data.spans or {})
     if taken is not None and proposer is None and not written:
         also = [(taken.span, "are wanted in training and in evaluation")] if taken.span else []
-        span = source.at("")
-        edits = [Edit(span, f"{span.text}, proposals = selective_search")] if span and not source.spans else []
+        span, whole = source.at(""), source.span
+        edits = [Edit(whole, f"{whole.text}, proposals = selective_search")] if whole else []
         fixes = [Fix("have them searched for: `proposals = selective_search`", edits)]
         message = f"`{network.name}` takes proposals, and nobody finds them"
         yield problem("E0637", message, span, "gives images alone", also=also, fixes=fixes)

@@ -261,7 +261,7 @@ class Run:
         for value, batch in zip(values.tolist(), targets, strict=True):
             self.state.loss_sum += value * len(batch)
             self.state.seen += len(batch)
-        if self.setting.classes:
+        if self.setting.classes and len({batch.shape[1:] for batch in targets}) == 1:
             scores, targets = (torch.cat(scores),), (torch.cat(targets),)  # counts do not mind the order
         for batch_scores, batch_targets in zip(scores, targets, strict=True):
             self.epoch_scores.add(batch_scores, batch_targets)
