@@ -30,7 +30,9 @@ def anchor_boxes(
         rows, columns = feature.shape[-2:]
         shapes = cell_anchors(level_sizes, level_ratios).to(feature.device, non_blocking=True)
         corners = _corners((rows, columns), (height // rows, width // columns), feature.device)
-        levels.append((corners.unsqueeze(1) + shapes).flatten(0, 1))
+        levels.append(
+            (corners.unsqueeze(1) + shapes).flatten(0, 1).to(torch.promote_types(feature.dtype, torch.float32))
+        )
     return levels
 
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from dlspec.nn.precision import single_at_least
+
 
 class Maps(NamedTuple):
     """For each region the map that it reads: its size, and the row of the table with its first pixel."""
@@ -24,7 +26,7 @@ def pixel_table(features: Sequence[Tensor]) -> Tensor:
     """
     rows = [one.permute(0, 2, 3, 1).flatten(0, 2) for one in features]
     table = rows[0] if len(rows) == 1 else torch.cat(rows)
-    return table if table.dtype == torch.float64 else table.float()
+    return single_at_least(table)
 
 
 def maps_of(features: Sequence[Tensor], images: Tensor, levels: Tensor | None) -> Maps:

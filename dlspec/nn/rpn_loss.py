@@ -11,6 +11,7 @@ from torch.nn import functional
 from dlspec.nn.box_coding import encode_boxes
 from dlspec.nn.box_iou import box_iou
 from dlspec.nn.matching import BELOW, match
+from dlspec.nn.precision import single_at_least
 from dlspec.nn.proposals import flat_predictions
 from dlspec.nn.rois import padded
 from dlspec.nn.sampling import balanced_sample
@@ -60,7 +61,10 @@ def rpn_loss(
     """
     drawn, positive = labels >= 0, labels > 0
     count = drawn.sum().clamp(min=1)
-    logits, codes = flat_predictions(objectness, 1).squeeze(2)[drawn].float(), flat_predictions(deltas, 4)[positive]
-    loss_objectness = functional.binary_cross_entropy_with_logits(logits, labels[drawn], reduction="sum")
-    loss_box = functional.smooth_l1_loss(codes.float(), targets[positive], beta=SMOOTH_BELOW, reduction="sum")
+    logits = single_at_least(flat_predictions(objectness, 1).squeeze(2)[drawn])
+    codes = single_at_least(flat_predictions(deltas, 4)[positive])
+    loss_objectness = functional.binary_cross_entropy_with_logits(
+        logits, labels[drawn].to(logits.dtype), reduction="sum"
+    )
+    loss_box = functional.smooth_l1_loss(codes, targets[positive], beta=SMOOTH_BELOW, reduction="sum")
     return loss_objectness / count, loss_box / count

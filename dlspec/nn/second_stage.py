@@ -12,6 +12,7 @@ from dlspec.nn.box_coding import encode_boxes
 from dlspec.nn.box_iou import box_iou
 from dlspec.nn.groups import rank_in_group
 from dlspec.nn.matching import BETWEEN, match
+from dlspec.nn.precision import single_at_least
 from dlspec.nn.rois import image_index, rois_from_boxes
 from dlspec.nn.rpn_loss import SMOOTH_BELOW
 from dlspec.nn.sampling import balanced_sample
@@ -87,7 +88,7 @@ def fastrcnn_loss(scores: Tensor, deltas: Tensor, labels: Tensor, targets: Tenso
     """
     count = max(labels.shape[0], 1)
     rows = torch.nonzero(labels > 0).squeeze(1)
-    own = deltas.unflatten(1, (-1, 4))[rows, labels[rows]].float()
-    loss_classifier = functional.cross_entropy(scores.float(), labels, reduction="sum")
+    own = single_at_least(deltas.unflatten(1, (-1, 4))[rows, labels[rows]])
+    loss_classifier = functional.cross_entropy(single_at_least(scores), labels, reduction="sum")
     loss_box = functional.smooth_l1_loss(own, targets[rows], beta=SMOOTH_BELOW, reduction="sum")
     return loss_classifier / count, loss_box / count
