@@ -23,11 +23,12 @@ def open_axes(graph: Graph, *, least: int = 1) -> dict[str, list[int | OpenAxis]
     """The axes of every input. Of sizes that are no single progression, the one with most members is taken.
 
     An axis that is a function of open sizes, and no open size itself, is open without a bound. With `least` they are
-    so large that no map of the network has fewer rows or columns.
+    so large that no map of the network has fewer rows or columns. The first axis of a list with a tensor per image is
+    how many images there are.
     """
     left = admissible(graph, least=least)
     return {
-        name: [size if isinstance(size, int) else _open(str(size), left.get(str(size))) for size in tensor.shape]
+        name: [size if isinstance(size, int) else _open(str(size), left.get(str(size))) for size in tensor.full_shape]
         for name, tensor in graph.inputs.items()
     }
 

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from dlspec.nn.box_coding import decode_boxes
 from dlspec.nn.boxes import clip_boxes_to_image, sides_reach
+from dlspec.nn.precision import single_at_least
+from dlspec.nn.programs import NOT_THERE, best_of_images, in_program, suppressed
 from dlspec.nn.proposals import best_per_image
 from dlspec.nn.rois import image_index
 from dlspec.nn.suppression import batched_nms
@@ -36,13 +38,33 @@ def postprocess_detections(
     falling score; D <= N·detections_per_img.
     """
     images, count = image_index(rois), scores.shape[1]
-    boxes = decode_boxes(deltas.float(), rois[:, 1:], bbox_reg_weights).unflatten(1, (count, 4))
+    boxes = decode_boxes(single_at_least(deltas), rois[:, 1:], bbox_reg_weights).unflatten(1, (count, 4))
     boxes = clip_boxes_to_image(boxes, sizes[images].unsqueeze(1))[:, 1:]
-    chances = (scores.float().softmax(dim=1) if activation == "softmax" else scores.float().sigmoid())[:, 1:]
+    scores = single_at_least(scores)
+    chances = (scores.softmax(dim=1) if activation == "softmax" else scores.sigmoid())[:, 1:]
+    if in_program():
+        chances = chances.masked_fill((chances <= score_thresh) | ~sides_reach(boxes, min_size), NOT_THERE)
+        return _found_in_program(boxes, chances, images, sizes.shape[0], nms_thresh, detections_per_img)
     rows, classes = torch.nonzero((chances > score_thresh) & sides_reach(boxes, min_size), as_tuple=True)
     return best_detections(
         boxes[rows, classes], chances[rows, classes], classes + 1, images[rows], nms_thresh, detections_per_img
     )
+
+
+def _found_in_program(
+    boxes: Tensor, chances: Tensor, images: Tensor, count: int, nms_thresh: float, detections_per_img: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The best of each image, where a line of scores holds one class in the regions of one image.
+
+    Shapes: (R, C, 4), (R, C), (R) -> rois (D, 5), scores (D), labels (D) from 1.
+    """
+    own = images == torch.arange(count, device=images.device).unsqueeze(1)  # (N, R)
+    scores = chances.masked_fill(~own.unsqueeze(2), NOT_THERE)  # (N, R, C)
+    stays = suppressed(boxes.transpose(0, 1), scores.permute(2, 0, 1), nms_thresh).permute(1, 2, 0)
+    found, places = best_of_images(scores.flatten(1), stays.flatten(1), detections_per_img)
+    rows, classes = places // chances.shape[1], places % chances.shape[1]
+    rois = torch.cat([found.unsqueeze(1).to(boxes.dtype), boxes[rows, classes]], dim=1)
+    return rois, chances[rows, classes], classes + 1
 
 
 def best_detections(

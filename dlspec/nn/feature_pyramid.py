@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dlspec.nn.boxes import box_area
-from dlspec.nn.onnx_operators import exporting
+from dlspec.nn.programs import in_program
 from dlspec.nn.roi_align import aligned_regions, roi_align
 from dlspec.nn.torchvision_kernels import compiled
 
@@ -44,7 +44,7 @@ def multi_scale_roi_align(
     size = (output_size, output_size) if isinstance(output_size, int) else (output_size[0], output_size[1])
     k_min, k_max = (round(-math.log2(scale)) for scale in (spatial_scales[0], spatial_scales[-1]))
     levels = assign_levels(rois[:, 1:], k_min, k_max, canonical_scale, canonical_level)
-    if exporting() or compiled("roi_align"):
+    if in_program() or compiled("roi_align"):
         return _level_by_level(features, rois, size, spatial_scales, levels, sampling_ratio)
     return aligned_regions(features, rois, size, spatial_scales, levels, sampling_ratio)
 

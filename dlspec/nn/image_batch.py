@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from dlspec.nn.image_sizes import alike
+from dlspec.nn.programs import in_program
 from dlspec.nn.rois import image_index
 
 
@@ -26,6 +28,9 @@ def batch_images(
 
     Shapes: N of (C, h, w), or (N, C, h, w) -> (N, C, H, W), (N, 2), (N, 2), int64 heights and widths.
     """
+    if in_program():
+        assert isinstance(images, Tensor)  # a program takes images of one size
+        return _batch_in_program(images, min_size, max_size, image_mean, image_std, size_divisible)
     originals = [(image.shape[-2], image.shape[-1]) for image in images]
     sizes = [_resized(*size, min_size, max_size) for size in originals]
     height, width = (_up(max(size[axis] for size in sizes), size_divisible) for axis in (0, 1))
@@ -39,6 +44,31 @@ def batch_images(
     return batch, torch.tensor(sizes).to(batch.device), torch.tensor(originals).to(batch.device)
 
 
+def _batch_in_program(
+    images: Tensor, min_size: int, max_size: int, mean: Sequence[float] | None, std: Sequence[float] | None,
+    size_divisible: int,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """The same of images of one size that only a run knows. Shapes: (N, C, h, w) -> (N, C, H, W), (N, 2), (N, 2)."""
+    count, _, height, width = images.shape
+    originals = alike(count, height, width, images.device)
+    sizes = _resized_in_program(originals[0], min_size, max_size)
+    blocks = torch.div(sizes + (size_divisible - 1), size_divisible, rounding_mode="floor")
+    high, wide, rows, columns = (value.item() for value in torch.cat([sizes, blocks]))
+    for side, least in ((high, 2), (wide, 2), (rows, 1), (columns, 1)):
+        torch._check(side >= least)
+    batch = functional.interpolate(_normalised(images, mean, std), size=(high, wide), mode="bilinear")
+    batch = functional.pad(batch, (0, columns * size_divisible - wide, 0, rows * size_divisible - high))
+    return batch, sizes.expand(count, 2), originals
+
+
+def _resized_in_program(size: Tensor, min_size: int, max_size: int) -> Tensor:
+    """As `_resized`, in double precision and divided, not multiplied by a reciprocal. Shapes: (2) -> (2), int64."""
+    sides = size.double()
+    shorter, longer = torch.minimum(*sides), torch.maximum(*sides)
+    scale = torch.minimum(torch.full_like(shorter, min_size) / shorter, torch.full_like(longer, max_size) / longer)
+    return (sides * scale).long()
+
+
 def _resized(height: int, width: int, min_size: int, max_size: int) -> tuple[int, int]:
     scale = min(min_size / min(height, width), max_size / max(height, width))
     return int(height * scale), int(width * scale)
@@ -49,13 +79,18 @@ def _up(size: int, multiple: int) -> int:
 
 
 def _fitted(images: Tensor, size: tuple[int, int], mean: Sequence[float] | None, std: Sequence[float] | None) -> Tensor:
+    images = _normalised(images, mean, std)
+    if images.shape[-2:] == size:
+        return images
+    return functional.interpolate(images, size=size, mode="bilinear", align_corners=False)
+
+
+def _normalised(images: Tensor, mean: Sequence[float] | None, std: Sequence[float] | None) -> Tensor:
     if mean is not None:
         images = images - images.new_tensor(mean).view(-1, 1, 1)
     if std is not None:
         images = images / images.new_tensor(std).view(-1, 1, 1)
-    if images.shape[-2:] == size:
-        return images
-    return functional.interpolate(images, size=size, mode="bilinear", align_corners=False)
+    return images
 
 
 def resize_boxes(boxes: Sequence[Tensor], old_sizes: Tensor, new_sizes: Tensor) -> list[Tensor]:

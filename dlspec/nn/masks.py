@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from dlspec.nn.precision import single_at_least
+from dlspec.nn.programs import OfAllImages, in_program
 from dlspec.nn.roi_align import axis_reads
 from dlspec.nn.rois import image_index, per_image
 
@@ -32,7 +34,7 @@ def maskrcnn_loss(
     truth, sizes = _together(masks, rois.device)
     numbers = counts[images] + matched
     targets = _cut(truth, sizes, rois[:, 1:], numbers, mask_logits.shape[-1])
-    own = mask_logits[torch.arange(mask_logits.shape[0], device=rois.device), labels].float()
+    own = single_at_least(mask_logits[torch.arange(mask_logits.shape[0], device=rois.device), labels])
     loss = functional.binary_cross_entropy_with_logits(own, targets, reduction="sum")
     return loss / max(own.numel(), 1)
 
@@ -62,14 +64,16 @@ def _cut(truth: Tensor, sizes: Tensor, boxes: Tensor, numbers: Tensor, size: int
     """RoI align of one mask for each box. Shapes: (O, H, W), (O, 2), (R, 4), (R) -> (R, size, size)."""
     if not len(boxes):
         return boxes.new_zeros(0, size, size)
-    starts, ends = boxes.detach().float().split(2, dim=1)
+    starts, ends = single_at_least(boxes.detach()).split(2, dim=1)
     lengths, extents = (ends - starts).clamp(min=1), sizes[numbers]
     columns = axis_reads(starts[:, 0], lengths[:, 0], size, extents[:, 1], -1)
     rows = axis_reads(starts[:, 1], lengths[:, 1], size, extents[:, 0], -1)
     down, across = _matrix(rows, truth.shape[1]), _matrix(columns, truth.shape[2])
     step = max(1, _MOST_PIXELS // truth[0].numel())
     parts = [
-        down[begin : begin + step] @ truth[numbers[begin : begin + step]].float() @ across[begin : begin + step].mT
+        down[begin : begin + step]
+        @ truth[numbers[begin : begin + step]].to(down.dtype)
+        @ across[begin : begin + step].mT
         for begin in range(0, len(boxes), step)
     ]
     return torch.cat(parts)
@@ -84,7 +88,7 @@ def _matrix(reads: tuple[Tensor, Tensor], extent: int) -> Tensor:
 def maskrcnn_inference(mask_logits: Tensor, labels: Tensor) -> Tensor:
     """The chance of each pixel in the mask of the own class. Shapes: (D, K, m, m), (D) -> (D, 1, m, m)."""
     rows = torch.arange(mask_logits.shape[0], device=labels.device)
-    return mask_logits[rows, labels].float().sigmoid().unsqueeze(1)
+    return single_at_least(mask_logits[rows, labels]).sigmoid().unsqueeze(1)
 
 
 def paste_masks(mask_logits: Tensor, labels: Tensor, rois: Tensor, originals: Tensor) -> list[Tensor]:
@@ -94,8 +98,9 @@ def paste_masks(mask_logits: Tensor, labels: Tensor, rois: Tensor, originals: Te
     """
     masks = per_image(maskrcnn_inference(mask_logits, labels), rois, originals)
     boxes = per_image(rois[:, 1:], rois, originals)
-    sizes: list[list[int]] = originals.tolist()
-    return [paste_masks_in_image(mask, box, size) for mask, box, size in zip(masks, boxes, sizes)]
+    sizes: list[list[int]] = [originals[0].tolist()] if in_program() else originals.tolist()
+    pasted = [paste_masks_in_image(mask, box, size) for mask, box, size in zip(masks, boxes, sizes)]
+    return OfAllImages(pasted[0], image_index(rois)) if in_program() else pasted
 
 
 def paste_masks_in_image(masks: Tensor, boxes: Tensor, img_shape: Sequence[int], padding: int = 1) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -26,6 +27,35 @@ def onnx_nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
     )
     chosen = torch.onnx.ops.symbolic("NonMaxSuppression", inputs, dtype=torch.int64, shape=(count, 3))
     return chosen[:, 2]  # beside the number of the batch and of the class
+
+
+def onnx_suppression(boxes: Tensor, scores: Tensor, iou_threshold: float, score_threshold: float) -> Tensor:
+    """NonMaxSuppression of ONNX, each line by itself, of what scores above the threshold.
+
+    Shapes: (B, S, 4), (B, C, S) -> (B, C, S) bool: what stays.
+    """
+    count = torch.nonzero(scores > score_threshold).shape[
+        0
+    ]  # a size that only a run knows: the exporter drops the rest
+    inputs = (
+        boxes.detach(),
+        scores.detach(),
+        torch.full((1,), scores.shape[2], dtype=torch.int64),  # at most all of a line stay
+        torch.tensor([iou_threshold], dtype=torch.float32),
+        torch.tensor([score_threshold], dtype=torch.float32),
+    )
+    chosen = torch.onnx.ops.symbolic("NonMaxSuppression", inputs, dtype=torch.int64, shape=(count, 3))
+    batch, line, row = chosen.unbind(1)
+    places = (batch * scores.shape[1] + line) * scores.shape[2] + row
+    stays = torch.zeros_like(scores, dtype=torch.int64).flatten()
+    return stays.scatter(0, places, 1).view_as(scores) > 0
+
+
+def onnx_roi_pool(input: Tensor, rois: Tensor, output_size: Sequence[int], spatial_scale: float) -> Tensor:
+    """MaxRoiPool of ONNX. Shapes: (N, C, H, W), (R, 5) -> (R, C, *output_size)."""
+    attributes: dict[str, Any] = {"pooled_shape": list(output_size), "spatial_scale": spatial_scale}
+    shape = (rois.shape[0], input.shape[1], *output_size)
+    return torch.onnx.ops.symbolic("MaxRoiPool", (input, rois), attributes, dtype=input.dtype, shape=shape)
 
 
 def onnx_roi_align(

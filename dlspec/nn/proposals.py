@@ -10,6 +10,8 @@ from torch import Tensor
 from dlspec.nn.box_coding import decode_boxes
 from dlspec.nn.boxes import clip_boxes_to_image, sides_reach
 from dlspec.nn.groups import by_group, rank_in_group
+from dlspec.nn.precision import single_at_least
+from dlspec.nn.programs import NOT_THERE, best_of_images, in_program, suppressed
 from dlspec.nn.suppression import batched_nms
 
 
@@ -33,12 +35,18 @@ def region_proposals(
     """
     with torch.no_grad():
         logits, codes = flat_predictions(objectness, 1).squeeze(2), flat_predictions(deltas, 4)
-        places, levels = _best_of_levels([len(one) for one in anchors], logits, pre_nms_top_n)
+        best = _best_of_levels([one.shape[0] for one in anchors], logits, pre_nms_top_n)
+        places, counts = torch.cat(best, dim=1), [one.shape[1] for one in best]
         codes = codes.gather(1, places.unsqueeze(2).expand(-1, -1, 4))
-        boxes = clip_boxes_to_image(decode_boxes(codes.float(), torch.cat(list(anchors))[places]), sizes.unsqueeze(1))
-        scores = logits.gather(1, places).float().sigmoid()
+        boxes = clip_boxes_to_image(
+            decode_boxes(single_at_least(codes), torch.cat(list(anchors))[places]), sizes.unsqueeze(1)
+        )
+        scores = single_at_least(logits.gather(1, places)).sigmoid()
         real = sides_reach(boxes, min_size) & (scores >= score_thresh)
+        if in_program():
+            return _proposed_in_program(boxes, scores.masked_fill(~real, NOT_THERE), counts, post_nms_top_n, nms_thresh)
         images = torch.arange(boxes.shape[0], device=boxes.device).unsqueeze(1).expand_as(places)
+        levels = torch.cat([torch.full_like(one[0], level) for level, one in enumerate(best)])
         groups = images * len(anchors) + levels
         images, boxes, scores, groups = (part[real] for part in (images, boxes, scores, groups))
         keep = best_per_image(images, batched_nms(boxes, scores, groups, nms_thresh), post_nms_top_n)
@@ -63,12 +71,21 @@ def best_per_image(images: Tensor, keep: Tensor, top: int) -> Tensor:
     return keep[by_group(images[keep])]
 
 
-def _best_of_levels(counts: Sequence[int], logits: Tensor, top: int) -> tuple[Tensor, Tensor]:
-    """The places of the best predictions of each level, and their levels. Shapes: (N, sum of counts) -> (N, K), (K)."""
-    places, levels, begin = [], [], 0
-    for level, count in enumerate(counts):
-        best = logits[:, begin : begin + count].topk(min(top, count), dim=1).indices
+def _proposed_in_program(
+    boxes: Tensor, scores: Tensor, counts: Sequence[int], post_nms_top_n: int, nms_thresh: float
+) -> Tensor:
+    """The regions that stay, level by level. Shapes: (N, K, 4), (N, K), how many of the K each level has -> (R, 5)."""
+    levels = zip(boxes.split(list(counts), dim=1), scores.split(list(counts), dim=1))
+    stays = [suppressed(own, its.unsqueeze(1), nms_thresh).squeeze(1) for own, its in levels]
+    images, places = best_of_images(scores, torch.cat(stays, dim=1), post_nms_top_n)
+    return torch.cat([images.unsqueeze(1).to(boxes.dtype), boxes[images, places]], dim=1)
+
+
+def _best_of_levels(counts: Sequence[int], logits: Tensor, top: int) -> list[Tensor]:
+    """The places of the best predictions of each level. Shapes: (N, sum of counts) -> L of (N, at most top)."""
+    places, begin = [], 0
+    for count in counts:
+        best = logits[:, begin : begin + count].topk(torch.sym_min(top, count), dim=1).indices
         places.append(best + begin)
-        levels.append(torch.full_like(best[0], level))
         begin += count
-    return torch.cat(places, dim=1), torch.cat(levels)
+    return places

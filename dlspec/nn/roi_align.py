@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from dlspec.nn.onnx_operators import exporting, onnx_roi_align
 from dlspec.nn.pixel_table import Maps, maps_of, pixel_table
+from dlspec.nn.programs import in_program
 from dlspec.nn.rois import image_index, rois_from_boxes
 from dlspec.nn.torchvision_kernels import compiled
 
@@ -42,10 +43,27 @@ def roi_align(
     rows, columns = (output_size, output_size) if isinstance(output_size, int) else output_size
     if exporting():
         return onnx_roi_align(input, rois, (rows, columns), spatial_scale, sampling_ratio, aligned)
+    if in_program():
+        read: Tensor = _roi_align(input, rois, rows, columns, spatial_scale, sampling_ratio, aligned)
+        return read
     if kernel := compiled("roi_align"):
         pooled: Tensor = kernel(input, rois, spatial_scale, rows, columns, sampling_ratio, aligned)
         return pooled
     return aligned_regions([input], rois, (rows, columns), [spatial_scale], None, sampling_ratio, aligned)
+
+
+@torch.library.custom_op("dlspec::roi_align", mutates_args=())
+def _roi_align(
+    input: Tensor, rois: Tensor, rows: int, columns: int, spatial_scale: float, sampling_ratio: int, aligned: bool
+) -> Tensor:
+    return roi_align(input, rois, (rows, columns), spatial_scale, sampling_ratio, aligned).clone()  # never a view
+
+
+@_roi_align.register_fake
+def _(
+    input: Tensor, rois: Tensor, rows: int, columns: int, spatial_scale: float, sampling_ratio: int, aligned: bool
+) -> Tensor:
+    return input.new_empty(rois.shape[0], input.shape[1], rows, columns)
 
 
 def aligned_regions(

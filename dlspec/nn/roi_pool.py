@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from dlspec.nn.onnx_operators import exporting, onnx_roi_pool
 from dlspec.nn.pixel_table import Maps, maps_of, pixel_table
+from dlspec.nn.programs import in_program
 from dlspec.nn.rois import image_index, rois_from_boxes
 from dlspec.nn.torchvision_kernels import compiled
 
@@ -26,6 +28,11 @@ def roi_pool(
     """
     rois = boxes if isinstance(boxes, Tensor) else rois_from_boxes(boxes)
     size = (output_size, output_size) if isinstance(output_size, int) else output_size
+    if exporting():
+        return onnx_roi_pool(input, rois, size, spatial_scale)
+    if in_program():
+        read: Tensor = _roi_pool(input, rois, size[0], size[1], spatial_scale)
+        return read
     if kernel := compiled("roi_pool"):
         pooled: Tensor = kernel(input, rois, spatial_scale, size[0], size[1])[0]
         return pooled
@@ -39,6 +46,16 @@ def roi_pool(
     columns = _reads(starts[:, 0], lengths[:, 0], size[1], maps.width)
     rows = _reads(starts[:, 1], lengths[:, 1], size[0], maps.height)
     return _largest(table, maps, rows, columns).permute(0, 3, 1, 2).to(input.dtype)
+
+
+@torch.library.custom_op("dlspec::roi_pool", mutates_args=())
+def _roi_pool(input: Tensor, rois: Tensor, rows: int, columns: int, spatial_scale: float) -> Tensor:
+    return roi_pool(input, rois, (rows, columns), spatial_scale).clone()  # never a view
+
+
+@_roi_pool.register_fake
+def _(input: Tensor, rois: Tensor, rows: int, columns: int, spatial_scale: float) -> Tensor:
+    return input.new_empty(rois.shape[0], input.shape[1], rows, columns)
 
 
 def _half_away(values: Tensor) -> Tensor:

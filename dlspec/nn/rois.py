@@ -7,11 +7,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from dlspec.nn.onnx_operators import exporting
+from dlspec.nn.programs import OfAllImages, in_program
 
 
-def rois_from_boxes(boxes: Sequence[Tensor]) -> Tensor:
-    """The boxes of all images, each row opened by the index of its image. Shapes: N of (M, 4) -> (R, 5)."""
+def rois_from_boxes(boxes: Sequence[Tensor] | Tensor) -> Tensor:
+    """The boxes of all images, each row opened by the index of its image; a tensor of such rows stays what it is.
+
+    Shapes: N of (M, 4), or rows (R, 5) -> (R, 5).
+    """
+    if isinstance(boxes, Tensor) and boxes.ndim == 2:
+        return boxes
     flat = torch.cat(list(boxes))
     counts = torch.tensor([len(some) for some in boxes])
     index = torch.repeat_interleave(torch.arange(len(boxes)), counts).to(flat.device, non_blocking=True)
@@ -19,15 +24,15 @@ def rois_from_boxes(boxes: Sequence[Tensor]) -> Tensor:
 
 
 def per_image(values: Tensor, rois: Tensor, sizes: Tensor) -> list[Tensor]:
-    """The rows of each image, as a list; `sizes` tells how many images there are.
+    """The rows of each image, as a list; `sizes` tells how many images there are. A program has all rows together.
 
     Shapes: (R, ...), (R, 5) sorted by image, (N, 2) -> N of (M, ...).
     """
+    images = image_index(rois)
+    if in_program():
+        return OfAllImages(values, images)
     if len(sizes) == 1:
         return [values]
-    images = image_index(rois)
-    if exporting():
-        return [values[images == image] for image in range(len(sizes))]
     return list(values.split(torch.bincount(images, minlength=len(sizes)).tolist()))
 
 

@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dlspec.nn.box_losses import generalized_box_iou_loss
+from dlspec.nn.precision import single_at_least
+from dlspec.nn.programs import NOT_THERE, OfAllImages, best_of_images, in_program, suppressed
 from dlspec.nn.suppression import batched_nms
 
 LARGEST = 4.0
@@ -35,11 +37,6 @@ def yolo_boxes(prediction: Tensor, image: Tensor) -> Tensor:
     side = prediction[:, 2:4].flatten(2).clamp(max=LARGEST).exp()
     boxes: Tensor = torch.cat([place - side / 2, place + side / 2], dim=1).mT * cell.repeat(2)
     return boxes
-
-
-def in_full(prediction: Tensor) -> Tensor:
-    """A prediction in 32 bits at least: in 16 a place in an image is known to half a pixel or worse."""
-    return prediction.to(torch.promote_types(prediction.dtype, torch.float32))
 
 
 def _cell(prediction: Tensor, image: Tensor) -> Tensor:
@@ -81,7 +78,7 @@ def yolo_loss(
     three are sums over a batch, divided by the number of cells that answer for an object; without any they stay
     connected to the prediction.
     """
-    prediction = in_full(prediction)
+    prediction = single_at_least(prediction)
     cells, objects = yolo_assign(prediction, image, boxes)
     flat = prediction.flatten(2).mT.flatten(0, 1)  # (N * h * w, 5 + K)
     every, named = torch.cat(boxes), torch.cat(labels)
@@ -117,12 +114,14 @@ def yolo_detections(
     A score is the chance of an object times that of its class; a cell gives the boxes of all classes that reach
     `score_thresh`.
     """
-    prediction = in_full(prediction)
+    prediction = single_at_least(prediction)
     height, width = image.shape[-2:]
     limit = prediction.new_tensor([width, height, width, height])
     everywhere = torch.minimum(yolo_boxes(prediction, image).clamp(min=0), limit)
     flat = prediction.flatten(2).mT
     chances = flat[..., 4:5].sigmoid() * flat[..., 5:].softmax(-1)
+    if in_program():
+        return cells_in_program(everywhere, chances, score_thresh, nms_thresh, detections_per_img)
     found: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
     for own, chance in zip(everywhere, chances, strict=True):
         cell, number = (chance >= score_thresh).nonzero(as_tuple=True)
@@ -131,3 +130,18 @@ def yolo_detections(
         for kind, values in zip(found, (boxes[kept], scores[kept], number[kept] + 1), strict=True):
             kind.append(values)
     return found
+
+
+def cells_in_program(
+    boxes: Tensor, chances: Tensor, score_thresh: float, nms_thresh: float, detections_per_img: int
+) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+    """The best boxes of all images, of a program.
+
+    Shapes: (N, B, 4), (N, B, K) -> boxes (D, 4), scores (D), labels (D).
+    """
+    scores = chances.masked_fill(chances < score_thresh, NOT_THERE)
+    stays = suppressed(boxes, scores.mT, nms_thresh).mT
+    images, places = best_of_images(scores.flatten(1), stays.flatten(1), detections_per_img)
+    cells, classes = places // chances.shape[2], places % chances.shape[2]
+    found = (boxes[images, cells], chances[images, cells, classes], classes + 1)
+    return tuple(OfAllImages(values, images) for values in found)  # type: ignore[return-value]

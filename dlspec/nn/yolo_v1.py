@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from dlspec.nn.box_iou import box_iou
+from dlspec.nn.precision import single_at_least
+from dlspec.nn.programs import in_program
 from dlspec.nn.suppression import batched_nms
-from dlspec.nn.yolo import in_full
+from dlspec.nn.yolo import cells_in_program
 
 
 def yolo_v1_boxes(prediction: Tensor, image: Tensor, boxes_per_cell: int = 2) -> Tensor:
@@ -37,7 +39,7 @@ def yolo_v1_loss(
     objects of a cell the last counts. A confidence should be that overlap, and 0 elsewhere, which counts
     `lambda_noobj` times; places and sizes count `lambda_coord` times.
     """
-    prediction = in_full(prediction)
+    prediction = single_at_least(prediction)
     count, rows, columns = prediction.shape[:3]
     height, width = image.shape[-2:]
     given = yolo_v1_boxes(prediction, image, boxes_per_cell).detach()
@@ -75,12 +77,14 @@ def yolo_v1_detections(
 
     A score is the confidence of a box times the chance of a class (equation 1 of the paper).
     """
-    prediction = in_full(prediction)
+    prediction = single_at_least(prediction)
     height, width = image.shape[-2:]
     limit = prediction.new_tensor([width, height, width, height])
     everywhere = torch.minimum(yolo_v1_boxes(prediction, image, boxes_per_cell).clamp(min=0), limit).flatten(1, 3)
     five = prediction[..., : 5 * boxes_per_cell].unflatten(-1, (boxes_per_cell, 5))
     chances = (five[..., 4:] * prediction[..., None, 5 * boxes_per_cell :]).flatten(1, 3)
+    if in_program():
+        return cells_in_program(everywhere, chances, score_thresh, nms_thresh, detections_per_img)
     found: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
     for own, chance in zip(everywhere, chances, strict=True):
         place, number = (chance >= score_thresh).nonzero(as_tuple=True)

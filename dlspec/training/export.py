@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     Axes = Sequence[int | OpenAxis]
+    Outputs = Mapping[str, Tensor]
 
 FORMATS = {"safetensors": ".safetensors", "pt2": ".pt2", "onnx": ".onnx"}
+ALONE = "output"
+"""What an output is called here that is the only one."""
 CLOSE = 1e-4
 """How far an exported program may be from eager, against the deviation of the outputs."""
 BOUND = 2**16
@@ -43,14 +46,23 @@ class Exported(Record):
     difference: float | None
     sizes: list[tuple[int, ...]]
     """Inputs that both were run on."""
+    objects: int | None = None
+    """Of a detector, how many objects both found in these."""
+    note: str = ""
+    """What whoever uses the file has to know."""
 
     def __str__(self) -> str:
         taken = ", ".join(f"{name}: {axes}" for name, axes in self.inputs.items())
         lines = [f"{self.out} takes {taken}" if taken else str(self.out)]
-        if self.difference is not None:
-            tried = " and ".join(" × ".join(map(str, size)) for size in self.sizes)
+        tried = " and ".join(" × ".join(map(str, size)) for size in self.sizes)
+        if self.objects is not None:
+            said = "nothing, as the network does: take images in which it finds something to be sure of it"
+            if self.objects:
+                said = f"the {self.objects:,} objects that the network finds; scores differ by {self.difference:.1e}"
+            lines.append(f"finds in images of {tried} {said}")
+        elif self.difference is not None:
             lines.append(f"outputs differ from eager's by at most {self.difference:.1e} on inputs of {tried}")
-        return "\n".join(lines)
+        return "\n".join([*lines, f"note: {self.note}"] if self.note else lines)
 
 
 class InUnits(nn.Module):
@@ -110,11 +122,15 @@ def export(
     if form == "safetensors":
         return _weights(run, out)
     network = _in_units(run)
-    if len(axes) != 1:
-        raise RunError(f"the network has {len(axes)} inputs", "programs are exported of networks with one input")
-    (name, taken), *_ = axes.items()
     if run.plan.task == "objects":
-        return _detector(network, form, out, name, run.sample, run.dtype)
+        from dlspec.training.export_detectors import export_detector
+
+        return export_detector(run, network, form, out, axes)
+    if len(axes) != 1:
+        raise RunError(
+            f"the network has {len(axes)} inputs: {', '.join(axes)}", "programs are made of networks with one"
+        )
+    (name, taken), *_ = axes.items()
     larger = None if roomy is None else roomy[name]
     return export_program(network, form, out, name, taken, (2, *run.sample), run.dtype, roomy=larger)
 
@@ -145,25 +161,11 @@ def export_program(
         taken, program = roomy, _program(network, examples[0], roomy)
     write = {"pt2": _write_pt2, "onnx": _write_onnx}[form]
     outputs = write(program, out, name, examples)
-    difference = max(_difference(network(example), got) for example, got in zip(examples, outputs, strict=True))
+    wanted = [_named(network(example)) for example in examples]
+    difference = max(_difference(one, got) for one, got in zip(wanted, outputs, strict=True))
     if not difference <= CLOSE:
         raise RunError(f"`{out}` does not compute what the network does: its outputs differ by {difference:.1e}")
-    described = " ".join(_axis_text(size) for size in taken) + _from_text(taken)
-    return Exported(out, {name: described}, difference, [tuple(example.shape) for example in examples])
-
-
-def _detector(
-    network: nn.Module, form: str, out: Path, name: str, sample: Sequence[int], dtype: torch.dtype
-) -> Exported:
-    """A program for one image; torch's own programs know no suppression."""
-    from dlspec.training.export_detectors import write_detector
-
-    if form != "onnx":
-        raise RunError(f"detectors are not exported as `{form}`: what they find has no size of its own", "take `onnx`")
-    sizes = (1, *sample)
-    examples = [torch.rand(sizes, generator=torch.Generator().manual_seed(seed)).to(dtype) for seed in (0, 1)]
-    difference = write_detector(network, name, examples, out)
-    return Exported(out, {name: " ".join(map(str, sizes))}, difference, [sizes])
+    return Exported(out, {name: described(taken)}, difference, [tuple(example.shape) for example in examples])
 
 
 def _weights(run: Trained, out: Path) -> Exported:
@@ -201,7 +203,7 @@ def _holds(axes: Axes, sizes: Sequence[int]) -> bool:
     return all(isinstance(axis, int) or size >= axis.first for axis, size in zip(axes, sizes, strict=True))
 
 
-def _dimension(axis: int | OpenAxis, dims: dict[str, Any]) -> Any:
+def dimension(axis: int | OpenAxis, dims: dict[str, Any]) -> Any:
     """The axis as `torch.export` describes it."""
     if isinstance(axis, int) or axis.first == axis.last:
         return torch.export.Dim.STATIC
@@ -221,7 +223,7 @@ def _program(network: nn.Module, example: Tensor, taken: Axes) -> torch.export.E
     column for a special case, and refuses sizes so small that there is one, unless the example has it.
     """
     dims: dict[str, Any] = {}
-    shapes = {axis: _dimension(size, dims) for axis, size in enumerate(taken)}
+    shapes = {axis: dimension(size, dims) for axis, size in enumerate(taken)}
     try:
         return torch.export.export(
             network,
@@ -235,36 +237,62 @@ def _program(network: nn.Module, example: Tensor, taken: Axes) -> torch.export.E
         raise RunError(f"torch cannot export the network: {reason}") from error
 
 
-def _write_pt2(program: torch.export.ExportedProgram, out: Path, name: str, examples: list[Tensor]) -> list[Tensor]:
+def _write_pt2(program: torch.export.ExportedProgram, out: Path, name: str, examples: list[Tensor]) -> list[Outputs]:
     torch.export.save(program, out)
     loaded = torch.export.load(out).module()
-    return [loaded(example) for example in examples]
+    return [_named(loaded(example)) for example in examples]
 
 
-def _write_onnx(program: torch.export.ExportedProgram, out: Path, name: str, examples: list[Tensor]) -> list[Tensor]:
+def _write_onnx(program: torch.export.ExportedProgram, out: Path, name: str, examples: list[Tensor]) -> list[Outputs]:
+    runtime = onnx_runtime()
+    names = [*_named(program.module()(examples[0]))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of torch to itself
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        torch.onnx.export(
+            program, (), out, input_names=[name], output_names=names if names != [ALONE] else None, dynamo=True,
+            external_data=False, verbose=False,
+        )  # fmt: skip
+    session = runtime.InferenceSession(out, providers=["CPUExecutionProvider"])
+    taken = session.get_inputs()[0].name
+    return [
+        dict(zip(names, map(torch.from_numpy, session.run(None, {taken: example.numpy()})), strict=True))
+        for example in examples
+    ]
+
+
+def onnx_runtime() -> Any:
+    """The library that runs ONNX; raises RunError where it, or what torch's exporter needs, is not installed."""
     try:
         import onnxruntime
         import onnxscript  # noqa: F401  # torch's exporter needs it
     except ModuleNotFoundError as error:
         hint = "`pip install 'dlspec[export]'` installs what ONNX needs"
         raise RunError(f"ONNX needs `{error.name}`, which is not installed", hint) from error
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of torch to itself
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        torch.onnx.export(program, (), out, input_names=[name], dynamo=True, external_data=False, verbose=False)
-    session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
-    taken = session.get_inputs()[0].name
-    return [torch.from_numpy(session.run(None, {taken: example.numpy()})[0]) for example in examples]
+    return onnxruntime
 
 
-def _difference(wanted: Any, got: Any) -> float:
-    """The largest difference, against the deviation of what is wanted."""
-    if isinstance(wanted, dict):
-        wanted, got = next(iter(wanted.values())), next(iter(got.values())) if isinstance(got, dict) else got
+def _named(outputs: Tensor | Outputs) -> Outputs:
+    return {ALONE: outputs} if isinstance(outputs, Tensor) else outputs
+
+
+def _difference(wanted: Outputs, got: Outputs) -> float:
+    """The largest difference of any output, against the deviation of what is wanted."""
+    if wanted.keys() != got.keys():
+        return float("inf")
+    return max(_apart(wanted[name].detach().double(), got[name].detach().double()) for name in wanted)
+
+
+def _apart(wanted: Tensor, got: Tensor) -> float:
     if wanted.shape != got.shape:
         return float("inf")
-    scale = float(wanted.detach().double().std()) or 1.0
-    return float((wanted.detach().double() - got.detach().double()).abs().max()) / scale
+    scale = float(wanted.std()) if wanted.numel() > 1 else 0.0
+    return float((wanted - got).abs().max()) / (scale or 1.0)
+
+
+def described(taken: Axes) -> str:
+    """The axes of an input in words: `N 3 H W with H ≥ 27, W ≥ 27`."""
+    return " ".join(_axis_text(size) for size in taken) + _from_text(taken)
 
 
 def _axis_text(axis: int | OpenAxis) -> str:
