@@ -25,7 +25,9 @@ def near(name: str, candidates: Iterable[str], limit: int = 2) -> list[str]:
     }
     best = min(ranks.values(), default=0)
     found = [candidate for candidate, rank in ranks.items() if best > 1 or rank <= 1]  # the same letters are meant
-    return sorted(found, key=lambda candidate: (ranks[candidate], _flat_last(written, candidate), candidate))[:limit]
+    found.sort(key=lambda candidate: (ranks[candidate], _flat_last(written, candidate), candidate))
+    best_few = found[: 2 * limit]  # of `padding` and `padding_mode` the longer is not meant
+    return [name for name in best_few if not any(name.startswith(f"{other}_") for other in best_few)][:limit]
 
 
 def _flat_last(written: str, candidate: str) -> bool:

@@ -7,12 +7,12 @@ from dlspec.elaborate.apply import apply
 from dlspec.elaborate.arguments import arguments, starts_with_tensor
 from dlspec.elaborate.builtins import BUILTINS
 from dlspec.elaborate.frame import NOWHERE, Frame, Place, Scope
-from dlspec.elaborate.labels import claim
+from dlspec.elaborate.labels import claim, labels_no_step
 from dlspec.elaborate.misjoined import misjoined
 from dlspec.elaborate.names import callee, look_up
 from dlspec.elaborate.operators import call_operator, index_tensor, join
 from dlspec.elaborate.parts import as_network, list_item, no_part, part
-from dlspec.elaborate.pipelines import label_text, not_a_stage, pipeline, step, steps
+from dlspec.elaborate.pipelines import VALUES, label_text, not_a_stage, pipeline, step, steps
 from dlspec.elaborate.run import STEPS, Run
 from dlspec.elaborate.values import (
     UNKNOWN,
@@ -339,6 +339,8 @@ def _labelled(run: Run, frame: Frame, expr: tree.Labelled, place: Place) -> Any:
             notes=["a label names what a step of a pipeline makes; `name = value` names a value"],
         )  # fmt: skip
         return value
+    if isinstance(expr.value, VALUES):
+        labels_no_step(run, frame, expr, expr)
     frame.stages[label] = value
     return value
 

@@ -7,9 +7,16 @@ from dlspec.elaborate.frame import Frame, Place
 from dlspec.elaborate.reserved import reserved
 from dlspec.elaborate.run import Run
 from dlspec.record import TYPE_CHECKING
+from dlspec.syntax import tree
 
 if TYPE_CHECKING:
     from dlspec.source import Span
+
+
+_USUAL = {"conv1d": "conv", "conv2d": "conv", "conv3d": "conv", "linear": "fc"} | {
+    f"batch_norm{axes}d": "bn" for axes in (1, 2, 3)
+}
+"""Names that networks commonly give their layers."""
 
 
 def claim(run: Run, frame: Frame, label: str, span: Span) -> str:
@@ -73,7 +80,7 @@ def path_for(run: Run, frame: Frame, place: Place, own: str, span: Span, weights
         frame.scope.labels[label] = span
         return frame.scope.join(label)
     if weights:
-        name = frame.scope.free(own)
+        name = _usual(frame, own)
         items = frame.unlabelled_list()
         fix = Fix("name it", _labelled(span, name), "placeholder")
         if items is not None:
@@ -89,6 +96,18 @@ def path_for(run: Run, frame: Frame, place: Place, own: str, span: Span, weights
     return frame.scope.join(name)
 
 
+def _usual(frame: Frame, own: str) -> str:
+    """What such a layer is usually called: `conv1`, `fc2`; other names as they are, counted where they are taken."""
+    short = _USUAL.get(own)
+    if short is None:
+        return frame.scope.free(own)
+    count = 1
+    while f"{short}{count}" in frame.scope.labels or f"{short}{count}" in frame.scope.counters:
+        count += 1
+    frame.scope.counters[f"{short}{count}"] = 0
+    return f"{short}{count}"
+
+
 def _labelled(span: Span, name: str) -> list[Edit]:
     """A label before a step; inside an expression it stands in parentheses with what it names."""
     before = span.source.text[: span.start].rstrip()
@@ -96,3 +115,20 @@ def _labelled(span: Span, name: str) -> list[Edit]:
     if before.endswith(("->", "{")) or span.source.is_yaml:
         return [Edit(first, f"{name}: ")]
     return [Edit(first, f"({name}: "), Edit(span.source.span(span.end, span.end), ")")]
+
+
+def labels_no_step(run: Run, frame: Frame, labelled: tree.Labelled, whole: tree.Expr) -> None:
+    """Say that a label stands before a value that is there already; `whole` is the pipeline that it begins."""
+    span, text = labelled.label.span, labelled.value.span.text
+    source, begin = span.source, labelled.value.span.start
+    fixes = []
+    if not source.is_yaml and whole is labelled:
+        name = source.span(span.start, begin)
+        fixes = [Fix(f"give the value a name: `{span.text} = …`", [Edit(name, f"{span.text} = ")], "unsafe")]
+    elif not source.is_yaml:
+        edits = [Edit(source.span(begin, begin), "("), Edit(source.span(whole.span.end, whole.span.end), ")")]
+        fixes = [Fix("label the whole pipeline", edits, "unsafe")]
+    run.report(
+        frame, "E0216", f"the label `{span.text}` names no step", span, f"stands before `{text}` alone",
+        notes=["a label names what the step behind it makes; `name = …` names what a pipeline gives"], fixes=fixes,
+    )  # fmt: skip

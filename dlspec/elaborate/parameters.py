@@ -140,6 +140,7 @@ def read_values(run: Run, frame: Frame, op: type[Op], values: dict[str, Any], pl
                 places[name],
                 f"is {shown}",
                 notes=_if_inferred(op, name, value),
+                fixes=_without_inferred(op, name, values, places),
             )
             ok = False
     return ok
@@ -150,6 +151,17 @@ def _if_inferred(op: type[Op], name: str, value: Any) -> list[str]:
     if type(value) is not int or list(op.fields).index(name) != 1 or not op.torch.partition("(")[2][:1].isupper():
         return []
     return [f"`{op.name}` finds the size of its input itself: it takes {', '.join(op.fields)}"]
+
+
+def _without_inferred(op: type[Op], name: str, values: dict[str, Any], places: dict[str, Span]) -> list[Fix]:
+    """`linear(784, 128)` without the first number, where it was written just before the second."""
+    first = next(iter(op.fields))
+    if not _if_inferred(op, name, values[name]) or first not in places:
+        return []
+    before, here = places[first], places[name]
+    if before.source is not here.source or before.source.text[before.end : here.start].strip() != ",":
+        return []
+    return [Fix(f"leave out {before.text}", [Edit(before.source.span(before.start, here.start), "")], "unsafe")]
 
 
 def _complete(

@@ -6,6 +6,7 @@ from dlspec.elaborate.apply import apply
 from dlspec.elaborate.arguments import arguments, no_arguments
 from dlspec.elaborate.blocks import repeat
 from dlspec.elaborate.frame import NOWHERE, Frame, Place
+from dlspec.elaborate.labels import labels_no_step
 from dlspec.elaborate.named import names
 from dlspec.elaborate.names import callee
 from dlspec.elaborate.parameters import check_arguments
@@ -20,12 +21,28 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+VALUES = (tree.Name, tree.Attribute)
+"""What stands for a value that is there already."""
+
+
 def pipeline(run: Run, frame: Frame, expr: tree.Pipe, naming: str) -> Any:
     """What comes out of a pipeline; one that begins with a stage is itself a stage."""
-    source = run.language.evaluate(run, frame, expr.steps[0])
+    first = expr.steps[0]
+    if isinstance(first, tree.Labelled) and isinstance(first.value, VALUES):
+        return _mislabelled(run, frame, expr, first)
+    source = run.language.evaluate(run, frame, first)
     if isinstance(source, Stage):
         return GroupStage(expr, frame)
     return steps(run, frame, source, expr.steps[1:], naming)
+
+
+def _mislabelled(run: Run, frame: Frame, expr: tree.Pipe, first: tree.Labelled) -> Any:
+    """`e1: image -> conv2d(8, 3)` labels `image`, where the pipeline is meant; it is taken as it is meant."""
+    if isinstance(run.language.evaluate(run, frame, first.value), Stage):
+        return GroupStage(expr, frame)
+    labels_no_step(run, frame, first, expr)
+    pipe = tree.Pipe(expr.span, (first.value, *expr.steps[1:]))
+    return run.language.evaluate(run, frame, tree.Labelled(expr.span, first.label, pipe))
 
 
 def steps(run: Run, frame: Frame, current: Any, items: tuple[tree.Expr, ...], naming: str) -> Any:

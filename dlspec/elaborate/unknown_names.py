@@ -26,6 +26,10 @@ ELSEWHERE = {
     "batch_normalization": "batch_norm2d", "conv": "conv2d", "convolution": "conv2d", "cat": "concat",
     "concatenate": "concat", "view": "reshape", "lrn": "local_response_norm", "swish": "silu",
     "zero_pad2d": "pad", "global_average_pooling2d": "adaptive_avg_pool2d", "gap": "adaptive_avg_pool2d",
+    "pool": "max_pool2d", "maxpool": "max_pool2d", "max_pool": "max_pool2d", "max_pooling2d": "max_pool2d",
+    "avgpool": "avg_pool2d", "avg_pool": "avg_pool2d", "average_pooling2d": "avg_pool2d",
+    "global_avg_pool": "adaptive_avg_pool2d", "global_average_pool": "adaptive_avg_pool2d",
+    "globalavgpool": "adaptive_avg_pool2d", "global_avg_pool2d": "adaptive_avg_pool2d",
     "attention": "multihead_attention", "deconv": "conv_transpose2d", "resize": "interpolate",
 }  # fmt: skip
 """Names that other libraries and papers have for operators."""
@@ -45,6 +49,8 @@ def unknown_name(run: Run, frame: Frame, name: str, span: Span, called: bool = F
     here = [*frame.names(), *frame.file.names, *(BUILTINS if called else ()), *operator_names()]
     close = [literal] if literal else _alike(name, near(name, here))
     fixes = [Fix(f"write `{n}`" if literal else f"there is `{n}`", [Edit(span, n)], "safe") for n in close]
+    if literal == "adaptive_avg_pool2d":
+        fixes = [_whole_map(span)]
     if called:
         run.report(
             frame, "E0111", f"there is no operator or block `{name}`", span, "not known",
@@ -53,7 +59,18 @@ def unknown_name(run: Run, frame: Frame, name: str, span: Span, called: bool = F
         return
     line = span.source.text[: span.start].rpartition("\n")[2].rstrip()
     notes = ["a comment begins with `#`; `//` divides"] if line.endswith("//") else []
+    if not fixes and any(isinstance(s, tree.Output) and s.span is span and s.value is None for s in _body(frame)):
+        fixes = [Fix(f"give it what it stands for: `output {name} = …`", safety="placeholder")]
     run.report(frame, "E0110", f"there is no `{name}` here", span, "not known", notes=notes, fixes=fixes)
+
+
+def _whole_map(span: Span) -> Fix:
+    """A mean of the whole map is one with a result of 1×1; empty parentheses are taken along."""
+    empty = re.compile(r"\([ \t]*\)|(?!\()").match(span.source.text, span.end)
+    if empty is None:
+        return Fix("write `adaptive_avg_pool2d(1)`", safety="placeholder")
+    whole = span.source.span(span.start, empty.end())
+    return Fix("write `adaptive_avg_pool2d(1)`", [Edit(whole, "adaptive_avg_pool2d(1)")], "safe")
 
 
 def _spelt_as_in_python(run: Run, frame: Frame, name: str, span: Span) -> bool:

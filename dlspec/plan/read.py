@@ -26,6 +26,8 @@ METRICS_OF_TASK: dict[str, tuple[str, ...]] = {
     "numbers": ("r2", "rmse"),
     "objects": ("map", "map50"),
 }
+MISSING = "E0608"
+"""Not said where something could not be read: it may be what is missing."""
 MASK_METRICS = ("mask_map", "mask_map50")
 """Metrics of a network that gives masks beside boxes."""
 
@@ -44,6 +46,8 @@ def read_plan(
     _resolve(read, network)
     found = [diagnostic for check in CHECKS for diagnostic in check(read, network)]
     found += check_search(plan, network)
+    if isinstance(plan.section, tree.BrokenSection):
+        found = [diagnostic for diagnostic in found if diagnostic.code != MISSING]
     allowed = read.allow or {}
     problems = reader.problems + [d for d in found if d.severity == "error" or d.name not in allowed]
     failed = any(diagnostic.severity == "error" for diagnostic in problems)

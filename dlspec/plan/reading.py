@@ -18,6 +18,7 @@ from dlspec.plan.kinds import Kind
 from dlspec.plan.losses import Loss, Output
 from dlspec.plan.metrics import Metric
 from dlspec.plan.optimizers import Optimizer
+from dlspec.plan.other_spellings import meant
 from dlspec.plan.plugins import Unusable, declared_names, member_of
 from dlspec.plan.proposers import Proposer
 from dlspec.plan.schedules import Schedule
@@ -100,12 +101,14 @@ class Reader:
         for entry in section.entries:
             if entry.key not in fields(facts):
                 self.problems.append(unknown_key(facts, entry.key, entry.key_span, owner))
+                for meant_key in near(entry.key, fields(facts), 1):
+                    spans.setdefault(meant_key, entry.key_span)  # it is misspelt, and not missing
                 continue
             spans[entry.key] = entry.value.span
             value = self._entry(facts, entry)
             if value is not UNREAD:
                 written[entry.key] = value
-        for field in fields(facts):
+        for field in () if isinstance(section, tree.BrokenSection) else fields(facts):
             if not has_default(facts, field) and field not in spans:
                 self.problems.append(_missing_key(owner, field, owner_span or section.span))
         return _made(facts, written, spans, section.span)
@@ -179,7 +182,8 @@ class Reader:
                 name = tree.Name(expr.span, catalogue.of_text)
                 return self._member(catalogue, name, (tree.Arg(expr.span, None, expr),), expr.span)
         message = f"`{key}` wants {_article(catalogue.member)}, such as `{catalogue.example}`"
-        self.problems.append(problem("E0106", message, expr.span, f"is no {catalogue.member}"))
+        fixes = meant(expr, tuple(catalogue.family.members))
+        self.problems.append(problem("E0106", message, expr.span, f"is no {catalogue.member}", fixes=fixes))
         return UNREAD
 
     def _member(
@@ -329,14 +333,21 @@ class Reader:
 
 
 def unknown_key(facts: type[Facts], key: str, span: Span, owner: str) -> Diagnostic:
-    return problem(
-        "E0105",
-        f"{owner} has no key `{key}`",
-        span,
-        "not a key",
-        notes=[f"{owner} takes {listed(fields(facts))}"],
-        fixes=renamed(key, fields(facts), span, "key"),
-    )
+    fixes = renamed(key, fields(facts), span, "key")
+    notes = [f"{owner} takes {listed(fields(facts))}"]
+    if not fixes:
+        notes += _keys_elsewhere(facts, key)
+    return problem("E0105", f"{owner} has no key `{key}`", span, "not a key", notes=notes, fixes=fixes)
+
+
+def _keys_elsewhere(facts: type[Facts], key: str) -> list[str]:
+    """Where a key stands that is missing here: in the plan itself, or in another of its sections."""
+    places: tuple[tuple[type[Facts], str], ...] = ((keys.ResolvedPlan, "the plan itself"), *SECTIONS.values())
+    here = [(other, owner) for other, owner in places if other is not facts and key in fields(other)]
+    if here:
+        return [f"`{key}` is a key of {listed([owner for _, owner in here])}"]
+    close = near(key, fields(keys.ResolvedPlan), 1) if facts is not keys.ResolvedPlan else []
+    return [f"`{name}` is a key of the plan itself" for name in close]
 
 
 def unknown_parameter(member: type[Facts], field: str | None, arg: tree.Arg) -> Diagnostic:
@@ -385,7 +396,7 @@ def _unknown_member(catalogue: Catalogue, name: tree.Name, outputs: tuple[str, .
         f"there is no {catalogue.member} `{name.name}`",
         name.span,
         "not known",
-        notes=[f"{catalogue.member}s are {listed(members)}"],
+        notes=[f"{_several(catalogue.member)} are {listed(members)}"],
         fixes=renamed(name.name, (*members, *outputs), name.span, catalogue.member),
     )
 
@@ -419,6 +430,11 @@ def listed(words: Sequence[str]) -> str:
 
 def _article(word: str) -> str:
     return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+
+
+def _several(words: str) -> str:
+    first, of, rest = words.partition(" of ")
+    return f"{first}{'es' if first.endswith('s') else 's'}{of}{rest}"
 
 
 def _counted(number: int) -> str:

@@ -422,7 +422,8 @@ def _refuse_expressions(b: Builder, key: str, value: tree.Expr | tree.Section) -
 def _section(b: Builder, children: list[Any], span: Span) -> tree.Section:
     entries = tuple(child for child in children if isinstance(child, tree.Entry))  # separators fall away
     refuse_repeated(b.problems, "E0104", "key", [(entry.key, entry.key_span) for entry in entries])
-    return tree.Section(span, entries)
+    made = tree.BrokenSection if any(isinstance(child, tree.Broken) for child in children) else tree.Section
+    return made(span, entries)
 
 
 def refuse_repeated(problems: list[Diagnostic], code: str, what: str, named: list[tuple[str, Span]]) -> None:

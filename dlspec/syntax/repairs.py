@@ -48,6 +48,7 @@ def repair(failure: Failure, source: Source) -> Diagnostic | None:
         or _label_in_expression(token, source)
         or _unclosed(failure, source)
         or _stray(failure, source)
+        or _settings_in_braces(failure, source)
         or _missing_mark(failure, source)
     )
 
@@ -222,6 +223,25 @@ def _stray(failure: Failure, source: Source) -> Diagnostic | None:
     span = source.span(token.start, token.end)
     what, _ = _CALLED[kind]
     return _told(f"this {what} closes nothing", span, "none is open here", f"remove the {what}", Edit(span, ""))
+
+
+def _settings_in_braces(failure: Failure, source: Source) -> Diagnostic | None:
+    """`optimizer = sgd { lr = 0.1 }`: settings are arguments, in parentheses."""
+    token, text = failure.token, source.text
+    line = text[text.rfind("\n", 0, token.start) + 1 : token.start]
+    if token.kind != "LBRACE" or re.search(r"\w[ \t]*=[ \t]*\w+[ \t]*$", line) is None:
+        return None
+    inside = re.compile(r"\{((?:[ \t,]*\w+[ \t]*=[ \t]*[\w.+-]+)*)[ \t,]*\}").match(text, token.start)
+    edits = []
+    if inside is not None:
+        begin = len(text[: token.start].rstrip())
+        given = re.findall(r"(\w+)[ \t]*=[ \t]*([\w.+-]+)", inside.group(1))
+        call = f"({', '.join(f'{name}={value}' for name, value in given)})" if given else ""
+        edits = [Edit(source.span(begin, inside.end()), call)]
+    span = source.span(token.start, token.end)
+    return _told(
+        "settings stand in parentheses", span, "a brace opens a section, after a key", "write `name(key=value)`", *edits
+    )
 
 
 def _missing_mark(failure: Failure, source: Source) -> Diagnostic | None:

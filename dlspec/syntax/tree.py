@@ -293,6 +293,10 @@ class Section(Node):
         return next((entry for entry in self.entries if entry.key == key), None)
 
 
+class BrokenSection(Section):
+    """A section of which an entry could not be read: what is missing may stand there."""
+
+
 # A file
 
 

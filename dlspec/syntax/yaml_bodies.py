@@ -8,6 +8,7 @@ from dlspec.syntax import tree
 from dlspec.syntax.build import refuse_repeated
 from dlspec.syntax.yaml_fields import Field
 from dlspec.syntax.yaml_nodes import Mapping, Scalar, Sequence, YamlNode
+from dlspec.syntax.yaml_untyped import as_type, unnamed, untyped
 from dlspec.syntax.yaml_values import Values, whole
 
 if TYPE_CHECKING:
@@ -113,6 +114,10 @@ class Bodies(Values):
         refuse_repeated(self.problems, "E0113", "parameter", [(param.name, param.span) for param in params])
 
     def _inputs(self, node: YamlNode) -> Iterator[tree.Statement]:
+        if not isinstance(node, Mapping) and not (isinstance(node, Scalar) and node.empty):
+            self.problems.append(unnamed(node, self.first_line(node)))
+            yield tree.Broken(node.span(self.source))
+            return
         for field in self.entries(node, "inputs and their types"):
             yield self._input(field)
 
@@ -129,6 +134,9 @@ class Bodies(Values):
             node = fields["type"].value
             where = tuple(self._where(fields["where"].value)) if "where" in fields else ()
             training = self._when(fields)
+        if meant := as_type(node):
+            self.problems.append(untyped(field.key.text, meant, self.first_line(node)))
+            return tree.Broken(span)
         found = self.leaves.parsed(node, "leaf_type") if isinstance(node, Scalar) and not node.empty else None
         if found is None:
             if not isinstance(node, Scalar) or node.empty:

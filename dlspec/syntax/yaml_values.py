@@ -207,7 +207,7 @@ class Values(StepMistakes):
 
     def section(self, node: YamlNode, *, text: bool = False) -> tree.Section:
         """A mapping of a plan; with `text`, its leaves are text."""
-        entries = []
+        entries, broken = [], False
         for field in self.entries(node, "keys and values"):
             if field.key.text == "op":
                 self.wrong(field.key, "`op` is no key here", "the long form of a call stands under a key")
@@ -215,7 +215,8 @@ class Values(StepMistakes):
             if not isinstance(value, tree.Broken):
                 place = field.span(self.source), field.key.text, field.key.span(self.source)
                 entries.append(tree.Entry(*place, value))
-        return tree.Section(node.span(self.source), tuple(entries))
+            broken |= isinstance(value, tree.Broken)
+        return (tree.BrokenSection if broken else tree.Section)(node.span(self.source), tuple(entries))
 
     def _entry_value(self, node: YamlNode, text: bool) -> tree.Expr | tree.Section | tree.Broken:
         if isinstance(node, Mapping):

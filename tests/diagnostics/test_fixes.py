@@ -87,6 +87,10 @@ def test_what_no_chosen_fix_touches_is_kept(places: list[tuple[int, int, str]]) 
         ("input x: float32[N, 3, 0x20, 32]", "input x: float32[N, 3, 32, 32]"),
         ('input x: float32[N, 3, 32, 32] |> "|>" |> relu # |>', 'input x: float32[N, 3, 32, 32] -> "|>" -> relu # |>'),
         ("input x: float32[N, 3, 32, 32]\n  a = x -> b: conv2d(4, 3x5)", "input x: float32[N, 3, 32, 32]\n  a = x -> b: conv2d(4, [3, 5])"),
+        ("input x: float32[N, 3, 32, 32]\n  e1: x -> conv2d(4, 3)", "input x: float32[N, 3, 32, 32]\n  e1: (x -> conv2d(4, 3))"),
+        ("input x: float32[N, 3, 32, 32]\n  a: x", "input x: float32[N, 3, 32, 32]\n  a = x"),
+        ("input x: float32[N, 3, 32, 32]\n  a = x -> b: linear(32, 8)", "input x: float32[N, 3, 32, 32]\n  a = x -> b: linear(8)"),
+        ("input x: float32[N, 3, 32, 32]\n  a = x -> gap()", "input x: float32[N, 3, 32, 32]\n  a = x -> adaptive_avg_pool2d(1)"),
     ],
 )  # fmt: skip
 def test_what_a_message_offers_repairs_the_spec(line: str, repaired: str) -> None:
@@ -94,3 +98,19 @@ def test_what_a_message_offers_repairs_the_spec(line: str, repaired: str) -> Non
     source = Source("n.dls", text)
     found = check_spec(Spec(source, Path("n.dls").resolve()))
     assert apply(found, "unsafe")["n.dls"] == text.replace(line, repaired)
+
+
+@pytest.mark.parametrize(
+    ("written", "repaired"),
+    [
+        ("optimizer = sgd { lr = 0.1 momentum = 0.9 }", "optimizer = sgd(lr=0.1, momentum=0.9)"),
+        ("optimizer { name = sgd lr = 0.1 }", "optimizer = sgd(lr=0.1)"),
+        ('loss = "mse"', "loss = mse"),
+    ],
+)
+def test_settings_of_a_plan_go_into_parentheses(written: str, repaired: str) -> None:
+    spec = "network n { input x: float32[N, 64]\n  output y = x -> fc: linear(1) }\n"
+    text = spec + f"plan p {{\n  {written}\n}}\n"
+    source = Source("n.dls", text)
+    found = check_spec(Spec(source, Path("n.dls").resolve()))
+    assert repaired in apply(found, "placeholder")["n.dls"]
