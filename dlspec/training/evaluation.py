@@ -9,7 +9,7 @@ from dlspec.record import Record
 from dlspec.training.class_maps import MAPS_AT_ONCE, is_map, loss_of_each
 from dlspec.training.job import Setting
 from dlspec.training.metrics import Scores
-from dlspec.training.objective import objective, selected
+from dlspec.training.objective import Objective, Outputs, objective, selected
 from dlspec.training.parallel import ALONE, Group
 from dlspec.training.ragged import Images, Ragged, alike
 from dlspec.training.samples import Samples
@@ -46,6 +46,21 @@ def _in_order(shares: list[Tensor], count: int) -> Tensor:
     return scores
 
 
+def _nothing(judged: Objective) -> Tensor:
+    """For each loss its sum over no samples, and what that is to be divided by (2, losses)."""
+    return torch.zeros(2, len(judged.terms), dtype=torch.float64)
+
+
+def _summed(judged: Objective, outputs: Outputs, targets: Tensor) -> Tensor:
+    counts = judged.measures(targets).cpu().double()
+    return torch.stack([judged.each(outputs, targets).cpu().double() * counts, counts])
+
+
+def _mean(total: Tensor) -> float:
+    """The loss of all samples, in however many batches and processes they were judged."""
+    return float((total[0] / total[1].clamp(min=torch.finfo(torch.float64).tiny)).sum())
+
+
 @torch.no_grad()
 def judge(setting: Setting, samples: Samples, group: Group = ALONE) -> Judgement:
     """What the network makes of prepared samples, in evaluation mode; several processes take a share of them each."""
@@ -57,7 +72,7 @@ def judge(setting: Setting, samples: Samples, group: Group = ALONE) -> Judgement
         return _judge_maps(setting, samples, group)
     setting.module.eval()
     truth, judged = samples.truth, objective(setting.plan)
-    sums, total, all_scores = Scores(setting.plan, setting.classes, setting.fitted), 0.0, []
+    sums, total, all_scores = Scores(setting.plan, setting.classes, setting.fitted), _nothing(judged), []
     batches = torch.arange(len(samples)).split(EVALUATED_AT_ONCE * group.count)
     expect(samples.inputs, (group.share(batch)[0] for batch in batches))
     for batch in batches:
@@ -68,13 +83,13 @@ def judge(setting: Setting, samples: Samples, group: Group = ALONE) -> Judgement
         )  # fmt: skip
         with setting.autocast():
             outputs = setting.module(inputs)
-        own = (float(judged(outputs, targets)) * len(targets), judged.scores(outputs).cpu())
+        own = (_summed(judged, outputs, targets), judged.scores(outputs).cpu())
         shares = group.gathered(own if weight else None)
         total += sum(share[0] for share in shares if share is not None)
         scores = _in_order([share[1] for share in shares if share is not None], len(batch))
         sums.add(scores.to(truth.device), truth[start : start + len(batch)])
         all_scores.append(scores)
-    values = {"loss": total / len(samples), **sums.values()}
+    values = {"loss": _mean(total), **sums.values()}
     return Judgement(values, sums, torch.cat(all_scores))
 
 
@@ -84,7 +99,7 @@ def _judge_maps(setting: Setting, samples: Samples, group: Group) -> MapJudgemen
     """
     setting.module.eval()
     judged, most = objective(setting.plan), MAPS_AT_ONCE * group.count
-    sums, total = Scores(setting.plan, setting.classes, setting.fitted), 0.0
+    sums, total = Scores(setting.plan, setting.classes, setting.fitted), _nothing(judged)
     maps: dict[int, Tensor] = {}
     losses: dict[int, Tensor] = {}
     sizes = samples.sizes
@@ -97,7 +112,7 @@ def _judge_maps(setting: Setting, samples: Samples, group: Group) -> MapJudgemen
         with setting.autocast():
             outputs = setting.module(inputs)
         each = loss_of_each(judged.judged, selected(outputs, judged.judged), targets)
-        own = (float(judged(outputs, targets)) * len(targets), judged.scores(outputs).cpu(), each.cpu(), targets)
+        own = (_summed(judged, outputs, targets), judged.scores(outputs).cpu(), each.cpu(), targets)
         own = own if group.count == 1 else (*own[:3], own[3].cpu())
         shares = [share for share in group.gathered(own if weight else None) if share is not None]
         total += sum(share[0] for share in shares)
@@ -106,7 +121,7 @@ def _judge_maps(setting: Setting, samples: Samples, group: Group) -> MapJudgemen
         height, width = sizes[int(batch[0])]
         maps |= dict(zip(batch.tolist(), scores[:, :height, :width], strict=True))
         losses |= dict(zip(batch.tolist(), each, strict=True))
-    values = {"loss": total / len(samples), **sums.values()}
+    values = {"loss": _mean(total), **sums.values()}
     shown = [maps[row] for row in range(len(samples))]
     found = Ragged(shown) if samples.is_ragged else torch.stack(shown)
     each = torch.stack([losses[row] for row in range(len(samples))])

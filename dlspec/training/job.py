@@ -126,7 +126,8 @@ class State(Record):
     position: int = 0
     seconds: float = 0.0
     loss_sum: float = 0.0
-    seen: int = 0
+    seen: float = 0
+    """What the sum of losses is to be divided by: samples, or what else counts."""
     best: float | None = None
     best_step: int = 0
     best_epoch: int = 0

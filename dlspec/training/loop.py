@@ -24,6 +24,7 @@ from dlspec.training import draws
 from dlspec.training.aspect_groups import grouped, groups_of
 from dlspec.training.augment import Augmenter
 from dlspec.training.checkpoints import Checkpoint
+from dlspec.training.class_maps import is_map
 from dlspec.training.divergence import Batch, Diverged, finite
 from dlspec.training.errors import Interrupted
 from dlspec.training.evaluation import judge
@@ -40,6 +41,7 @@ from dlspec.training.samples import Samples
 from dlspec.training.starting import in_training
 from dlspec.training.stored import Stored, expect
 
+TINY = torch.finfo(torch.float32).tiny
 FLUSH = 64
 """Steps whose losses and outputs are kept before they are summed up; on an accelerator looked at for NaN, too."""
 
@@ -130,7 +132,7 @@ def fit(job: Job, resumed: Checkpoint | None = None) -> State:
                     run.mean.update_parameters(module)
 
                 if weight:
-                    run.kept.append((run.loss, run.scores, tally(targets)))
+                    run.kept.append((run.loss, run.scores, tally(targets), run.counts))
                 state.step, state.position = state.step + 1, end
                 state.seconds += time.perf_counter() - began
                 if state.step % FLUSH == 0:
@@ -164,7 +166,9 @@ class Run:
         self.job, self.setting, self.plan = job, job.setting, job.setting.plan
         self.state, self.optimizer, self.rate = state, optimizer, rate
         self.epoch_scores, self.total = scores, total
-        self.kept: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.kept: list[tuple[Tensor, Tensor, Tensor, float | Tensor]] = []
+        self.is_even = job.objective.is_over_samples(maps=is_map(job.train.targets))
+        self.counts: float | Tensor = 0.0
         self.loss = self.scores = torch.empty(0)
         self.mean = running_mean(self.plan, self.setting.module)
         self.best_weights: dict[str, Tensor | Part] | None = None
@@ -196,10 +200,11 @@ class Run:
     def gradients(self, inputs: Images, targets: Targets, weight: float) -> float:
         """Forward and backward of one batch, which counts `weight` times; an optimizer may ask for it several times."""
         self.optimizer.zero_grad()
+        often = self.often(targets, weight)
         if self.plan.accumulate > 1:
-            loss, self.scores = self.accumulated(inputs, targets, weight)
+            loss, self.scores = self.accumulated(inputs, targets, often)
         else:
-            loss, self.scores = self.backward(inputs, targets, weight)
+            loss, self.scores = self.backward(inputs, targets, often)
         if self.looks and not math.isfinite(value := loss.item()):
             raise Diverged(self.plan, self.state.step + 1, value, self.sound_batch())
         if self.scaler is not None:
@@ -220,47 +225,70 @@ class Run:
         began = self.job.careful or finite(list(self.setting.module.state_dict().values()))
         return self.batch if began else None
 
-    def backward(self, inputs: Images, targets: Targets, share: float = 1.0) -> tuple[Tensor, Tensor]:
+    def often(self, targets: Targets, weight: float) -> float | Tensor:
+        """How many times this process's mean counts beside the others': by samples, or by what each loss is over."""
+        if self.is_even:
+            self.counts = len(targets)
+            return weight
+        assert isinstance(targets, Tensor)
+        own = self.job.objective.measures(targets) * bool(weight)
+        self.counts = own[0]
+        if self.job.group.count == 1:
+            return 1.0
+        return own * self.job.group.count / self.job.group.summed(own).clamp(min=TINY)
+
+    def backward(self, inputs: Images, targets: Targets, share: float | Tensor = 1.0) -> tuple[Tensor, Tensor]:
         """Add the gradient of a batch, or of a share of one; its loss and scores."""
         with self.setting.autocast():
             outputs = self.job.objective.outputs(self.module, inputs, targets)
-        loss = self.job.objective(outputs, targets)
-        part = loss if share == 1 else loss * share
+        if isinstance(share, Tensor):
+            assert isinstance(targets, Tensor)
+            each = self.job.objective.each(outputs, targets)
+            loss, part = each.sum(), each @ share.to(each)
+        else:
+            loss = self.job.objective(outputs, targets)
+            part = loss if share == 1 else loss * share
         (part if self.scaler is None else self.scaler.scale(part)).backward()
         return loss.detach(), self.job.objective.scores(outputs).detach()
 
-    def accumulated(self, inputs: Images, targets: Targets, weight: float) -> tuple[Tensor, Tensor]:
-        """A batch in parts, each counting as many times as it has samples: the mean is that of the batch."""
+    def accumulated(self, inputs: Images, targets: Targets, often: float | Tensor) -> tuple[Tensor, Tensor]:
+        """A batch in parts, each counting as it does in the batch, whose mean theirs comes to."""
         assert isinstance(targets, Tensor | Objects), "class maps of a batch were filled up to one size"
         wanted_parts: Sequence[Targets] = targets.chunk(self.plan.accumulate)
         given_parts: Sequence[Images] = inputs.chunk(self.plan.accumulate)
-        parts = [*zip(given_parts, wanted_parts, strict=True)]
-        shares = [len(wanted) / len(targets) for _, wanted in parts]
-        losses: list[Tensor] = []
+        shares = self.shares(wanted_parts)
         scores: list[Tensor] = []
-        for number, ((part, wanted), share) in enumerate(zip(parts, shares, strict=True), 1):
-            with self.job.group.unsynced(self.module, last=number == len(parts)):
-                loss, made = self.backward(part, wanted, share * weight)
-            losses, scores = [*losses, loss], [*scores, made]
-        weights = torch.tensor(shares, dtype=losses[0].dtype, device=losses[0].device)
-        return torch.stack(losses) @ weights, torch.cat(scores)
+        total = torch.zeros((), device=self.setting.device)
+        for number, (part, wanted, share) in enumerate(zip(given_parts, wanted_parts, shares, strict=True), 1):
+            with self.job.group.unsynced(self.module, last=number == len(shares)):
+                loss, made = self.backward(part, wanted, share * often)
+            total = total + loss * (share[0].to(loss) if isinstance(share, Tensor) else share)
+            scores.append(made)
+        return total, torch.cat(scores)
+
+    def shares(self, parts: Sequence[Targets]) -> Sequence[float | Tensor]:
+        """What each part of a batch is of it: of its samples, or of what each loss is a mean over (losses)."""
+        if self.is_even:
+            return [len(part) / sum(map(len, parts)) for part in parts]
+        measures = torch.stack([self.job.objective.measures(part) for part in parts if isinstance(part, Tensor)])
+        return [*(measures / measures.sum(0).clamp(min=TINY))]
 
     def sum_up(self) -> None:
         """Add the kept batches to the sums of the epoch; stop where a loss is no number."""
         if self.job.group.count > 1:
-            told = [[tensor.cpu() for tensor in batch] for batch in self.kept]
-            self.kept = [tuple(batch) for part in self.job.group.gathered(told) for batch in part]
+            told = [(loss.cpu(), scores.cpu(), asked.cpu(), float(counts)) for loss, scores, asked, counts in self.kept]
+            self.kept = [batch for part in self.job.group.gathered(told) for batch in part]
         if not self.kept:
             return
-        losses, scores, targets = zip(*self.kept, strict=True)
+        losses, scores, targets, counts = zip(*self.kept, strict=True)
         values = torch.stack(losses).double().cpu()
         if not values.isfinite().all():
             bad = int((~values.isfinite()).nonzero()[0])
             first = self.state.step - len(losses) + bad + 1 if self.job.group.count == 1 else self.state.step
             raise Diverged(self.plan, first, float(values[bad]), None)
-        for value, batch in zip(values.tolist(), targets, strict=True):
-            self.state.loss_sum += value * len(batch)
-            self.state.seen += len(batch)
+        for value, count in zip(values.tolist(), counts, strict=True):
+            self.state.loss_sum += value * float(count)
+            self.state.seen += count if self.is_even else float(count)
         if self.setting.classes and len({batch.shape[1:] for batch in targets}) == 1:
             scores, targets = (torch.cat(scores),), (torch.cat(targets),)  # counts do not mind the order
         for batch_scores, batch_targets in zip(scores, targets, strict=True):
@@ -271,7 +299,7 @@ class Run:
         """Write what the epoch gave, evaluate where it is time, and let the scores choose."""
         job, state = self.job, self.state
         self.sum_up()
-        values = {"loss": state.loss_sum / state.seen, **self.epoch_scores.values()}
+        values = {"loss": state.loss_sum / (state.seen or 1), **self.epoch_scores.values()}
         state.loss_sum, state.seen, state.position, state.epoch = 0.0, 0, 0, state.epoch + 1
         self.epoch_scores.reset()
         due = state.epoch % self.plan.evaluate_every == 0 or state.step >= self.total

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from dlspec.plan import losses as named
 from dlspec.plan.keys import ResolvedPlan, Term
 from dlspec.plan.losses import Loss
-from dlspec.training.class_maps import ignored_class, judged, mean_of_judged
+from dlspec.training.class_maps import ignored_class, is_map, judged, mean_of_judged
 from dlspec.training.maps import Maps
 from dlspec.training.objects import IGNORED, Objects, Targets
 from dlspec.training.ragged import Images, Ragged
@@ -47,6 +47,20 @@ class Objective:
             total = total + term.factor * loss_of(term.loss, selected(outputs, term.loss), targets)
         return total
 
+    def each(self, outputs: Outputs, targets: Tensor) -> Tensor:
+        """What each loss adds to the sum (losses)."""
+        values = [term.factor * loss_of(term.loss, selected(outputs, term.loss), targets) for term in self.terms]
+        return torch.stack(values)
+
+    def measures(self, targets: Tensor) -> Tensor:
+        """What each loss is a mean over (losses): samples, judged pixels, or the weights of their classes."""
+        return torch.stack([measure(term.loss, targets) for term in self.terms])
+
+    def is_over_samples(self, *, maps: bool) -> bool:
+        """Whether every loss is a mean in which each sample counts the same."""
+        classes = [term.loss for term in self.terms if isinstance(term.loss, named.CrossEntropy | named.Nll)]
+        return not any(loss.weight is not None or ignored_class(loss, maps=maps) is not None for loss in classes)
+
     def scores(self, outputs: Outputs) -> Tensor:
         """What the judged loss reads: (N, classes), (N) for two classes, (N, targets) for numbers.
 
@@ -76,6 +90,9 @@ class OwnLosses(Objective):
         taken = {name: kind for name, kind in targets.by_name().items() if name in self._taken}
         made: Outputs = module(given(inputs), **taken)
         return made
+
+    def is_over_samples(self, *, maps: bool) -> bool:
+        return True  # the network takes the means
 
     def __call__(self, outputs: Outputs, targets: Targets) -> Tensor:
         first, *others = [term.factor * selected(outputs, term.loss) for term in self.terms]
@@ -121,6 +138,20 @@ def _nll(loss: named.Nll, scores: Tensor, targets: Tensor) -> Tensor:
 def _weight(loss: named.CrossEntropy | named.Nll, scores: Tensor) -> Tensor | None:
     weight = balanced(loss.counts, scores.shape[1]) if loss.weight == "balanced" else loss.weight
     return None if weight is None else scores.new_tensor(weight)
+
+
+def measure(loss: Loss, targets: Tensor) -> Tensor:
+    """What the mean of a loss is over, a scalar; it stays on the device, for which nobody waits."""
+    dtype = torch.float32 if targets.device.type == "mps" else torch.float64
+    if not isinstance(loss, named.CrossEntropy | named.Nll) or targets.is_floating_point():
+        return torch.tensor(len(targets), dtype=dtype, device=targets.device)
+    ignored = ignored_class(loss, maps=is_map(targets))
+    kept = torch.ones_like(targets) if ignored is None else (targets != ignored).long()
+    if loss.weight is None:
+        return kept.sum().to(dtype)
+    factors = balanced(loss.counts, 0) if loss.weight == "balanced" else loss.weight
+    table = torch.tensor((*factors, 1.0), dtype=dtype, device=targets.device)  # a class that training lacks counts once
+    return (table[(targets * kept).clamp(max=len(factors))] * kept).sum()
 
 
 def count_classes(plan: ResolvedPlan, targets: Tensor | Maps) -> None:

@@ -54,6 +54,10 @@ class Group:
         """Whether any process wishes it."""
         return wish
 
+    def summed(self, value: Tensor) -> Tensor:
+        """The sum over all processes, float64."""
+        return value
+
     def gathered(self, value: Any) -> list[Any]:
         """What every process has, in their order."""
         return [value]
@@ -116,6 +120,11 @@ class Replicas(Group):
         said = torch.tensor(int(wish), device=self.device)
         self.dist.all_reduce(said, self.dist.ReduceOp.MAX)
         return bool(said)
+
+    def summed(self, value: Tensor) -> Tensor:
+        total = value.to(self.device, copy=True)
+        self.dist.all_reduce(total)
+        return total.to(value.device)
 
     def gathered(self, value: Any) -> list[Any]:
         found: list[Any] = [None] * self.count

@@ -27,7 +27,7 @@ network small(classes = 10) {
 plan digits {
   network = small
   data { source = digits, stratify = true }
-  loss = cross_entropy, optimizer = adamw(lr=3e-3)
+  loss = cross_entropy(weight=balanced, ignore_index=9), optimizer = adamw(lr=3e-3)
   epochs = 4, batch_size = 50, metrics = [accuracy, f1], seed = 3
 }
 """
