@@ -35,9 +35,10 @@ def yolo_v1_loss(
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """The three sums of squares of the paper's loss: of places and sizes, of confidences, of classes; for an image.
 
-    The cell that an object's centre falls into answers for it, by that of its boxes that overlaps it most; of several
-    objects of a cell the last counts. A confidence should be that overlap, and 0 elsewhere, which counts
-    `lambda_noobj` times; places and sizes count `lambda_coord` times.
+    The cell that an object's centre falls into answers for it, by that of its boxes that overlaps it most, or where
+    none does, as in the authors' program, by the nearest; of several objects of a cell the last counts. A confidence
+    should be that overlap, and 0 elsewhere, which counts `lambda_noobj` times; places and sizes count `lambda_coord`
+    times.
     """
     prediction = single_at_least(prediction)
     count, rows, columns = prediction.shape[:3]
@@ -54,7 +55,7 @@ def yolo_v1_loss(
         answered = {(int(y), int(x)): place for place, (x, y) in enumerate(home.tolist())}
         for (row, column), place in answered.items():
             overlap = box_iou(given[number, row, column], own[place : place + 1])[:, 0]
-            best = int(overlap.argmax())
+            best = int(overlap.argmax() if overlap.any() else _nearest(given[number, row, column], own[place], image))
             sides = (own[place, 2:] - own[place, :2]) / own.new_tensor([width, height])
             wanted = torch.cat([centre[place] - home[place], sides.sqrt()])
             places.append((five[number, row, column, best, :4] - wanted).square().sum())
@@ -67,6 +68,13 @@ def yolo_v1_loss(
     loss_box = lambda_coord * torch.stack([nothing, *places]).sum() / count
     loss_confidence = (weight * (five[..., 4] - confidence).square()).sum() / count
     return loss_box, loss_confidence, torch.stack([nothing, *classes]).sum() / count
+
+
+def _nearest(boxes: Tensor, box: Tensor, image: Tensor) -> Tensor:
+    """Which of some boxes is nearest another in centre and sides, as shares of the image. Shapes: (B, 4), (4) -> ()."""
+    off = (boxes - box) / box.new_tensor([image.shape[-1], image.shape[-2]] * 2)
+    low, high = off.split(2, dim=1)
+    return torch.cat([(low + high) / 2, high - low], dim=1).square().sum(dim=1).argmin()
 
 
 def yolo_v1_detections(

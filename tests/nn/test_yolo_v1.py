@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+import measure_darknet
 import pytest
 import torch
 
@@ -50,3 +53,16 @@ def test_an_image_without_objects_keeps_the_losses_connected() -> None:
     sum(losses).backward()  # type: ignore[union-attr]
     assert prediction.grad is not None
     assert losses[0].item() == losses[2].item() == 0
+
+
+def test_its_gradients_are_those_of_darknet_the_program_of_its_authors() -> None:
+    """Also where none of a cell's boxes overlaps the object: then the one whose numbers are nearest answers for it."""
+    drawn = torch.from_numpy(measure_darknet.prediction()).requires_grad_()
+    truth = measure_darknet.objects()
+    boxes = [torch.from_numpy(own) for own, _ in truth]
+    image = torch.zeros(len(boxes), 3, measure_darknet.HEIGHT, measure_darknet.WIDTH)
+    losses = yolo_v1_loss(drawn, image, boxes, [torch.tensor(labels) for _, labels in truth])
+    (sum(losses) * len(boxes)).backward()  # type: ignore[union-attr]  # darknet adds up the images
+    assert drawn.grad is not None
+    wanted = json.loads(measure_darknet.OUT.read_text(encoding="utf-8"))["delta"]
+    torch.testing.assert_close(drawn.grad.flatten(0, 2), -2 * torch.tensor(wanted).double(), rtol=1e-5, atol=1e-6)
