@@ -35,9 +35,10 @@ LOOSE = re.compile(r"^\$ .*?\b(?:dlspec (?:train|search|runs|evaluate|predict)|p
 
 
 def pages() -> list[Path]:
-    """The pages whose commands are run."""
-    single = [DOCS / f"{name}.md" for name in ("index", "zoo", "finetuning")]
-    return [DOCS.parent / "README.md", *single, *sorted((DOCS / "guides").glob("*.md")), *course()]
+    """The pages whose commands are run: all that show a session."""
+    single = [*sorted(DOCS.glob("*.md")), *sorted((DOCS / "guides").glob("*.md"))]
+    sessions = [page for page in single if "\n```console\n$ " in page.read_text(encoding="utf-8")]
+    return [DOCS.parent / "README.md", *sessions, *course()]
 
 
 def course() -> list[Path]:
@@ -54,6 +55,7 @@ def rerun(text: str, folder: Path, *, small: bool = False) -> str:
             before = found[0][: found[0].index("```")]
             return f"{before}```console\n{_session(body, folder, less if small else None)}```"
         if name := FILE.match(body):
+            (folder / name[1]).parent.mkdir(exist_ok=True)
             (folder / name[1]).write_text(body, encoding="utf-8")
         return found[0]
 

@@ -134,9 +134,12 @@ CODES: dict[str, str] = {
     "E0812": "unreadable-answer",
     "E0813": "answered-twice",
     "E0814": "nothing-to-ask",
+    "E0815": "nothing-to-leave-out",
+    "E0816": "blank-not-filled",
+    "E0817": "changed-beside-blanks",
 }
 
-UNREADABLE = ("E0101", "E0501", "E0502", "E0702", "E0706", "E0810")
+UNREADABLE = ("E0101", "E0501", "E0502", "E0702", "E0706", "E0810", "E0815")
 """What is about the machine and not about the spec: the command line ends with 2 and not with 1."""
 
 NAMING = ("E0102", "E0105", "E0106", "E0110", "E0112", "E0118", "E0119", "E0609")

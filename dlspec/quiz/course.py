@@ -1,4 +1,4 @@
-"""The pages of the course: each ends with a spec, and names in its head what the quiz hides of it."""
+"""The pages of the course, and pages of a teacher: each has a spec, and names in its head what the quiz hides of it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from dlspec.source import Source
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from dlspec.diagnostics.record import Diagnostic
+
 HEAD = re.compile(r"\A---\n(.*?)^---\n", re.S | re.M)
 HIDDEN = re.compile(r"^quiz: *(.+)$", re.M)
 TITLE = re.compile(r"^# (.+)$", re.M)
-EXERCISE = re.compile(r"^```(dls|yaml)\n(# exercise\.(?:dls|dlspec\.yaml)\n.*?)^```$", re.M | re.S)
+SPEC = re.compile(r"^```(dls|yaml)\n(.*?)^```$", re.M | re.S)
 
 
 class Page(Record):
-    """A page with its exercise; `hidden` are the keys of what is asked."""
+    """A page with its exercise; `hidden` is what is asked of it, empty where the page leaves that open."""
 
     name: str
     title: str
@@ -34,11 +36,15 @@ def pages() -> list[Path]:
 
 
 def is_page(name: str) -> bool:
-    """Whether that is how a page is called: its number, its name, or its file."""
+    """Whether that is how a page is called: its number, its name, or its file, which may be anybody's."""
     return _found(name) is not None
 
 
 def _found(name: str) -> Path | None:
+    from pathlib import Path
+
+    if name.endswith(".md") and Path(name).is_file():
+        return Path(name)
     wanted = name.rpartition("/")[2].removesuffix(".md").lower()
     for path in pages():
         number, _, word = path.stem.partition("-")
@@ -65,10 +71,21 @@ def read_page(name: str) -> Page:
 
 
 def page_of(path: Path) -> Page:
-    text = path.read_text(encoding="utf-8")
-    head, exercise, title = HEAD.match(text), EXERCISE.search(text), TITLE.search(text)
+    """A page as it is written: its last spec is the exercise. Raises SpecError where it has none."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        raise SpecError([problem("E0101", f"`{path}` cannot be read")]) from None
+    head, specs, title = HEAD.match(text), SPEC.findall(text), TITLE.search(text)
     hidden = HIDDEN.search(head[1]) if head else None
-    if exercise is None or hidden is None or title is None:
-        raise SpecError([problem("E0810", f"the page `{path.stem}` ends with no exercise")])
-    suffix = ".dls" if exercise[1] == "dls" else ".dlspec.yaml"
-    return Page(path.stem, title[1], tuple(hidden[1].split()), Source(f"exercise{suffix}", exercise[2]))
+    if not specs:
+        raise SpecError([_without_exercise(path)])
+    kind, body = specs[-1]
+    name = "exercise.dls" if kind == "dls" else "exercise.dlspec.yaml"
+    words = tuple(hidden[1].replace(",", " ").split()) if hidden else ()
+    return Page(path.stem, title[1] if title else path.stem, words, Source(name, body))
+
+
+def _without_exercise(path: Path) -> Diagnostic:
+    notes = ["the last block of the page that begins with ```dls or ```yaml is its exercise"]
+    return problem("E0810", f"the page `{path.stem}` has no exercise", notes=notes)

@@ -23,6 +23,8 @@ class Mark(Record):
     right: bool | None
     slip: str = ""
     """What went wrong, where the number tells."""
+    how: tuple[str, ...] = ()
+    """How what was given comes about, where that is known."""
 
     @property
     def verdict(self) -> str:
@@ -72,12 +74,12 @@ def as_json(name: str, marks: Sequence[Mark]) -> dict[str, Any]:
                 "question": one.question.key,
                 "kind": one.question.kind,
                 "path": one.question.path,
-                "about": one.question.about,
+                "about": one.question.words,
                 "given": one.given or None,
                 "verdict": one.verdict,
                 "expected": list(one.question.answer) if len(one.question.answer) > 1 else one.question.answer[0],
                 "slip": one.slip or None,
-                "derivation": list(one.question.derivation),
+                "derivation": list(one.how or one.question.derivation),
             }
             for one in marks
         ],
@@ -98,7 +100,9 @@ def as_text(marks: Sequence[Mark]) -> str:
 def told(one: Mark) -> list[str]:
     """What is said of a wrong answer: the slip, then how the right number comes about."""
     question = one.question
-    slip = [f"{one.slip}"] if one.slip else []
+    slip = [one.slip] if one.slip else []
+    if one.how:
+        return [*one.how, *slip]
     derivation = list(question.derivation)
     if not any(words_of(question.answer) in line for line in derivation):
         derivation.append(f"{KINDS[question.kind]}: {words_of(question.answer)}")

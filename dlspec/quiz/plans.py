@@ -39,4 +39,4 @@ def plan_questions(name: str, plan: ResolvedPlan) -> list[Question]:
     source = plan.data.source.name
     about = f"the plan {name}: {plan.epochs:,} epochs of {source}, {batch}, train = {split.train:g}"
     known = tuple((value, words) for value, words in slips if value != (total,))
-    return [Question("steps", "", "steps", about, (total,), known, lines)]
+    return [Question("steps", "", "steps", about, "", (total,), known, lines)]

@@ -37,6 +37,9 @@ KINDS = {
 }
 """What may be hidden, in the order in which it is asked."""
 
+TOTAL = "total.parameters"
+"""The key of the count of the whole network."""
+
 MOST = 12
 """Questions about a spec that nobody chose any of."""
 WIDTH = 82
@@ -51,11 +54,18 @@ class Question(Record):
     path: str
     kind: str
     about: str
-    """The layer as it is written, and what comes in."""
+    """The layer as it is written."""
+    takes: str
+    """What comes in; empty where that goes without saying."""
     answer: Answer
     slips: tuple[tuple[Answer, str], ...]
     """Wrong answers that people come to, each with what went wrong."""
     derivation: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """The layer with what comes in."""
+        return f"{self.about}, takes {self.takes}" if self.takes else self.about
 
 
 def all_questions(graph: Graph) -> list[Question]:
@@ -67,15 +77,14 @@ def all_questions(graph: Graph) -> list[Question]:
         counts = [(node.path, summary.cost.nodes[node].parameters) for node in summary.layers]
         told = " + ".join(f"{count:,} ({path})" for path, count in counts if count)
         found.append(
-            Question("parameters", "", "parameters", f"all of {graph.name}", (total,), (), (f"{told} = {total:,}",))
+            Question(TOTAL, "", "parameters", f"all of {graph.name}", "", (total,), (), (f"{told} = {total:,}",))
         )
     return found
 
 
 def _of_layer(summary: Summary, node: Node) -> Iterator[Question]:
-    about = (
-        f"{operator_words(node.op) or node.op.name}, takes {' and '.join(_sample(one.shape) for one in node.inputs)}"
-    )
+    about = operator_words(node.op) or node.op.name
+    takes = " and ".join(_sample(one.shape) for one in node.inputs)
     makers: dict[str, Callable[[], tuple[Answer, Sequence[tuple[Answer, str]], list[str]] | None]] = {
         "shape": lambda: _shape(node),
         "parameters": lambda: _parameters(summary, node),
@@ -87,7 +96,7 @@ def _of_layer(summary: Summary, node: Node) -> Iterator[Question]:
         if made is not None:
             answer, wrong, lines = made
             known = tuple((value, words) for value, words in wrong if value != answer)
-            yield Question(f"{node.path}.{kind}", node.path, kind, about, answer, known, tuple(lines))
+            yield Question(f"{node.path}.{kind}", node.path, kind, about, takes, answer, known, tuple(lines))
 
 
 def _sample(shape: tuple[object, ...]) -> str:
@@ -165,13 +174,31 @@ def words_of(answer: Answer) -> str:
     return _said(answer)
 
 
-def chosen(found: Sequence[Question], kinds: Sequence[str], path: str = "") -> list[Question]:
-    """Questions of some kinds about one part, or about all; of equal layers the first is asked."""
+def chosen(found: Sequence[Question], hidden: Sequence[str], path: str = "") -> list[Question]:
+    """Questions that words name, about one part or about all: a kind, a layer or part, or a question by its key.
+
+    Of equal layers the first is asked, unless a question is named itself.
+    """
     kept, seen = [], set()
     for question in found:
-        inside = not path or question.path == path or question.path.startswith(f"{path}.")
-        alike = (question.kind, question.about, question.answer)
-        if question.kind in kinds and inside and (question.path or not path) and alike not in seen:
-            seen.add(alike)
+        if not is_within(question.path, path) or not any(_names(word, question) for word in hidden):
+            continue
+        alike = (question.kind, question.about, question.takes, question.answer)
+        if question.key in hidden or alike not in seen:
             kept.append(question)
+        seen.add(alike)
     return kept
+
+
+def unknown(found: Sequence[Question], hidden: Sequence[str]) -> list[str]:
+    """The words that name no kind, and nothing that could be asked."""
+    return [word for word in hidden if word not in KINDS and not any(_names(word, one) for one in found)]
+
+
+def _names(word: str, question: Question) -> bool:
+    return word in (question.kind, question.key) or is_within(question.path, word)
+
+
+def is_within(path: str, part: str) -> bool:
+    """Whether a path is that of a part, or below it; everything is within the whole, whose path is empty."""
+    return not part or path == part or path.startswith(f"{part}.")

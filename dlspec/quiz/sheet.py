@@ -25,14 +25,32 @@ class Given(Record):
 
 
 def sheet(questions: Sequence[Question], name: str) -> str:
-    """An empty sheet: what each layer is stands above its questions."""
-    lines = [f"# {name}: write the answer behind each `=`, as 156, 5*5*6 + 6 or 6 x 14 x 14; # begins a remark."]
-    about = ""
+    """An empty sheet: what each layer is stands above its questions.
+
+    What a layer takes is said only as long as no shape before it is asked, which it would tell.
+    """
+    return _sheet(
+        questions, name, "Write the answer behind each `=`, as 156, 5*5*6 + 6 or 6 x 14 x 14; # begins a remark."
+    )
+
+
+def solution(questions: Sequence[Question], name: str) -> str:
+    """The sheet filled in, with how each number comes about; graded it is all right."""
+    return _sheet(questions, name, "The answers, and how they come about.", solved=True)
+
+
+def _sheet(questions: Sequence[Question], name: str, task: str, *, solved: bool = False) -> str:
+    lines = [f"# {name}", f"# {task}"]
+    path: str | None = None
+    shape_asked = False
     for question in questions:
-        if question.about != about:
-            about = question.about
-            lines += ["", f"# {question.path}: {about}" if question.path else f"# {about}"]
-        lines.append(f"{question.key} = ")
+        if (question.path or question.about) != path:
+            path = question.path or question.about
+            words = question.words if solved or not shape_asked else question.about
+            lines += ["", f"# {path}: {words}" if question.path else f"# {words}"]
+        shape_asked = shape_asked or question.kind == "shape"
+        lines.append(f"{question.key} = " + (" x ".join(map(str, question.answer)) if solved else ""))
+        lines += [f"#   {line}".rstrip() for line in (question.derivation if solved else ())]
     return "\n".join([*lines, ""])
 
 

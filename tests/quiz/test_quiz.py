@@ -14,7 +14,7 @@ from dlspec.checking import Spec, open_spec
 from dlspec.cli import main
 from dlspec.diagnostics.record import SpecError
 from dlspec.quiz.answers import read_answer
-from dlspec.quiz.exercise import closed, exercise
+from dlspec.quiz.exercise import Setup, closed, exercise
 from dlspec.quiz.grading import as_json, grade, mark
 from dlspec.quiz.questions import Question, all_questions, words_of
 from dlspec.quiz.sheet import read_sheet, sheet
@@ -37,7 +37,7 @@ plan short {
 
 
 def questions(text: str = SPEC) -> dict[str, Question]:
-    found = all_questions(closed(Spec(Source("spec.dls", text), None), None, []))
+    found = all_questions(closed(Spec(Source("spec.dls", text), None), Setup()))
     return {one.key: one for one in found}
 
 
@@ -56,7 +56,7 @@ def test_the_answers_are_those_of_the_course() -> None:
     assert found["conv2.shape"] == (16, 6, 6)
     assert found["conv2.field"] == (6 + 2 * 2, 6 + 2 * 2)
     assert found["fc.macs"] == (16 * 6 * 6 * 10,)
-    assert found["parameters"] == (456 + 6 * 9 * 16 + 16 + 5770,)
+    assert found["total.parameters"] == (456 + 6 * 9 * 16 + 16 + 5770,)
 
 
 def test_layers_that_change_nothing_are_not_asked_for_their_shape() -> None:
@@ -65,7 +65,7 @@ def test_layers_that_change_nothing_are_not_asked_for_their_shape() -> None:
 
 @pytest.mark.parametrize("name", ["lenet", "alexnet", "resnet18", "mobilenet_v2", "unet", "vit_b_16", "mlp"])
 def test_of_every_network_the_answer_is_right_no_slip_is_and_the_derivation_ends_with_it(name: str) -> None:
-    found = all_questions(closed(open_spec(name), None, []))
+    found = all_questions(closed(open_spec(name), Setup()))
     assert found
     for question in found:
         typed = " x ".join(map(str, question.answer))
@@ -199,7 +199,7 @@ def test_grading_ends_with_0_only_where_all_is_right(spec: str, capsys: pytest.C
     assert (data["right"], data["of"]) == (2, 4)
     assert [one["verdict"] for one in data["answers"]] == ["right", "open", "right", "open"]
     Path("sheet.txt").write_text(
-        "conv1.parameters = 156\nfc.parameters = 5770\nconv2.parameters = 880\nparameters = 6806\n"
+        "conv1.parameters = 156\nfc.parameters = 5770\nconv2.parameters = 880\ntotal.parameters = 6806\n"
     )
     assert main(command) == 0
     assert capsys.readouterr().out.endswith("4 of 4 right\n")
