@@ -74,7 +74,7 @@ class Spec:
         `spent` counts what several networks take in all, where that is to be limited.
         """
         if application is not None:
-            name = network or application.span.text.partition("(")[0].strip()
+            name = network or _applied(application)
         else:
             name = network if network is not None else self.default_network()
             self._must_be_known(name)
@@ -130,6 +130,14 @@ class Spec:
                      notes=[f"there is {' and '.join(f'`{n}`' for n in close)}" if close else
                             f"it defines {', '.join(f'`{n}`' for n in self.networks) or 'none'}"])]
         )  # fmt: skip
+
+
+def _applied(application: tree.Expr) -> str:
+    """What `lenet(classes=5)` applies, by its name; words of a command line may have put it together."""
+    from dlspec.syntax import tree
+
+    function = application.function if isinstance(application, tree.Call) else application
+    return function.name if isinstance(function, tree.Name) else application.span.text.partition("(")[0].strip()
 
 
 def _known_inputs(given: Iterable[str], graph: Graph) -> None:
@@ -335,12 +343,25 @@ def resolve_plan(
     from dlspec.plan.read import read_plan
 
     graph, problems = _plan_network(spec, plan, graphs if graphs is not None else {}, settings)
+    if graph is None and spec.networks:
+        plan = _naming(plan, spec.networks[-1])  # what is wrong with the network is told; none is missing
     facts = None if graph is None else network_facts(graph)
     folder = spec.path.parent if spec.path is not None else Path()
     made, more = read_plan(plan, facts, folder=folder)
     if made is None or graph is None:
         return None, problems + more
     return (made, graph), problems + more
+
+
+def _naming(plan: tree.Plan, network: str) -> tree.Plan:
+    """The plan with the network that it means where it names none."""
+    from dlspec.syntax import tree
+
+    if plan.section.get("network") is not None:
+        return plan
+    entry = tree.Entry(plan.span, "network", plan.name_span, tree.Name(plan.name_span, network))
+    section = tree.Section(plan.section.span, (*plan.section.entries, entry))
+    return tree.Plan(plan.span, plan.name, plan.name_span, section)
 
 
 def _plan_network(

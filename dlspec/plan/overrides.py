@@ -10,6 +10,8 @@ from dlspec.record import TYPE_CHECKING, Record
 from dlspec.syntax import tree
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dlspec.source import Span
 
 
@@ -44,10 +46,39 @@ def _in_section(
 ) -> tree.Section:
     step, *rest = path
     if step.name not in fields(facts):
-        raise SpecError([unknown_key(facts, step.name, step.span, owner)])
+        found = unknown_key(facts, step.name, step.span, owner)
+        if facts is keys.ResolvedPlan and not rest and not found.fixes:
+            found.notes = [_meant(step.name), *found.notes]
+        raise SpecError([found])
     entry = section.get(step.name)
     replaced = _inside(facts, path, entry, value) if rest else value
     return _with_entry(section, step, replaced)
+
+
+def _meant(name: str) -> str:
+    """Where a key of that name is, further down; else it may be a parameter of the network."""
+    inner = [*_in_sections(keys.ResolvedPlan, name)] or [*_in_applications(keys.ResolvedPlan, name)]
+    if inner:
+        return f"there is {' and '.join(f'`{key}`' for key in inner[:3])}"
+    return f"a parameter of the network is set by `network.{name}`"
+
+
+def _in_sections(facts: type[Facts], name: str) -> Iterator[str]:
+    """The paths through sections that end with a name."""
+    for key in fields(facts):
+        nested = SECTIONS.get(annotation(facts, key).removesuffix(" | None"))
+        if nested is not None:
+            yield from [f"{key}.{name}"] if name in fields(nested[0]) else []
+            yield from (f"{key}.{path}" for path in _in_sections(nested[0], name))
+
+
+def _in_applications(facts: type[Facts], name: str) -> Iterator[str]:
+    """The keys whose value may be something that takes an argument of that name."""
+    for key in fields(facts):
+        wanted = annotation(facts, key).removesuffix(" | None")
+        catalogue = CATALOGUES.get("Loss" if wanted == "tuple[Term, ...]" else wanted)
+        if catalogue is not None and any(name in fields(member) for member in catalogue.family.members.values()):
+            yield f"{key}.{name}"
 
 
 def _with_entry(section: tree.Section, step: Step, value: tree.Expr | tree.Section) -> tree.Section:
