@@ -37,7 +37,7 @@ def run(options: Namespace) -> int:
 
     def job() -> str:
         if options.out:
-            return _drawn(find_runs(folders), Path(options.out))
+            return _drawn([one for folder in folders for one in reversed(find_runs([folder]))], Path(options.out))
         if len(folders) == 2 and all(is_run(folder) for folder in folders):
             return _compared(compare_runs(*folders), options.format)
         return _listed(find_runs(folders), options.format)
@@ -46,12 +46,12 @@ def run(options: Namespace) -> int:
 
 
 def _drawn(runs: list[PastRun], out: Path) -> str:
-    """Their curves in one picture; a line that says where."""
+    """Their curves in one picture, in the order given and below a folder by time; a line that says where."""
     from pathlib import Path
 
     from dlspec.cli.running import training
 
-    training("beside").draw_beside([Path(one.folder) for one in reversed(runs)], out)
+    training("beside").draw_beside([Path(one.folder) for one in runs], out)
     return f"{len(runs)} runs drawn in {out}"
 
 

@@ -82,7 +82,7 @@ def gradients(rows: Sequence[dict[str, Any]], file: Path, *, most: int = 6) -> N
     step = -(-len(layers) // 30)
     axes.set_xticks(range(0, len(layers), step), layers[::step], rotation=60, ha="right", rotation_mode="anchor")
     axes.set_title("length of the gradient, by layer", loc="left", color=INK)
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     save(figure, file)
 
 
