@@ -229,7 +229,7 @@ def _asked(question: Question, number: str) -> Mark | None:
         if made.right:
             _say(["right"])
             return first
-        _say([made.slip or "not so; look at the formula again"] if left else told(made))
+        _say([made.slip or f"not so: {question.hint}"] if left else told(made))
     return first or Mark(question, "", None)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import ceil
 
 from dlspec.plan.schedule_checks import train_count
+from dlspec.quiz.hints import OF_KIND
 from dlspec.quiz.questions import Question
 from dlspec.record import TYPE_CHECKING
 
@@ -39,4 +40,4 @@ def plan_questions(name: str, plan: ResolvedPlan) -> list[Question]:
     source = plan.data.source.name
     about = f"the plan {name}: {plan.epochs:,} epochs of {source}, {batch}, train = {split.train:g}"
     known = tuple((value, words) for value, words in slips if value != (total,))
-    return [Question("steps", "", "steps", about, "", (total,), known, lines)]
+    return [Question("steps", "", "steps", about, "", (total,), known, lines, OF_KIND["steps"])]

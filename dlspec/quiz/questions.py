@@ -16,7 +16,7 @@ from dlspec.analyses.derivations import (
 from dlspec.analyses.reach import Reach
 from dlspec.analyses.summary import summarize
 from dlspec.analyses.words import operator_words
-from dlspec.quiz import slips
+from dlspec.quiz import hints, slips
 from dlspec.record import TYPE_CHECKING, Record
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ class Question(Record):
     slips: tuple[tuple[Answer, str], ...]
     """Wrong answers that people come to, each with what went wrong."""
     derivation: tuple[str, ...]
+    hint: str
+    """The way to the answer, without its numbers."""
 
     @property
     def words(self) -> str:
@@ -77,7 +79,9 @@ def all_questions(graph: Graph) -> list[Question]:
         counts = [(node.path, summary.cost.nodes[node].parameters) for node in summary.layers]
         told = " + ".join(f"{count:,} ({path})" for path, count in counts if count)
         found.append(
-            Question(TOTAL, "", "parameters", f"all of {graph.name}", "", (total,), (), (f"{told} = {total:,}",))
+            Question(
+                TOTAL, "", "parameters", f"all of {graph.name}", "", (total,), (), (f"{told} = {total:,}",), hints.TOTAL
+            )
         )
     return found
 
@@ -96,7 +100,8 @@ def _of_layer(summary: Summary, node: Node) -> Iterator[Question]:
         if made is not None:
             answer, wrong, lines = made
             known = tuple((value, words) for value, words in wrong if value != answer)
-            yield Question(f"{node.path}.{kind}", node.path, kind, about, takes, answer, known, tuple(lines))
+            way = hints.hint(node, kind, lines)
+            yield Question(f"{node.path}.{kind}", node.path, kind, about, takes, answer, known, tuple(lines), way)
 
 
 def _sample(shape: tuple[object, ...]) -> str:

@@ -254,3 +254,20 @@ def test_marks_as_json_hold_what_was_given_and_what_was_expected() -> None:
     assert (data["given"], data["expected"], data["verdict"]) == ("6 23 23", [6, 24, 24], "wrong")
     assert data["slip"]
     assert data["derivation"]
+
+
+@pytest.mark.parametrize("name", ["lenet", "alexnet", "resnet18", "mobilenet_v2", "unet", "vit_b_16", "7", "8", "10"])
+def test_a_hint_leads_to_the_answer_and_does_not_tell_it(name: str) -> None:
+    for question in exercise(name, hide=["shape", "parameters", "macs", "field", "steps"]).questions:
+        assert question.hint, question.key
+        assert not any(str(size) in question.hint for size in question.answer if size > 9), question.key
+
+
+def test_a_wrong_answer_that_no_slip_explains_brings_the_hint_first(
+    spec: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("6 11 11\n6 24 24\n"))
+    assert main(["quiz", spec, "--hide", "conv1.shape"]) == 1
+    said = capsys.readouterr().out
+    assert "not so: a channel for each filter; and each side is in − k + 1" in said
+    assert "28 − 5" not in said
