@@ -58,3 +58,9 @@ def bias_left_out(node: Node) -> Edit | None:
             return Edit(argument.value.span, "false")
     end = node.span.source.span(node.span.end - 1, node.span.end - 1)
     return Edit(end, ", bias=false" if arguments else "bias=false")
+
+
+def argument_of(node: Node, text: str) -> Span | None:
+    """Where the call that makes a node is given the value of that text, with its name; None where it is not."""
+    arguments = getattr(node.call, "args", ())
+    return next((argument.span for argument in arguments if argument.value.span.text == text), None)

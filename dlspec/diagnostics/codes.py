@@ -84,6 +84,7 @@ CODES: dict[str, str] = {
     "W0425": "undecided-limit",
     "W0440": "ignored-class",
     "W0450": "inferred-size-given",
+    "W0451": "upsample-shrinks",
     # E05: writing things out
     "E0501": "picture-not-drawn",
     "E0502": "unwritable-file",

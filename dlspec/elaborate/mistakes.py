@@ -34,7 +34,7 @@ def say(
             origin = _origin(tensor)
             if origin is not None and not (origin.source is span.source and origin.start <= span.start < origin.end):
                 also.append((origin, f"gives {spaced(tensor.shape)}"))
-    notes = [*mistake.notes, *_shrinking(tensors, mistake)]
+    notes = [*mistake.notes, *_shrinking(tensors, mistake), *_sized(tensors, mistake)]
     fixes = []
     if mistake.insert:
         at = call.span.source.span(call.span.start, call.span.start)
@@ -68,6 +68,18 @@ def _with_batch(tensor: Tensor) -> list[Fix]:
     place = span.source.span(bracket + 1, bracket + 1)
     sizes = ", ".join([batch, *map(str, tensor.shape)])
     return [Fix(f"the batch comes first: `{tensor.dtype}[{sizes}]`", [Edit(place, f"{batch}, ")])]
+
+
+def _sized(tensors: list[Tensor], mistake: Mistake) -> list[str]:
+    """For maps that differ where one was made by `upsample(2)`: the number is its size."""
+    if mistake.code != "E0302":
+        return []
+    sizes = [tensor.node.op.given.get("size") for tensor in tensors if tensor.node.op.name == "upsample"]
+    return [
+        f"`upsample({size})` makes a map of the size {size}; `scale_factor={size}` makes one {size} times as large"
+        for size in sizes
+        if type(size) is int
+    ][:1]
 
 
 def _shrinking(tensors: list[Tensor], mistake: Mistake) -> list[str]:

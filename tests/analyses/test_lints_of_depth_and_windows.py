@@ -276,3 +276,21 @@ def test_each_is_silent_where_it_is_allowed(lint_name: str, body: str) -> None:
     assert len(codes(body)) == 1
     text = f'network n {{\nallow {lint_name}: "for this test"\n{body}\n}}\n'
     assert check_spec(Spec(Source("spec.dls", text), None)) == []
+
+
+# W0451: a size where a factor is meant
+
+
+@pytest.mark.parametrize("call", ["upsample(2)", "upsample(size=4)", 'upsample(2, mode="bilinear")'])
+def test_an_upsample_that_shrinks_is_told_to_take_a_factor(call: str) -> None:
+    told = only(f"{IMAGE}output y = image -> {call}")
+    assert told.code == "W0451"
+    assert "scale_factor=" in told.fixes[0].edits[0].text
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["upsample(scale_factor=2)", "upsample(64)", "upsample([2, 2])", "interpolate(2)", "upsample(1)"],
+)
+def test_a_size_that_is_meant_is_left_alone(call: str) -> None:
+    assert codes(f"{IMAGE}output y = image -> {call}") == []
