@@ -77,7 +77,10 @@ def _fact(node: Node, name: str) -> str:
     if words is not None:
         return words(node, value)
     if name.startswith("num_") and isinstance(value, int):
-        return f"{value} {name[4:]}" if name in node.op.given else ""
+        what = name[4:]
+        if what.rstrip("s") == node.op.name:
+            return f"{value:,}"
+        return f"{value} {what}" if name in node.op.given else ""
     is_set = name in node.op.given and value != node.op.fields[name].default
     return number_text(value) if is_set and isinstance(value, float) else ""
 

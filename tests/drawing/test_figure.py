@@ -10,10 +10,12 @@ from itertools import combinations, pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import dlspec
 from dlspec.analyses.typical import typical_sizes
-from dlspec.drawing.canvas import Canvas, Line, Polygon, Text
+from dlspec.drawing.canvas import Box, Canvas, Line, Polygon, Text
 from dlspec.drawing.document import pdf_bytes
 from dlspec.drawing.figure import figure
 from dlspec.drawing.figure.stages import stages
@@ -107,14 +109,24 @@ def overlaps(one: tuple[float, float, float, float], other: tuple[float, float, 
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
+def overlapping(canvas: Canvas) -> list[tuple[str, str]]:
+    """The texts that lie on each other."""
+    places = [(text.text, rectangle(text)) for text in texts(canvas)]
+    return [(a, b) for (a, one), (b, other) in combinations(places, 2) if overlaps(one, other)]
+
+
+def outside(canvas: Canvas) -> list[str]:
+    """The texts that lie outside of the picture."""
+    places = [(text.text, rectangle(text)) for text in texts(canvas)]
+    return [text for text, (left, top, right, bottom) in places
+            if left < 0 or top < 0 or right > canvas.width or bottom > canvas.height]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", [*ZOO, *OTHERS])
 def test_no_text_lies_on_another_or_outside(name: str) -> None:
     canvas = figure(network(name))
-    places = [(text.text, rectangle(text)) for text in texts(canvas)]
-    assert [(a, b) for (a, one), (b, other) in combinations(places, 2) if overlaps(one, other)] == []
-    outside = [text for text, (left, top, right, bottom) in places
-               if left < 0 or top < 0 or right > canvas.width or bottom > canvas.height]  # fmt: skip
-    assert outside == []
+    assert overlapping(canvas) == []
+    assert outside(canvas) == []
 
 
 def segments(canvas: Canvas) -> Iterator[tuple[tuple[float, float], tuple[float, float]]]:
@@ -123,16 +135,20 @@ def segments(canvas: Canvas) -> Iterator[tuple[tuple[float, float], tuple[float,
             yield from pairwise(shape.points)
 
 
-@pytest.mark.parametrize("name", [*ZOO, *OTHERS])
-def test_no_arrow_crosses_a_slab_or_a_text(name: str) -> None:
-    canvas = figure(network(name))
+def crossed(canvas: Canvas) -> list[tuple[float, float, float, float]]:
+    """The fronts of slabs, the cards and the texts that a line runs over."""
     fronts = [shape.points for shape in canvas.shapes if isinstance(shape, Polygon) and shape.fill.endswith(".face")]
     boxes = [(min(x for x, _ in points), min(y for _, y in points), max(x for x, _ in points), max(y for _, y in points))
              for points in fronts]  # fmt: skip
     boxes += [rectangle(text) for text in texts(canvas)]
-    for (x0, y0), (x1, y1) in segments(canvas):
-        line = (min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
-        assert [box for box in boxes if overlaps(line, box)] == []
+    boxes += [(box.x, box.y, box.x + box.width, box.y + box.height) for box in canvas.shapes if isinstance(box, Box)]
+    lines = [(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)) for (x0, y0), (x1, y1) in segments(canvas)]
+    return [box for line in lines for box in boxes if overlaps(line, box)]
+
+
+@pytest.mark.parametrize("name", [*ZOO, *OTHERS])
+def test_no_arrow_crosses_a_slab_or_a_text(name: str) -> None:
+    assert crossed(figure(network(name))) == []
 
 
 @pytest.mark.parametrize("name", ["googlenet", "densenet121", "resnet152"])
@@ -228,3 +244,54 @@ def test_a_network_that_ends_in_light_steps_shows_what_it_gives() -> None:
     assert labels(network("lenet5"))[-2:] == ["f6", "rbf"]
     assert labels(body("h = x -> fc: linear(5)\ny = sum(h, dim=1)"))[-1] == "sum"
     assert labels(body("y = x -> fc: linear(5) -> softmax(dim=1)"))[-1] == "fc"
+
+
+# Networks that nobody thought of
+
+
+@st.composite
+def branching_specs(draw: st.DrawFn) -> str:
+    """A network of maps that go down and up in scale, branch, join again, repeat, and end as maps or as scores."""
+    inputs = draw(st.integers(1, 2))
+    lines = [f"input {name}: float32[N, 3, 64, 64]" for name in "ab"[:inputs]]
+    known = [(name, 64) for name in "ab"[:inputs]]
+    for number in range(draw(st.integers(2, 9))):
+        (one, side), (other, far) = draw(st.sampled_from(known)), draw(st.sampled_from(known))
+        kind = draw(st.sampled_from(["same", "down", "up", "join", "block", "pool", "gate"]))
+        name, label = f"v{number}", f"a_stage_of_{number}" if draw(st.booleans()) else f"s{number}"
+        if kind == "down" and side > 4:
+            made, side = f"{one} -> {label}: conv2d(8, 3, stride=2, padding=1) -> relu", side // 2
+        elif kind == "pool" and side > 4:
+            made, side = f"{one} -> max_pool2d(2) -> {label}: conv2d(16, 1)", side // 2
+        elif kind == "up" and side < 64:
+            made, side = f"{one} -> interpolate(scale_factor=2) -> {label}: conv2d(8, 3, padding=1)", side * 2
+        elif kind == "join" and side == far and one != other:
+            made = f"concat([{one}, {other}], dim=1) -> {label}: conv2d(8, 1)"
+        elif kind == "block":
+            made = f"{one} -> {label}: {{ unit * {draw(st.integers(1, 3))} }}"
+        elif kind == "gate":
+            made = f"{one} * ({one} -> adaptive_avg_pool2d(1) -> {label}: conv2d({one}.channels, 1) -> sigmoid)"
+        else:
+            made = f"{one} -> {label}: conv2d(8, 3, padding=1)"
+        lines.append(f"{name} = {made}")
+        known.append((name, side))
+    last = known[-1][0]
+    end = draw(st.sampled_from([f"{last} -> head: conv2d(5, 1)", f"{last} -> flatten -> head: linear(5)", last]))
+    lines.append(f"output y = {end}")
+    block = (
+        "block unit(x) { relu(x + (x -> c1: conv2d(x.channels, 3, padding=1) -> relu -> c2: conv2d(x.channels, 1))) }"
+    )
+    return "\n".join([block, "network n {", *lines, "}"])
+
+
+@settings(max_examples=30, deadline=None)
+@given(branching_specs())
+def test_nothing_overlaps_in_the_figure_of_any_network(text: str) -> None:
+    graph = graph_of(text)
+    canvas = figure(graph)
+    assert overlapping(canvas) == []
+    assert outside(canvas) == []
+    assert crossed(canvas) == []
+    made = stages(graph, typical_sizes(graph))
+    heads = [shape for shape in canvas.shapes if isinstance(shape, Polygon) and len(shape.points) == 3]
+    assert len(heads) >= len(made.links), "every link has an arrow"

@@ -14,15 +14,22 @@ if TYPE_CHECKING:
     from dlspec.drawing.figure.template import Template
 
 MARGIN = 28
-GAP = 30
+GAP = 34
 """Points between cards, for arrows."""
+TURN = 0.72
+"""Where in a gap, counted from its end, edges turn into the cards behind it."""
 HIGH = 36
-LANE = 54
+LANE = 56
+AROUND = (15, 23, 31)
+"""Points below the last lane at which shortcuts run."""
 JOIN = 10
-WIDEST = 1000
+SMALL = 9.5
+"""How large the second line of a card is."""
+WIDEST = 820
 """Points that a figure may be wide because of a table."""
 NAMES = 130
-"""Points left of the template, for its name."""
+LONGEST_NAME = 190
+"""Points left of the template, for its name; a longer one stands above."""
 MOST_USES = 8
 
 
@@ -34,7 +41,7 @@ class _Spot:
     def __init__(self, card: Card, lines: tuple[str, str]) -> None:
         self.card = card
         self.lines = lines
-        self.half = max(width(lines[0], 10.5, True), width(lines[1], 9)) / 2 + 10
+        self.half = max(width(lines[0], 10.5, True), width(lines[1], SMALL)) / 2 + 10
         if card.is_join:
             self.half = JOIN if len(lines[0]) < 3 else width(lines[0], 9.5, True) / 2 + 7
         self.rise = JOIN if card.is_join else HIGH / 2
@@ -47,24 +54,25 @@ def inset(canvas: Canvas, template: Template, top: float) -> float:
     canvas.text(MARGIN, top + 20, _signature(template), 12.5, bold=True)
     named = f"one block, {template.count} uses" if template.count > 1 else "one block"
     canvas.text(MARGIN, top + 36, named, 10, "grey")
-    left = MARGIN + max(NAMES, width(_signature(template), 12.5, True) + 20)
+    name = width(_signature(template), 12.5, True) + 20
+    left = MARGIN + (max(NAMES, name) if name <= LONGEST_NAME else 0)
+    begin = top if name <= LONGEST_NAME else top + 40
     spots = [_Spot(card, _lines(card, template)) for card in template.cards]
     lanes = max(card.lane for card in template.cards) + 1
-    around = any(spot.card.sources and spot.card.column > 1 for spot in spots) and lanes == 1
-    middle = top + 26 + HIGH / 2
-    right = _set_out(spots, left + 44, middle)
+    middle = begin + 26 + HIGH / 2
+    right = _set_out(spots, left + 48, middle)
     floor = middle + (lanes - 1) * LANE + HIGH / 2
-    _arrows(canvas, spots, left + 12, right, middle, floor)
+    lowest = _arrows(canvas, spots, left + 12, right, middle, floor)
     canvas.text(left, middle + 4, "x", 12, bold=True)
     canvas.text(right + GAP + 6, middle + 4, "y", 12, bold=True)
     for spot in spots:
         _draw(canvas, spot)
-    end = floor + (20 if around else 6)
+    end = lowest + 6
     for extra, inside, outside in template.extras:
         which = [spot.lines[0] for spot in spots if spot.card in extra] if len(template.extras) > 1 else []
         end = _remark(canvas, which, (inside, outside), left, end + 13)
-    canvas.width = max(canvas.width, right + GAP + 30)
-    return _uses(canvas, template, right + GAP + 56, left, top + 20, end) + 8
+    canvas.width = max(canvas.width, right + GAP + 14 + MARGIN)
+    return _uses(canvas, template, right + GAP + 56, left, begin + 20, end) + 8
 
 
 def _signature(template: Template) -> str:
@@ -74,19 +82,29 @@ def _signature(template: Template) -> str:
 
 def _lines(card: Card, template: Template) -> tuple[str, str]:
     """What stands on a card: `Conv 3×3, width /stride` and `BN · ReLU`."""
+    if card.given:
+        return card.given, ""
+    if card.use is not None:
+        return str(card.use.definition.name), card.use.path.rpartition(".")[2]
     if card.is_join:
         return symbol(card.host), ""
     if card.host.op.family == "parameter":
         return card.host.name, "learned"
     plain = card.host.op.family in ("normalization", "attention", "activation")
     words = operator_name(card.host) if plain else title(card.host)
+    kernel = written(card.host, "kernel_size", template.application)
+    if kernel.isidentifier():
+        sides = getattr(card.host.op, "kernel_size", ())
+        words = words.replace("×".join(map(str, sides)), "×".join([kernel] * len(sides)), 1)
+    step = written(card.host, "stride", template.application)
+    if step:
+        words = " ".join(part for part in words.split(" ") if not part.startswith("/"))
     for name in ("out_channels", "out_features"):
         if name in card.host.op.fields:
             said = written(card.host, name, template.application)
-            words += f", {said or getattr(card.host.op, name)}"
-    step = written(card.host, "stride", template.application)
-    if step:
-        words = " ".join(part for part in words.split(" ") if not part.startswith("/")) + f" /{step}"
+            number = "" if name in card.varying else str(getattr(card.host.op, name))
+            words += f", {said or number}" if said or number else ""
+    words += f" /{step}" if step else ""
     return words, " · ".join(tag(node) for node in card.nodes[1:] if getattr(node.op, "p", 1) != 0)
 
 
@@ -101,9 +119,10 @@ def _set_out(spots: list[_Spot], left: float, middle: float) -> float:
     return x - GAP
 
 
-def _arrows(canvas: Canvas, spots: list[_Spot], start: float, right: float, middle: float, floor: float) -> None:
+def _arrows(canvas: Canvas, spots: list[_Spot], start: float, right: float, middle: float, floor: float) -> float:
+    """Draw the edges; returns how far down they and the cards reach."""
     home = {spot.card: spot for spot in spots}
-    router = _router(spots, start, right, floor)
+    router = _router(spots, (start, middle), right, floor)
     wanted: list[tuple[_Spot | None, _Spot]] = [
         (other, spot) for spot in spots for other in [home[card] for card in spot.card.before]
     ]
@@ -112,36 +131,42 @@ def _arrows(canvas: Canvas, spots: list[_Spot], start: float, right: float, midd
     drawn: list[tuple[list[Point], str]] = []
     for source, target in wanted:
         leaves = [Port((start, middle), RIGHT)] if source is None else _out(source)
-        points = router.way(leaves, _into(target), source or "x", target if target.card.is_join else None)
+        colour = "skip" if _is_skip(source, target) else "line"
+        points = router.way(leaves, _into(target), (source, colour), target if target.card.is_join else None)
         if points is not None:
-            drawn.append((points, "skip" if _is_skip(source, target) else "line"))
+            drawn.append((points, colour))
     for points, colour in reversed(drawn):
         canvas.arrow(points, colour, False, 7)
     last = spots[-1]
     end = [(last.x + last.half + 4, last.y), (right + 8, last.y), (right + 8, middle), (right + GAP, middle)]
     canvas.arrow(end if last.y != middle else [end[0], end[-1]])
+    return max([floor, *(y for points, _ in drawn for _, y in points)])
 
 
-def _router(spots: list[_Spot], start: float, right: float, floor: float) -> Router:
+def _router(spots: list[_Spot], begin: Point, right: float, floor: float) -> Router:
     """Lines turn in the gaps between cards, half way down to the next lane, and above or below a join."""
+    start, middle = begin
     obstacles = [(spot.x - spot.half - 3, spot.y - spot.rise - 3, spot.x + spot.half + 3, spot.y + spot.rise + 3)
                  for spot in spots]  # fmt: skip
     # Where an arrow ends, and just where it begins, none turns away.
     walls = [(x - 3, spot.y - spot.rise, x + 3, spot.y + spot.rise) for spot in spots
              for x in (spot.x - spot.half - 5, spot.x + spot.half + 5)]  # fmt: skip
+    walls += [(start - 3, middle - 2, start + 6, middle + 2)]
+    walls += [(spot.x - spot.half - GAP * 0.55, spot.y - 3, spot.x - spot.half, spot.y + 3) for spot in spots]
     xs = [x for spot in spots for x in (spot.x, spot.x - spot.half - 5, spot.x + spot.half + 5)]
     edges = {spot.card.column: min(s.x - s.half for s in spots if s.card.column == spot.card.column) for spot in spots}
-    xs += [edge - GAP * part for edge in edges.values() for part in (0.5, 0.72)]
+    xs += [edge - GAP * TURN for edge in edges.values()]
+    xs += [spot.x - spot.half - GAP * TURN for spot in spots]
     ys = [y for spot in spots for y in (spot.y, spot.y + LANE / 2)]
     ys += [spot.y + side * (spot.rise + 5) for spot in spots if spot.card.is_join for side in (1, -1)]
-    return Router(obstacles, [*xs, start, right + 6], [*ys, floor + 12], walls)
+    return Router(obstacles, [*xs, start, right + 6], [*ys, *(floor + below for below in AROUND)], walls)
 
 
 def _is_skip(source: _Spot | None, target: _Spot) -> bool:
     """Whether an edge goes past what it is joined with."""
     if not target.card.is_join or (source is not None and source.card.column >= target.card.column - 1):
         return False
-    if source is not None and source.card.host.op.family == "parameter":
+    if source is not None and source.card.is_source:
         return False
     return source is None or bool(sign(target.card.host))
 
@@ -160,7 +185,7 @@ def _into(spot: _Spot) -> list[Port]:
 
 def _draw(canvas: Canvas, spot: _Spot) -> None:
     card = spot.card
-    family = card.host.op.family
+    family = card.host.op.family if card.use is None else "other"
     if card.is_join:
         sign = spot.lines[0]
         canvas.box(spot.x - spot.half, spot.y - JOIN, 2 * spot.half, 2 * JOIN, "join.tint", "join.edge", radius=JOIN)
@@ -171,6 +196,9 @@ def _draw(canvas: Canvas, spot: _Spot) -> None:
             spot.x, spot.y + (4.2 if len(sign) < 3 else 3.3), sign, 12 if len(sign) < 3 else 9.5, "ink", "middle", True
         )
         return
+    if card.given:
+        canvas.text(spot.x + spot.half, spot.y + 4, card.given, 12, "ink", "end", bold=True)
+        return
     left, top = spot.x - spot.half, spot.y - HIGH / 2
     canvas.box(left, top, 2 * spot.half, HIGH, f"{family}.tint", f"{family}.edge", radius=5)
     if spot.card.is_extra:
@@ -178,7 +206,7 @@ def _draw(canvas: Canvas, spot: _Spot) -> None:
     first, second = spot.lines
     canvas.text(spot.x, spot.y + (-2 if second else 4), first, 10.5, "ink", "middle", bold=True)
     if second:
-        canvas.text(spot.x, spot.y + 11, second, 9, "grey", "middle")
+        canvas.text(spot.x, spot.y + 11, second, SMALL, "grey", "middle")
 
 
 def _remark(canvas: Canvas, named: list[str], uses: tuple[list[str], list[str]], x: float, y: float) -> float:

@@ -7,12 +7,15 @@ from dlspec.record import TYPE_CHECKING
 if TYPE_CHECKING:
     from dlspec.drawing.figure.slices import Slice
     from dlspec.graph import Application, Graph, Node, Tensor
+    from dlspec.sizes import Dim
 
 
 class Item:
     """A stage in the making: steps of the graph that are drawn as one."""
 
-    __slots__ = ("application", "is_join", "is_light", "joins", "label", "levels", "nodes", "result", "slices")
+    __slots__ = (
+        "application", "is_join", "is_light", "joins", "label", "levels", "nodes", "outputs", "result", "slices",
+    )  # fmt: skip
 
     def __init__(self, label: str, nodes: list[Node], application: Application | None, slices: list[Slice]) -> None:
         self.label = label
@@ -22,6 +25,8 @@ class Item:
         self.slices = slices
         self.levels = 1
         """At how many sizes it is used, with the same weights."""
+        self.outputs: list[str] = []
+        """What the network calls what it gives, where it is an output."""
         self.joins: list[Node] = []
         """The joins that were drawn into it."""
         self.is_join = application is None and is_join(nodes[0])
@@ -35,7 +40,7 @@ class Item:
         return next((one.node for one in self.slices if one.family == "wrong"), None)
 
     @property
-    def extent(self) -> tuple[object, ...]:
+    def extent(self) -> tuple[Dim | str, ...]:
         """How large its map is, without channels; equal for all vectors."""
         return extent(self.result)
 
@@ -43,12 +48,14 @@ class Item:
 class Link:
     """An edge between two stages. `role` is main, add or concat; what only gives a size is no edge of a figure."""
 
-    __slots__ = ("role", "source", "target", "through")
+    __slots__ = ("join", "role", "source", "target", "through")
 
     def __init__(self, source: Item, target: Item, role: str = "main") -> None:
         self.source = source
         self.target = target
         self.role = role
+        self.join: Node | None = None
+        """What joins it to the rest, where its role is not main."""
         self.through: Node | None = None
         """The pooling or upsampling that was drawn as this edge."""
 
@@ -73,13 +80,20 @@ def is_join(node: Node) -> bool:
     return node.op.family == "join" and len(read(node)) > 1
 
 
+def is_unnamed(item: Item) -> bool:
+    """Whether its author gave it no label: it is called by its place, or as its operator is."""
+    last = item.label.rpartition(".")[2].partition("–")[0]
+    name = item.nodes[0].op.name
+    return last.isdigit() or last.rstrip("0123456789").rstrip("_") in (name, name.rstrip("0123456789"))
+
+
 def read(node: Node) -> list[Tensor]:
     """The inputs whose numbers it reads, without those that only lend their size."""
     lending = node.op.lending(node.at)
     return [tensor for place, tensor in enumerate(node.inputs) if place not in lending]
 
 
-def extent(tensor: Tensor) -> tuple[object, ...]:
+def extent(tensor: Tensor) -> tuple[Dim | str, ...]:
     """The size of a map without batch and channels; nothing for a vector; the length of a sequence."""
     shape = tensor.shape
     if len(shape) >= 4:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dlspec.drawing.figure.items import Item, Link, Stages, read
 from dlspec.drawing.figure.slices import slices_of_result
+from dlspec.drawing.words import sign
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def absorbed(graph: Graph, items: list[Item]) -> list[Item]:
         forward = item.is_join or (item.is_light and not _before(item, home))
         after = _after(item, kept, home) if forward else []
         is_output = any(node in outputs for node in item.nodes)
-        if forward and len(after) == 1 and not is_output and not (item.is_join and after[0].is_join):
+        if forward and len(after) == 1 and not is_output and _may_join(item, after[0]):
             _join_into(item, after[0], home, at_end=False)
             kept.remove(item)
         elif forward and not after and item.is_light and item.nodes[0].inputs:
@@ -44,6 +45,13 @@ def absorbed(graph: Graph, items: list[Item]) -> list[Item]:
             _join_into(item, home[item.nodes[0].inputs[0].node], home, at_end=True)
             kept.remove(item)
     return kept
+
+
+def _may_join(item: Item, other: Item) -> bool:
+    """Whether a join goes with what reads it: not with another join, but where both add."""
+    if not (item.is_join and other.is_join):
+        return True
+    return all(sign(node) == "+" for node in (*item.nodes, other.nodes[0]))
 
 
 def _concludes(item: Item, outputs: set[Node], before: list[Item]) -> bool:
@@ -94,8 +102,9 @@ def links(graph: Graph, items: list[Item]) -> list[Link]:
         for node in item.nodes:
             for tensor in read(node):
                 source = home[tensor.node]
-                if source is not item:
-                    found.setdefault((source, item), Link(source, item, "main" if item.is_join else _role(node)))
+                if source is not item and (source, item) not in found:
+                    made = found[source, item] = Link(source, item, "main" if item.is_join else _role(node))
+                    made.join = node if made.role != "main" else None
     for item in items:
         incoming = [link for link in found.values() if link.target is item]
         if incoming:

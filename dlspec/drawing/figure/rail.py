@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dlspec.drawing.figure.route import DOWN, Port
+from dlspec.drawing.figure.route import DOWN, RIGHT, Port
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dlspec.drawing.canvas import Canvas
+    from dlspec.drawing.canvas import Canvas, Point
     from dlspec.drawing.figure.items import Item, Link
-    from dlspec.drawing.figure.levels import Place
+    from dlspec.drawing.figure.places import Place
     from dlspec.drawing.figure.route import Router
 
 FEWEST = 2
@@ -20,25 +20,39 @@ FEWEST = 2
 class Rail:
     """Which stages lie on it, which read from it, and the links that it stands for."""
 
-    __slots__ = ("links", "sources", "targets", "y")
+    __slots__ = ("lines", "links", "sources", "targets", "y")
 
     def __init__(self, sources: frozenset[Item], targets: list[Item], links: list[Link]) -> None:
         self.sources = sources
         self.targets = targets
         self.links = links
+        self.lines: list[list[Point]] = []
+        """From every level down to the line."""
         self.y = 0.0
 
-    def draw(
-        self, canvas: Canvas, places: dict[Item, Place], router: Router, out: Callable[[Place], list[Port]]
-    ) -> None:
-        """From every level down to the line, along it, and from it down to what reads it."""
-        reached = [places[item].x for item in self.targets]
+    def lead(self, places: dict[Item, Place], router: Router, links: list[Link]) -> bool:
+        """Find the ways from every level down to the line; whether each has one."""
+        router.close(self.y, self)
+        met = {link.target for link in links if places[link.source].middle > places[link.target].middle + 1}
         ends = [Port((x, self.y), DOWN) for x in router.xs]
+        self.lines = []
         for item in sorted(self.sources, key=lambda item: -places[item].middle):
-            points = router.way(out(places[item]), ends, item, self)
-            if points is not None:
-                reached.append(points[-1][0])
-                canvas.line(points, "line", 1.5, False, 8)
+            place = places[item]
+            starts = [
+                Port((place.x, place.below + 4), DOWN, 400 if item in met else 4),
+                Port((place.x + place.half + 5, place.middle), RIGHT),
+            ]
+            points = router.way(starts, ends, item, self)
+            if points is None:
+                return False
+            self.lines.append(points)
+        return True
+
+    def draw(self, canvas: Canvas, places: dict[Item, Place]) -> None:
+        """From every level down to the line, along it, and from it down to what reads it."""
+        for points in self.lines:
+            canvas.line(points, "line", 1.5, False, 8)
+        reached = [*(places[item].x for item in self.targets), *(points[-1][0] for points in self.lines)]
         canvas.line([(min(reached), self.y), (max(reached), self.y)], "line", 1.5)
         for item in self.targets:
             place = places[item]

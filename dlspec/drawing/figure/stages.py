@@ -12,7 +12,14 @@ from dlspec.drawing.figure.items import Item, Stages
 from dlspec.drawing.figure.linking import absorbed, draw_as_links, links
 from dlspec.drawing.figure.opening import collect
 from dlspec.drawing.figure.shared import folded
-from dlspec.drawing.figure.together import may_follow, may_follow_closely, may_follow_unchanged, merge, shorten_labels
+from dlspec.drawing.figure.together import (
+    may_follow,
+    may_follow_closely,
+    may_follow_unchanged,
+    merge,
+    name_outputs,
+    shorten_labels,
+)
 from dlspec.drawing.fusing import fused
 from dlspec.record import TYPE_CHECKING
 
@@ -27,11 +34,12 @@ def stages(graph: Graph, sizes: dict[str, int]) -> Stages:
     """The stages of a network; `sizes` are the numbers that stand for its open sizes."""
     groups = fused(graph)
     items: list[Item] = []
-    collect(graph.root, "", groups, items)
+    collect(graph.root, "", groups, items, sizes)
     for item in items:
         item.is_light = item.is_light or (item.application is None and _changes_nothing(item.nodes[0], sizes))
     items = folded(graph, absorbed(graph, items))
     made = Stages(graph, items, links(graph, items))
+    name_outputs(made)
     merge(made, may_follow)
     if not made.is_chain:
         draw_as_links(made)

@@ -25,7 +25,7 @@ BAR = 64
 MARGIN = 28
 SIDE = 62
 """Points left of the table, for the names of its rows."""
-LOOSE = 56
+LOOSE = 110
 """Points that stages may stand farther apart to be as wide as what is drawn under them."""
 
 
@@ -53,7 +53,7 @@ def strip(canvas: Canvas, made: Stages, words: Words, top: float) -> float:
     for number, row in enumerate(rows):
         top = _row(canvas, row, columns, words, top + (14 if number else 0))
     if any(column.costs.exceeds for column in columns):
-        canvas.text(canvas.width - MARGIN, top + 2, "red: a unit sees more than the input", 8.5, "repeat", "end")
+        canvas.text(canvas.width - MARGIN, top + 2, "red: a unit sees more than the input", 9.5, "repeat", "end")
         top += 8
     return top
 
@@ -176,4 +176,4 @@ def _bar(canvas: Canvas, column: Column, count: int, total: int, facet: str, y: 
     canvas.box(left, y, max(BAR * count / total, 3), 7, facet, radius=min(3.5, max(BAR * count / total, 3) / 2))
     share = round(100 * count / total)
     text = count_text(count) + (f" · {share} %" if share else "")
-    canvas.text(column.centre, y + 18, text, 9, "grey", "middle")
+    canvas.text(column.centre, y + 18, text, 9.5, "grey", "middle")

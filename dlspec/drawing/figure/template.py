@@ -6,12 +6,12 @@ import re
 
 from dlspec.drawing.figure.items import is_join
 from dlspec.drawing.fusing import fused
-from dlspec.graph import Application, Node
+from dlspec.graph import Application, Node, Tensor
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dlspec.drawing.figure.items import Item, Stages
-    from dlspec.graph import Graph, Tensor
+    from dlspec.graph import Graph
 
 _COUNT = re.compile(r"#\d+")
 _NUMBER = re.compile(r"(?<=\.)\d+")
@@ -20,20 +20,31 @@ FEWEST = 4
 MOST = 18
 """Cards of a template; larger blocks are not drawn."""
 
+Part = list[Node] | Application
+"""A step of a block: a node with what is fused to it, or the use of another block."""
+Step = tuple[str, ...]
+"""What a step is to other uses of the block: its path without numbers, its operator, whether that sees a point."""
+
 
 class Card:
-    """A step of the block: an operator with what is fused to it, or a join."""
+    """A step of the block: an operator with what is fused to it, a join, the use of another block, or what is given."""
 
-    __slots__ = ("again", "application", "before", "column", "is_extra", "lane", "nodes", "sources")
+    __slots__ = ("before", "column", "given", "is_extra", "lane", "nodes", "sources", "use", "varying")
 
-    def __init__(self, nodes: list[Node]) -> None:
+    def __init__(self, nodes: list[Node], use: Application | None = None, given: str = "") -> None:
         self.nodes = nodes
+        self.use = use
+        """The use of a block that it stands for as a whole."""
+        self.given = given
+        """The parameter that brings a tensor besides the first."""
         self.before: list[Card] = []
         """The cards that it reads."""
         self.sources = False
-        """Whether it reads what the block is given."""
+        """Whether it reads what the block is given first."""
         self.is_extra = False
         """Whether only some uses of the block have it."""
+        self.varying: set[str] = set()
+        """The parameters of its operator that are not the same in all uses."""
         self.column = 0
         self.lane = 0
 
@@ -43,7 +54,12 @@ class Card:
 
     @property
     def is_join(self) -> bool:
-        return is_join(self.host)
+        return self.use is None and not self.given and is_join(self.host)
+
+    @property
+    def is_source(self) -> bool:
+        """Whether it only brings something: a learned tensor, or one that is given."""
+        return bool(self.given) or (self.use is None and self.host.op.family == "parameter")
 
 
 class Template:
@@ -79,43 +95,75 @@ def templates(made: Stages, graph: Graph) -> list[Template]:
 
 
 def _template(pairs: list[tuple[Item, Application]], groups: dict[Node, list[Node]]) -> Template | None:
-    applications = [application for _, application in pairs]
-    forms = {application: _form(application, groups) for application in applications}
-    richest = max(applications, key=lambda application: len(forms[application]))
-    if len(forms[richest]) < (FEWEST if len(pairs) == 1 else 2) or len(forms[richest]) > MOST:
-        return None
-    cards = _cards(richest, groups)
+    """The block of some uses with every step told apart; with inner blocks as a whole where that is too much."""
+    fewest = FEWEST if len(pairs) == 1 else 2
+    for is_closed in (False, True):
+        parts = {application: _parts(application, groups, is_closed) for _, application in pairs}
+        richest = max(parts, key=lambda application: len(parts[application]))
+        if fewest <= len(parts[richest]) <= MOST:
+            return _made(pairs, parts, richest)
+    return None
+
+
+def _made(
+    pairs: list[tuple[Item, Application]], parts: dict[Application, list[Part]], richest: Application
+) -> Template:
+    cards = _cards(richest, parts[richest])
     template = Template(str(richest.definition.name), richest, cards)
-    template.extras = _extras(cards, richest, forms)
+    own = [card for card in cards if not card.given]
+    forms = {one: tuple(_step(part, one) for part in found) for one, found in parts.items()}
+    steps = tuple(_step(card.use or card.nodes, richest) for card in own)
+    template.extras = _extras(own, steps, forms)
     for extra, _, _ in template.extras:
         for card in extra:
             card.is_extra = True
     template.uses = _uses(pairs)
+    _note_varying(own, steps, parts)
     _place(cards)
     return template
 
 
-Step = tuple[str, ...]
-"""What a card is to other uses of the block: its path without numbers, its operator, whether that sees a point."""
+def _note_varying(cards: list[Card], steps: tuple[Step, ...], parts: dict[Application, list[Part]]) -> None:
+    """Tell each card which parameters of its operator other uses of the block set otherwise."""
+    home = dict(zip(steps, cards))
+    for application, found in parts.items():
+        for part in found:
+            card = home.get(_step(part, application))
+            if card is None or card.use is not None or not isinstance(part, list):
+                continue
+            own, other = card.host.op, part[0].op
+            card.varying |= {name for name in own.fields if getattr(own, name) != getattr(other, name, None)}
 
 
-def _form(application: Application, groups: dict[Node, list[Node]]) -> tuple[Step, ...]:
-    return tuple(_step(node, application) for node in application.nodes() if groups[node][0] is node)
+def _parts(application: Application, groups: dict[Node, list[Node]], is_closed: bool) -> list[Part]:
+    """The steps of a block in order: nodes with what is fused to them, and with `is_closed` uses of blocks."""
+    found: list[Part] = []
+    for step in application.steps:
+        if isinstance(step, Node):
+            if groups[step][0] is step:
+                found.append([node for node in groups[step] if _is_in(node, application)])
+        elif is_closed and step.kind in ("block", "network", "foreign"):
+            found.append(step)
+        else:
+            found += _parts(step, groups, is_closed)
+    return found
 
 
-def _step(node: Node, application: Application) -> Step:
+def _step(part: Part, application: Application) -> Step:
     """Modules that run again have a count in their path; numbers in it depend on what stands before."""
-    path = _COUNT.sub("", node.path)[len(_COUNT.sub("", application.path)) :]
-    kernel = getattr(node.op, "kernel_size", ())
-    return (_NUMBER.sub("#", path), node.op.name, "pointwise" if set(kernel) == {1} else "")
+    host = part[0] if isinstance(part, list) else part
+    path = _COUNT.sub("", host.path)[len(_COUNT.sub("", application.path)) :]
+    if isinstance(host, Application):
+        return (_NUMBER.sub("#", path), str(host.definition.name), "")
+    kernel = getattr(host.op, "kernel_size", ())
+    return (_NUMBER.sub("#", path), host.op.name, "pointwise" if set(kernel) == {1} else "")
 
 
 def _extras(
-    cards: list[Card], richest: Application, forms: dict[Application, tuple[Step, ...]]
+    cards: list[Card], steps: tuple[Step, ...], forms: dict[Application, tuple[Step, ...]]
 ) -> list[tuple[list[Card], list[str], list[str]]]:
     """The cards that some uses lack, together where the same uses lack them."""
     places = {card: index for index, card in enumerate(cards)}
-    steps = [_step(card.host, richest) for card in cards]
     lacking: dict[Card, list[str]] = {card: [] for card in cards}
     found: dict[tuple[Step, ...], set[int]] = {}
     for application, form in forms.items():
@@ -130,7 +178,7 @@ def _extras(
     return [(extra, [a.path for a in forms if a.path not in paths], [*paths]) for paths, extra in together.items()]
 
 
-def _common(one: list[Step], other: tuple[Step, ...]) -> set[int]:
+def _common(one: tuple[Step, ...], other: tuple[Step, ...]) -> set[int]:
     """The places in `one` of the longest sequence of steps that both have."""
     longest = [[0] * (len(other) + 1) for _ in range(len(one) + 1)]
     for i in reversed(range(len(one))):
@@ -149,27 +197,43 @@ def _common(one: list[Step], other: tuple[Step, ...]) -> set[int]:
     return kept
 
 
-def _cards(application: Application, groups: dict[Node, list[Node]]) -> list[Card]:
+def _cards(application: Application, parts: list[Part]) -> list[Card]:
+    """A card for every step, and one for every tensor that the block is given besides the first."""
     made: dict[Node, Card] = {}
     cards = []
-    for node in application.nodes():
-        group = groups[node]
-        if node.op.name == "identity" and node.inputs[0].node in made:
-            made[node] = made[node.inputs[0].node]
-        elif group[0] is node:
-            card = Card([one for one in group if one is node or _is_in(one, application)])
-            cards.append(card)
-            for one in card.nodes:
-                made[one] = card
+    for part in parts:
+        nodes = part if isinstance(part, list) else [*part.nodes()]
+        if not nodes:
+            continue
+        if isinstance(part, list) and part[0].op.name == "identity" and part[0].inputs[0].node in made:
+            made[part[0]] = made[part[0].inputs[0].node]
+            continue
+        card = Card(nodes, None if isinstance(part, list) else part)
+        cards.append(card)
+        made.update(dict.fromkeys(nodes, card))
+    given = _given_tensors(application)
+    first = next(iter(given.values()), "")
+    others: dict[str, Card] = {}
     for card in cards:
-        for node in card.nodes:
-            for tensor in node.inputs:
-                other = made.get(tensor.node)
-                if other is None:
-                    card.sources = True
-                elif other is not card and other not in card.before:
-                    card.before.append(other)
-    return cards
+        for tensor in [tensor for node in card.nodes for tensor in node.inputs]:
+            other = made.get(tensor.node)
+            name = given.get(tensor, first)
+            if other is None and name != first:
+                other = others.setdefault(name, Card([tensor.node], given=name))
+            if other is None:
+                card.sources = True
+            elif other is not card and other not in card.before:
+                card.before.append(other)
+    return [*others.values(), *cards]
+
+
+def _given_tensors(application: Application) -> dict[Tensor, str]:
+    """The tensors among the arguments of a block, each with the parameter that brings it, in order."""
+    found: dict[Tensor, str] = {}
+    for name, value in application.arguments.items():
+        if isinstance(value, Tensor):
+            found.setdefault(value, name)
+    return found
 
 
 def _is_in(node: Node, application: Application) -> bool:
@@ -182,19 +246,22 @@ def _is_in(node: Node, application: Application) -> bool:
 def _place(cards: list[Card]) -> None:
     """Columns by the longest way; the longest chain in lane 0, the others packed below it."""
     for card in cards:
-        card.column = 1 + max((other.column for other in card.before), default=0)
+        card.column = 1 + max((other.column for other in card.before if not other.given), default=0)
+    for card in cards:
+        if card.given:
+            card.column = max(1, min(other.column for other in cards if card in other.before) - 1)
     after: dict[Card, list[Card]] = {card: [] for card in cards}
     for card in cards:
         for other in card.before:
             after[other].append(card)
     length: dict[Card, int] = {}
-    for card in reversed(cards):
+    for card in sorted(cards, key=lambda card: -card.column):
         length[card] = 1 + max((length[other] for other in after[card]), default=0)
     left = set(cards)
     used: list[list[tuple[int, int]]] = []
     while left:
-        # What is learned stands below the way of what is computed from it.
-        head = max(left, key=lambda card: (card.sources or bool(card.before), length[card], -cards.index(card)))
+        # What is learned or given stands below the way of what is computed from it.
+        head = max(left, key=lambda card: (not card.is_source, length[card], -cards.index(card)))
         chain = [head]
         while True:
             on = [card for card in after[chain[-1]] if card in left]
@@ -241,7 +308,3 @@ def _text(value: object) -> str:
 def given(template: Template) -> list[str]:
     """The parameters of the block whose values the uses tell."""
     return list(template.uses[0][2]) if template.uses else []
-
-
-def result_of(template: Template) -> Tensor:
-    return template.cards[-1].nodes[-1].outputs[0]

@@ -2,41 +2,63 @@
 
 from __future__ import annotations
 
-from dlspec.drawing.figure.items import Item, Link, Stages
+from dlspec.drawing.figure.items import Item, Stages, is_unnamed
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dlspec.graph import Node
+
 
 def merge(made: Stages, may: Callable[[Item, Item], bool]) -> None:
-    """Take a stage together with the one that it alone follows and that alone it follows, where both may be one."""
+    """Take a stage together with the one that it alone follows and that alone it follows, where both may be one.
+
+    Uses of one block may also read the same from elsewhere, and give to the same: a decoder its encoder's memory.
+    """
     place = 0
-    while place + 1 < len(made.items):
+    while place < len(made.items):
         item = made.items[place]
-        leaving = [link for link in made.links if link.source is item]
-        if len(leaving) == 1 and leaving[0].role == "main":
-            other = leaving[0].target
-            arriving = [link for link in made.links if link.target is other]
-            if len(arriving) == 1 and may(item, other):
-                _take(made, item, other, leaving[0])
-                continue
-        place += 1
+        other = _follower(made, item)
+        if other is not None and may(item, other):
+            _take(made, item, other)
+        else:
+            place += 1
 
 
-def _take(made: Stages, item: Item, other: Item, link: Link) -> None:
-    begins = item.application is None and all(one.family == "pooling" for one in item.slices) and _is_unnamed(item)
-    item.label = other.label if begins and not _is_unnamed(other) else merged_label(item.label, other.label)
+def _follower(made: Stages, item: Item) -> Item | None:
+    """The stage that a stage may be taken together with."""
+    leaving = {link.target: link for link in made.links if link.source is item}
+    for other, link in leaving.items():
+        if link.role != "main":
+            continue
+        arriving = {link.source for link in made.links if link.target is other}
+        if len(leaving) == len(arriving) == 1:
+            return other
+        if _alike(item, other) and not (item.is_join or other.is_join):
+            read = {link.source for link in made.links if link.target is item}
+            given = {link.target for link in made.links if link.source is other}
+            if arriving - {item} <= read and leaving.keys() - {other} <= given:
+                return other
+    return None
+
+
+def _take(made: Stages, item: Item, other: Item) -> None:
+    begins = item.application is None and all(one.family == "pooling" for one in item.slices) and is_unnamed(item)
+    item.label = other.label if begins and not is_unnamed(other) else merged_label(item.label, other.label)
     item.nodes = [*item.nodes, *other.nodes]
     item.slices = [*item.slices, *other.slices]
     item.result = other.result
     same = item.application is not None and _alike(item, other)
     item.application = item.application if same else None
+    item.outputs = [*item.outputs, *other.outputs]
     made.items.remove(other)
-    made.links.remove(link)
-    for later in made.links:
-        if later.source is other:
-            later.source = item
+    known = {(link.source, link.target) for link in made.links}
+    for link in list(made.links):
+        if link.target is other or (link.source is other and (item, link.target) in known):
+            made.links.remove(link)
+        elif link.source is other:
+            link.source = item
 
 
 def _alike(one: Item, other: Item) -> bool:
@@ -56,7 +78,7 @@ def may_follow(one: Item, other: Item) -> bool:
         return False
     if _alike(one, other):
         return True
-    unnamed = all(item.application is None and _is_unnamed(item) for item in (one, other))
+    unnamed = all(item.application is None and is_unnamed(item) for item in (one, other))
     return unnamed and one.label.rpartition(".")[0] == other.label.rpartition(".")[0]
 
 
@@ -79,10 +101,25 @@ def may_follow_unchanged(one: Item, other: Item) -> bool:
     return other.failed is None and one.application is None and other.application is None and len(kinds) == 1
 
 
-def _is_unnamed(item: Item) -> bool:
-    last = item.label.rpartition(".")[2].partition("–")[0]
-    name = item.nodes[0].op.name
-    return last.isdigit() or last.rstrip("0123456789").rstrip("_") in (name, name.rstrip("0123456789"))
+def name_outputs(made: Stages) -> None:
+    """Call what nobody named as the network calls what it gives; what is only sorted into several is one stage."""
+    given: dict[Node, list[str]] = {}
+    for name, tensor in made.graph.outputs.items():
+        given.setdefault(tensor.node, []).append(name)
+    sorted_from: dict[tuple[Item, str], Item] = {}
+    for item in list(made.items):
+        item.outputs = [name for node in item.nodes for name in given.get(node, [])]
+        arriving = [link for link in made.links if link.target is item]
+        is_end = item.outputs and not any(link.source is item for link in made.links)
+        if not is_end or not is_unnamed(item) or item.application is not None or len(arriving) != 1:
+            continue
+        first = sorted_from.setdefault((arriving[0].source, item.nodes[0].op.name), item)
+        if first is not item:
+            first.nodes = [*first.nodes, *item.nodes]
+            first.slices = [*first.slices, *item.slices]
+            first.outputs += item.outputs
+            made.items.remove(item)
+            made.links.remove(arriving[0])
 
 
 # Labels

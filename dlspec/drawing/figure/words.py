@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from dlspec.analyses.cost import Cost
     from dlspec.analyses.receptive_field import ReceptiveFields
     from dlspec.drawing.figure.items import Item
-    from dlspec.graph import Graph, Tensor
+    from dlspec.graph import Graph, Node, Tensor
     from dlspec.sizes import Dim
 
 
@@ -33,6 +33,8 @@ class Words:
         self.sizes = sizes
         self.cost = cost
         self.fields = fields
+        self.macs = apart(cost.macs, sizes)[0]
+        """Of the whole network, without what only a run counts."""
 
     def result(self, item: Item) -> str:
         """The shape that a stage gives; of what could not be made those that it was given."""
@@ -40,6 +42,8 @@ class Words:
             return ", ".join(self.shape(tensor) for tensor in item.failed.inputs)
         if item.levels > 1:
             return f"{self.shape(item.slices[0].tensor)} … {self.shape(item.slices[-1].tensor)}"
+        if sorts(item.nodes[0]):
+            return ", ".join(self.shape(one.tensor) for one in item.slices)
         if self.depends_on_data(item) and not item.result.is_list:
             return "×".join(str(number(size, self.sizes) or size) for size in item.result.shape)
         return self.shape(item.result)
@@ -58,12 +62,12 @@ class Words:
         last = item.label.rpartition(".")[2].partition("–")[0]
         host = next((one.node for one in item.slices if one.family != "pooling"), item.nodes[0])
         if item.application is None and last.rstrip("0123456789_") == host.op.name.rstrip("0123456789_"):
-            return _kind(item)
+            return ", ".join(item.outputs) if item.outputs and sorts(host) else _kind(item)
         return item.label
 
     def count(self, item: Item) -> int:
         """How many slabs that are no pooling it has; one where they have the same weights."""
-        if item.levels > 1:
+        if item.levels > 1 or sorts(item.nodes[0]):
             return 1
         if item.application is not None and item.application.kind == "block" and not _repeated_name(item):
             return len([one for one in item.slices if one.application is not None])
@@ -76,9 +80,20 @@ class Words:
         if item.failed is not None:
             return f"{item.failed.op.name} gets"
         if item.application is None and item.nodes[0].op.family == "detection":
-            return ""
+            is_named_so = sorts(item.nodes[0]) and len(item.outputs) == 1
+            return _kind(item) if is_named_so else "" if sorts(item.nodes[0]) else ", ".join(item.outputs)
         if item.levels > 1 and item.application is not None:
             return f"{item.application.definition.name}, shared by {item.levels} levels"
+        if item.application is None and self.name(item).startswith("global "):
+            return ""
+        return self._kind_of_layers(item) + (", shared" if self.is_shared(item) else "")
+
+    def is_shared(self, item: Item) -> bool:
+        """Whether its weights are those of a stage before it."""
+        weighty = [node for node in item.nodes if node.module is not None and node.module.weights]
+        return bool(weighty) and all("#" in node.path for node in weighty)
+
+    def _kind_of_layers(self, item: Item) -> str:
         repeated = _repeated_name(item)
         if not repeated and item.application is not None and item.application.kind in ("block", "network", "foreign"):
             return str(getattr(item.application.definition, "name", ""))
@@ -135,6 +150,11 @@ class Words:
         return [f"{said} MACs"] if said else []
 
 
+def sorts(node: Node) -> bool:
+    """Whether it hands on, image by image, what was found before."""
+    return getattr(node.op, "given_lists", ()) == (node.op.name,)
+
+
 def _kind(item: Item) -> str:
     host = item.slices[0].node if item.slices else item.nodes[0]
     if host.op.family == "pooling":
@@ -170,8 +190,9 @@ def _short(text: str) -> str:
     known = {
         "MaxPool": "max",
         "AvgPool": "average",
-        "GlobalAvgPool": "",
-        "GlobalMaxPool": "",
+        "GlobalAvgPool": "global average",
+        "GlobalMaxPool": "global max",
         "AdaptiveAvgPool": "average",
+        "ConvTranspose": "transposed conv",
     }
     return f"{known.get(first, first.lower())} {rest}".strip()

@@ -23,8 +23,12 @@ def written(node: Node, name: str, block: Application) -> str:
         if value is None or inner is None or inner.parent is None:
             return ""
         parameter = getattr(value, "name", None)
-        if value.__class__.__name__ != "Name" or parameter not in inner.arguments:
+        if value.__class__.__name__ != "Name":
             return ""
+        if parameter not in inner.arguments:
+            if parameter in block.arguments:
+                return ""
+            break  # a name of the inner block's own
         value = _handed(inner, str(parameter))
         inner = _scope(inner.parent)
     span = getattr(value, "span", None)
@@ -78,4 +82,14 @@ def _agrees(inner: Application, names: list[str]) -> bool:
         text = getattr(getattr(given.get(param.name), "span", None), "text", "")
         if text.isdigit() and int(text) != inner.arguments.get(param.name):
             return False
+        outer = _scope(inner.parent)
+        known = outer is not None and text in outer.arguments and param.name in inner.arguments
+        if outer is not None and known and not _is_same(outer.arguments[text], inner.arguments[param.name]):
+            return False
     return True
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two values may be one: equal numbers, or both no numbers."""
+    numbers = [isinstance(value, (int, float)) for value in (one, other)]
+    return bool(one == other) if all(numbers) else not any(numbers)
