@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from dlspec.drawing.figure.slab import Stack
     from dlspec.drawing.figure.words import Costs, Words
 
-WIDEST = 1240
-"""Points that a row of stages is wide; more go on in a second row."""
+WIDEST = 1060
+"""Points that a row of stages is wide; more go on in a second row, as smaller print is not read across a page."""
 ARROW = 26
 """Points between stages, at least, for the arrow between them."""
 BAR = 64
@@ -25,6 +25,8 @@ BAR = 64
 MARGIN = 28
 SIDE = 62
 """Points left of the table, for the names of its rows."""
+ONWARD = 30
+"""Points of the arrow from a row to the next."""
 LOOSE = 110
 """Points that stages may stand farther apart to be as wide as what is drawn under them."""
 
@@ -48,8 +50,9 @@ def strip(canvas: Canvas, made: Stages, words: Words, top: float) -> float:
     scale = Scale(made.items, words.sizes)
     columns = [_column(item, scale, words) for item in made.items]
     rows = _rows(columns)
-    if len(rows) == 1:
-        _spread(columns, canvas.width - MARGIN)
+    right = max([canvas.width - MARGIN, *(row[-1].x + row[-1].width for row in rows)])
+    for row in rows:
+        _spread(row, right)
     for number, row in enumerate(rows):
         top = _row(canvas, row, columns, words, top + (14 if number else 0))
     if any(column.costs.exceeds for column in columns):
@@ -99,10 +102,11 @@ def _row(canvas: Canvas, columns: list[Column], everything: list[Column], words:
     first, last = columns[0], columns[-1]
     if first is not everything[0]:
         start = first.centre - first.stack.width / 2 - 4
-        canvas.arrow([(start - 30, middle), (start, middle)])
+        canvas.arrow([(start - ONWARD, middle), (start, middle)])
     if last is not everything[-1]:
         start = last.centre + last.stack.width / 2 + 4
-        canvas.arrow([(start, middle), (start + 30, middle)])
+        canvas.arrow([(start, middle), (start + ONWARD, middle)])
+        canvas.width = max(canvas.width, start + ONWARD + MARGIN / 2)
     canvas.width = max(canvas.width, last.x + last.width + MARGIN)
     below = _labels(canvas, columns, words, top + tallest + 22)
     return _table(canvas, columns, everything, below + 20)
