@@ -27,7 +27,7 @@ def derived(document: Document, value: Any) -> list[str]:
     if stage is None or not stage.made:
         return []
     first = stage.made[0]
-    summary = document.summary(first.graph.name)
+    summary = document.facts(first.graph.name)
     more = f"{len(stage.made) - 1} more uses in `{first.graph.name}`; " if len(stage.made) > 1 else ""
     if summary is None or first.graph is not summary.graph:
         return [f"{more}{stage_shapes(stage)}"]

@@ -68,6 +68,7 @@ class Document:
         self.spec = OpenSpec(self.source, path, opened or {})
         self._drafts: dict[str, Graph | None] = {}
         self._summaries: dict[str, Summary] = {}
+        self._facts: dict[str, Summary] = {}
         self._problems: list[Diagnostic] | None = None
         self._index: NameIndex | None = None
         self._reached: list[Occurrence] | None = None
@@ -147,6 +148,18 @@ class Document:
         if network not in self._summaries:
             self._summaries[network] = summarize(graph)
         return self._summaries[network]
+
+    def facts(self, network: str) -> Summary | None:
+        """What is known of a network as far as it can be made."""
+        from dlspec.analyses.summary import summarize
+
+        whole = self.summary(network)
+        draft = self.graph(network)
+        if whole is not None or draft is None:
+            return whole
+        if network not in self._facts:
+            self._facts[network] = summarize(draft)
+        return self._facts[network]
 
     def shown_networks(self) -> Iterator[str]:
         """The networks that together use every block which any uses: the last first, as `dlspec` takes it by default.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from lsprotocol import types as lsp
 
 from dlspec.editor.derivation import derived
@@ -69,7 +71,13 @@ def _stage(document: Document, trail: list[tree.Node], offset: int) -> list[str]
     derivation = derived(document, place)
     is_own = document.names.symbols.get(function.name) is not None
     text = page(function.name) if on_name and not is_own and _is_callee(trail, function, derivation) else None
-    return derivation + ([f"---\n\n{text}"] if text else [])
+    rule = "---\n\n" if derivation else ""
+    return derivation + ([rule + lowered(text)] if text else [])
+
+
+def lowered(text: str) -> str:
+    """Markdown with its headings three levels down: a page of its own shouts in a hover."""
+    return re.sub(r"^(#+ )", r"###\1", text, flags=re.M)
 
 
 def _is_callee(trail: list[tree.Node], function: tree.Name, derivation: list[str]) -> bool:
@@ -123,4 +131,4 @@ def _allowed(trail: list[tree.Node], offset: int) -> list[str]:
 
     allow = _innermost(trail, tree.Allow)
     text = page(allow.lint) if allow is not None else None
-    return [text] if text else []
+    return [lowered(text)] if text else []

@@ -138,6 +138,32 @@ def test_keys_open_close_and_walk(shown: Any) -> None:
 
 
 @browsing
+def test_keys_alone_reach_everything(shown: Any) -> None:
+    page = shown("resnet50")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")  # the button that has the focus, and not what is chosen in the picture
+    assert page.locator(".group").count() > 10
+    page.keyboard.press("c")
+    for _ in range(4):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".group").count() == 1
+    page.keyboard.press("ArrowDown")
+    assert page.locator("#detail h2").inner_text().startswith("layer1.0")
+    page.keyboard.press("ArrowLeft")
+    assert page.locator(".group").count() == 0
+
+
+@browsing
+def test_a_path_that_is_cut_shows_its_end(shown: Any) -> None:
+    page = shown("fasterrcnn_resnet50_fpn")
+    cell = page.locator("#table td").get_by_text("backbone.body.layer1.0.conv1", exact=True)
+    box, row = cell.bounding_box(), cell.locator("xpath=..").bounding_box()
+    assert box["x"] + box["width"] <= row["x"] + row["width"] + 1
+
+
+@browsing
 def test_a_link_leads_to_the_same_place(shown: Any) -> None:
     page = shown("resnet50")
     page.get_by_text("▸ layer3").click()

@@ -137,6 +137,16 @@ async def test_hover_derives_the_numbers_and_shows_the_page_of_the_operator(sess
     assert "`padding_mode`" in text
 
 
+async def test_hover_derives_the_numbers_of_what_comes_before_a_mistake(session: Session) -> None:
+    text = (
+        "network n {\n  input x: float32[N, 1, 28, 28]\n  output y = x -> a: conv2d(8, 5) -> rellu -> b: linear(3)\n}\n"
+    )
+    await session.open("wrong.dls", text)
+    found = await hovered(session, "wrong.dls", "conv2d(8")
+    assert "28 − 5 + 1 = 24" in found
+    assert "#### conv2d" in found, "headings of a page are small in a hover"
+
+
 async def test_hover_on_names_tells_what_they_stand_for(session: Session) -> None:
     await session.open("net.dls", "# Halves the map.\n" + NET)
     assert "Halves the map." in await hovered(session, "net.dls", "unit(32")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from dlspec.drawing.scene import Scene
     from dlspec.graph import Graph, Node
 
+WIDER = 1.12
+"""How much wider a reader's font may be than Helvetica."""
 ROOM = 3000
 """Cards that a page holds; it opens with the outermost blocks alone."""
 
@@ -149,8 +151,9 @@ def _family(card: Card) -> str:
 def _wide(made: dict[str, Any]) -> float:
     """Points of its longest line."""
     first = width(made.get("title", ""), 12, True) + width(made.get("weights", ""), 10) + 16
-    second = width(made.get("shape", ""), 11) + width(made.get("with", ""), 10) + 16
+    beside = made.get("with", "") or (made.get("title", "") if "parts" in made else "")
+    second = width(made.get("shape", ""), 11) + width(beside, 10) + 16
     label = width(f"{made['label']} ×{made.get('count', 1)} {made.get('title', '')}", 11, True) + 20
     if made.get("join"):
         return max(width(made["title"], 12, True) + 18, 28)
-    return round(max(first, second, label, 110) + 22)
+    return round(max(first, second, label, 110) * WIDER + 22)

@@ -305,7 +305,11 @@
         if (share) { const bar = document.createElement("i"); bar.className = "share " + kind; bar.style.width = Math.max(2, 50 * share) + "px"; td.append(bar); }
       }
     };
-    cell(row[0]); cell(row[2]);
+    const path = document.createElement("bdi");  // cut at its beginning, which many share
+    path.dir = "ltr";
+    path.textContent = row[0];
+    line.insertCell().append(path);
+    cell(row[2]);
     cell(row[3] ? count(row[3]) : "", row[3] / largest[0], "");
     cell(row[4] ? count(row[4]) : "", row[4] / largest[1], "macs");
     cell(row[5], 0, "");
@@ -344,7 +348,7 @@
   byId("fit").addEventListener("click", fit);
   byId("search").addEventListener("input", (event) => search(event.target.value));
   function step(by) {
-    const shown = [...boxes.keys()].filter((part) => !isOpen(part)).sort((a, b) => boxes.get(a)[1] - boxes.get(b)[1] || boxes.get(a)[0] - boxes.get(b)[0]);
+    const shown = [...boxes.keys()].sort((a, b) => boxes.get(a)[1] - boxes.get(b)[1] || boxes.get(a)[0] - boxes.get(b)[0]);
     const next = shown[Math.min(shown.length - 1, Math.max(0, shown.indexOf(visibleChosen()) + by))];
     choose(next, true);
     show(next);
@@ -356,9 +360,13 @@
       return;
     }
     if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("button") && (event.key === "Enter" || event.key === " ")) return;
     const keys = {
       "/": () => byId("search").focus(), e: openAll, c: closeAll, f: fit, ArrowDown: () => step(1), ArrowUp: () => step(-1),
-      Enter: () => { if (chosen >= 0) toggle(visibleChosen()); }, "+": () => zoom(1.2, 300, 300), "-": () => zoom(1 / 1.2, 300, 300),
+      Enter: () => { if (chosen >= 0) toggle(visibleChosen()); },
+      ArrowRight: () => { const part = visibleChosen(); if (part >= 0 && parts[part].parts && !isOpen(part)) toggle(part); },
+      ArrowLeft: () => { const part = visibleChosen(), up = part >= 0 ? parts[part].parent : -1; if (isOpen(part)) toggle(part); else if (up >= 0) { choose(up, true); toggle(up); } },
+      "+": () => zoom(1.2, 300, 300), "-": () => zoom(1 / 1.2, 300, 300),
     };
     if (keys[event.key]) { event.preventDefault(); keys[event.key](); }
   });
