@@ -23,6 +23,7 @@ from dlspec.nn.rois import per_image, rois_from_boxes
 from dlspec.nn.rpn_loss import match_anchors, rpn_loss
 from dlspec.nn.sampling import balanced_sample
 from dlspec.nn.second_stage import fastrcnn_loss, foreground, sample_rois
+from dlspec.nn.shared_batch import shared_batch
 from dlspec.nn.stochastic_depth import StochasticDepth, stochastic_depth
 from dlspec.nn.suppression import batched_nms, nms
 from dlspec.nn.yolo import yolo_assign, yolo_boxes, yolo_detections, yolo_loss
@@ -78,6 +79,7 @@ __all__ = [
     "rois_from_boxes",
     "rpn_loss",
     "sample_rois",
+    "shared_batch",
     "sigmoid_focal_loss",
     "stochastic_depth",
     "yolo_assign",

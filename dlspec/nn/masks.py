@@ -15,6 +15,7 @@ from dlspec.nn.precision import single_at_least
 from dlspec.nn.programs import OfAllImages, in_program
 from dlspec.nn.roi_align import axis_reads
 from dlspec.nn.rois import image_index, per_image
+from dlspec.nn.shared_batch import divisor
 
 # Pixels of masks gathered at a time, while the truth is cut to regions.
 _MOST_PIXELS = 1 << 24
@@ -36,7 +37,7 @@ def maskrcnn_loss(
     targets = _cut(truth, sizes, rois[:, 1:], numbers, mask_logits.shape[-1])
     own = single_at_least(mask_logits[torch.arange(mask_logits.shape[0], device=rois.device), labels])
     loss = functional.binary_cross_entropy_with_logits(own, targets, reduction="sum")
-    return loss / max(own.numel(), 1)
+    return loss / divisor(own.numel(), own)
 
 
 def project_masks_on_boxes(masks: Tensor, boxes: Tensor, matched: Tensor, size: int) -> Tensor:

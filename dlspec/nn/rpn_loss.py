@@ -15,6 +15,7 @@ from dlspec.nn.precision import single_at_least
 from dlspec.nn.proposals import flat_predictions
 from dlspec.nn.rois import padded
 from dlspec.nn.sampling import balanced_sample
+from dlspec.nn.shared_batch import divisor
 
 # Where the absolute error becomes a squared one: the paper's code has 1/σ² with σ = 3.
 SMOOTH_BELOW = 1 / 9
@@ -60,9 +61,9 @@ def rpn_loss(
     Shapes: L of (N, A, h, w), L of (N, 4A, h, w), (N, S), (N, S, 4) -> (), ().
     """
     drawn, positive = labels >= 0, labels > 0
-    count = drawn.sum().clamp(min=1)
     logits = single_at_least(flat_predictions(objectness, 1).squeeze(2)[drawn])
     codes = single_at_least(flat_predictions(deltas, 4)[positive])
+    count = divisor(drawn.sum(), logits)
     loss_objectness = functional.binary_cross_entropy_with_logits(
         logits, labels[drawn].to(logits.dtype), reduction="sum"
     )

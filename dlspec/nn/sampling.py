@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dlspec.nn.shared_batch import uniform_keys
+
 
 def balanced_sample(
     labels: Tensor, batch_size_per_image: int, positive_fraction: float, generator: torch.Generator | None = None
@@ -12,11 +14,11 @@ def balanced_sample(
     """At most `batch_size_per_image` of each image: up to the fraction of positives, filled up with negatives.
 
     `labels` are above 0 for objects, 0 for background, below 0 for what must not be drawn. Drawn from torch's global
-    random numbers unless a generator is given: always as many, so that a resumed run draws the same.
+    random numbers, always as many, unless a generator is given or images have words of their own (`shared_batch`).
 
     Shapes: (N, A) -> two of (N, A), bool: the positives and the negatives that were drawn.
     """
-    keys = torch.rand(labels.shape, generator=generator, device=labels.device)
+    keys = uniform_keys((labels.shape[0], labels.shape[1]), labels.device, generator)
     most = int(batch_size_per_image * positive_fraction)
     positives = (labels > 0).sum(dim=1).clamp(max=most)
     drawn = _drawn(labels > 0, keys, positives, most)

@@ -16,6 +16,7 @@ from dlspec.nn.precision import single_at_least
 from dlspec.nn.rois import image_index, rois_from_boxes
 from dlspec.nn.rpn_loss import SMOOTH_BELOW
 from dlspec.nn.sampling import balanced_sample
+from dlspec.nn.shared_batch import divisor
 
 
 def sample_rois(
@@ -86,7 +87,7 @@ def fastrcnn_loss(scores: Tensor, deltas: Tensor, labels: Tensor, targets: Tenso
 
     Shapes: (P, K), (P, 4K), (P), (P, 4) -> (), ().
     """
-    count = max(labels.shape[0], 1)
+    count = divisor(labels.shape[0], scores)
     rows = torch.nonzero(labels > 0).squeeze(1)
     own = single_at_least(deltas.unflatten(1, (-1, 4))[rows, labels[rows]])
     loss_classifier = functional.cross_entropy(single_at_least(scores), labels, reduction="sum")

@@ -15,6 +15,7 @@ from torch import Tensor
 from dlspec.nn.box_losses import generalized_box_iou_loss
 from dlspec.nn.precision import single_at_least
 from dlspec.nn.programs import NOT_THERE, OfAllImages, best_of_images, in_program, suppressed
+from dlspec.nn.shared_batch import divisor
 from dlspec.nn.suppression import batched_nms
 
 LARGEST = 4.0
@@ -82,7 +83,7 @@ def yolo_loss(
     cells, objects = yolo_assign(prediction, image, boxes)
     flat = prediction.flatten(2).mT.flatten(0, 1)  # (N * h * w, 5 + K)
     every, named = torch.cat(boxes), torch.cat(labels)
-    count = max(len(cells), 1)
+    count = divisor(len(cells), prediction)
     own = yolo_boxes(prediction, image).flatten(0, 1)[cells]
     wanted = every[objects].to(own.dtype)
     loss_box = generalized_box_iou_loss(own, wanted, reduction="sum") / count

@@ -1,13 +1,15 @@
 """Random numbers as a pure function of (seed, epoch, sample): the same whatever ran before.
 
 So augmentation after a resume is what it would have been, and does not depend on batches. The
-mixing is SplitMix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", 2014).
+mixing is SplitMix64, as in `dlspec.nn.seeded`.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+
+from dlspec.nn import seeded
 
 GOLDEN = 0x9E3779B97F4A7C15
 MIX_1 = 0xBF58476D1CE4E5B9
@@ -17,11 +19,13 @@ WORD = (1 << 64) - 1
 
 def uniform(seed: int, epoch: int, samples: Tensor, count: int) -> Tensor:
     """`count` numbers in [0, 1) for each sample: (samples, count), float32, multiples of 2^-24."""
+    return seeded.uniform(words(seed, epoch, samples), count)
+
+
+def words(seed: int, epoch: int, samples: Tensor) -> Tensor:
+    """A word for each sample, from which its numbers follow: (samples), int64."""
     key = _signed(_mixed(_mixed(seed & WORD) + epoch & WORD))
-    rows = _mix(key + (samples + 1) * _signed(GOLDEN))
-    places = torch.arange(1, count + 1, device=samples.device) * _signed(GOLDEN)
-    words = _mix(rows[:, None] + places)
-    return _shifted(words, 40).to(torch.float32) * 2.0**-24
+    return seeded.mix(key + (samples + 1) * _signed(GOLDEN))
 
 
 def normal(seed: int, epoch: int, samples: Tensor, count: int) -> Tensor:
@@ -32,8 +36,7 @@ def normal(seed: int, epoch: int, samples: Tensor, count: int) -> Tensor:
 
 def seeds(seed: int, epoch: int, samples: Tensor) -> list[int]:
     """A seed for each sample, for those who draw numbers of their own."""
-    key = _signed(_mixed(_mixed(seed & WORD) + epoch & WORD))
-    return [int(word) & WORD >> 1 for word in _mix(key + (samples + 1) * _signed(GOLDEN)).tolist()]
+    return [int(word) & WORD >> 1 for word in words(seed, epoch, samples).tolist()]
 
 
 def permutation(seed: int, epoch: int, count: int) -> Tensor:
@@ -56,22 +59,10 @@ def permutation_in_blocks(seed: int, epoch: int, blocks: Tensor) -> Tensor:
     return shuffled[turn[place[shuffled]].argsort(stable=True)]
 
 
-def _mix(words: Tensor) -> Tensor:
-    """The finalizer of SplitMix64 on int64 words, whose arithmetic wraps."""
-    words = (words ^ _shifted(words, 30)) * _signed(MIX_1)
-    words = (words ^ _shifted(words, 27)) * _signed(MIX_2)
-    return words ^ _shifted(words, 31)
-
-
 def _mixed(word: int) -> int:
     word = ((word ^ word >> 30) * MIX_1) & WORD
     word = ((word ^ word >> 27) * MIX_2) & WORD
     return word ^ word >> 31
-
-
-def _shifted(words: Tensor, places: int) -> Tensor:
-    """A shift to the right that brings in zeros; torch's own brings in the sign."""
-    return (words >> places) & ((1 << (64 - places)) - 1)
 
 
 def _signed(word: int) -> int:

@@ -13,12 +13,14 @@ import threading
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from dlspec.nn import shared_batch
 from dlspec.plan.keys import ResolvedPlan, seed_of
 from dlspec.training import draws
 from dlspec.training.aspect_groups import grouped, groups_of
@@ -42,6 +44,9 @@ from dlspec.training.starting import in_training
 from dlspec.training.stored import Stored, expect
 
 TINY = torch.finfo(torch.float32).tiny
+SAMPLING = 0x73616D706C65
+"""What sets the numbers apart by which detectors draw anchors and regions."""
+
 FLUSH = 64
 """Steps whose losses and outputs are kept before they are summed up; on an accelerator looked at for NaN, too."""
 
@@ -204,7 +209,8 @@ class Run:
         if self.plan.accumulate > 1:
             loss, self.scores = self.accumulated(inputs, targets, often)
         else:
-            loss, self.scores = self.backward(inputs, targets, often)
+            with self.of_images(self.batch, weight):
+                loss, self.scores = self.backward(inputs, targets, often)
         if self.looks and not math.isfinite(value := loss.item()):
             raise Diverged(self.plan, self.state.step + 1, value, self.sound_batch())
         if self.scaler is not None:
@@ -251,16 +257,26 @@ class Run:
         (part if self.scaler is None else self.scaler.scale(part)).backward()
         return loss.detach(), self.job.objective.scores(outputs).detach()
 
+    def of_images(self, batch: Batch | None, weight: float = 1.0) -> AbstractContextManager[None]:
+        """What a detector draws follows from each image's number; its regions are counted in all processes."""
+        if batch is None or self.plan.task != "objects":
+            return nullcontext()
+        words = draws.words(seed_of(self.plan, "dropout") ^ SAMPLING, self.state.epoch, batch.rows)
+        several = self.job.group.count > 1 and self.plan.accumulate == 1
+        return shared_batch(words, (weight / self.job.group.count or 1.0) if several else None, counts=weight > 0)
+
     def accumulated(self, inputs: Images, targets: Targets, often: float | Tensor) -> tuple[Tensor, Tensor]:
         """A batch in parts, each counting as it does in the batch, whose mean theirs comes to."""
         assert isinstance(targets, Tensor | Objects), "class maps of a batch were filled up to one size"
         wanted_parts: Sequence[Targets] = targets.chunk(self.plan.accumulate)
         given_parts: Sequence[Images] = inputs.chunk(self.plan.accumulate)
         shares = self.shares(wanted_parts)
+        rows = self.batch.rows.chunk(self.plan.accumulate) if self.batch is not None else ()
         scores: list[Tensor] = []
         total = torch.zeros((), device=self.setting.device)
         for number, (part, wanted, share) in enumerate(zip(given_parts, wanted_parts, shares, strict=True), 1):
-            with self.job.group.unsynced(self.module, last=number == len(shares)):
+            own = Batch(part, wanted, rows[number - 1]) if rows else None
+            with self.job.group.unsynced(self.module, last=number == len(shares)), self.of_images(own):
                 loss, made = self.backward(part, wanted, share * often)
             total = total + loss * (share[0].to(loss) if isinstance(share, Tensor) else share)
             scores.append(made)

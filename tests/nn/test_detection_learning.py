@@ -66,6 +66,20 @@ def test_a_sample_follows_from_the_state_of_torchs_random_numbers() -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
+@given(seeds, st.permutations(range(3)))
+def test_an_image_with_a_word_of_its_own_draws_the_same_in_any_batch(seed: int, order: list[int]) -> None:
+    labels = torch.randint(-1, 2, (3, 50), generator=torch.Generator().manual_seed(seed))
+    words = torch.tensor([5, seed, -(1 << 62)])
+    padded = torch.cat([labels, -torch.ones(3, 7, dtype=torch.int64)], dim=1)
+    with nn.shared_batch(words):
+        whole, again = nn.balanced_sample(labels, 8, 0.5), nn.balanced_sample(labels, 8, 0.5)
+    with nn.shared_batch(words[order]):
+        moved = nn.balanced_sample(padded[order], 8, 0.5)
+    for one, other in zip(whole, moved, strict=True):
+        assert torch.equal(one[order], other[:, :50])
+    assert not torch.equal(whole[1], again[1])  # anchors and regions of an image are drawn apart
+
+
 @given(seeds, st.booleans())
 def test_a_filled_up_batch_is_matched_as_each_image_alone(seed: int, low_quality: bool) -> None:
     quality = torch.rand(2, 4, 30, generator=torch.Generator().manual_seed(seed))
