@@ -87,9 +87,9 @@ def fastrcnn_loss(scores: Tensor, deltas: Tensor, labels: Tensor, targets: Tenso
 
     Shapes: (P, K), (P, 4K), (P), (P, 4) -> (), ().
     """
-    count = divisor(labels.shape[0], scores)
     rows = torch.nonzero(labels > 0).squeeze(1)
     own = single_at_least(deltas.unflatten(1, (-1, 4))[rows, labels[rows]])
     loss_classifier = functional.cross_entropy(single_at_least(scores), labels, reduction="sum")
+    count = divisor(labels.shape[0], loss_classifier)
     loss_box = functional.smooth_l1_loss(own, targets[rows], beta=SMOOTH_BELOW, reduction="sum")
     return loss_classifier / count, loss_box / count
