@@ -190,6 +190,7 @@ def _interactive(found: Exercise) -> int:
     from dlspec.quiz.grading import Mark, score
 
     print(found.text.strip("\n"), end="\n\n")
+    print("Each question may be tried twice; an empty line shows the answer.\n")
     marks: list[Mark] = []
     part = ""
     for number, question in enumerate(found.questions, 1):
@@ -207,30 +208,30 @@ def _interactive(found: Exercise) -> int:
 
 
 def _asked(question: Question, number: str) -> Mark | None:
-    """The mark of an answer, of the first try; None where the input ends."""
+    """The mark of an answer, of the first try; None where the input ends. What cannot be read is no try."""
     from dlspec.quiz.answers import read_answer
     from dlspec.quiz.grading import Mark, mark, told
     from dlspec.quiz.questions import KINDS
 
-    first: Mark | None = None
-    for left in reversed(range(TRIES)):
+    marks: list[Mark] = []
+    while len(marks) < TRIES:
         text = _line(f"  {number} {KINDS[question.kind]}: ")
         if text is None:
             return None
         numbers = read_answer(text, len(question.answer)) if text else None
         if not text:
             _say(told(Mark(question, "", None)))
-            return first or Mark(question, "", None)
+            return marks[0] if marks else Mark(question, "", None)
         if numbers is None:
             _say(["that is no answer in numbers; write 156, 5*5*6 + 6, or 6 x 14 x 14"])
             continue
         made = mark(question, text, numbers)
-        first = first or made
+        marks.append(made)
         if made.right:
             _say(["right"])
-            return first
-        _say([made.slip or f"not so: {question.hint}"] if left else told(made))
-    return first or Mark(question, "", None)
+            break
+        _say([made.slip or f"not so: {question.hint}"] if len(marks) < TRIES else told(made))
+    return marks[0]
 
 
 def _line(prompt: str) -> str | None:

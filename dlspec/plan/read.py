@@ -48,7 +48,9 @@ def read_plan(
     found += check_search(plan, network)
     if isinstance(plan.section, tree.BrokenSection):
         found = [diagnostic for diagnostic in found if diagnostic.code != MISSING]
-    allowed = read.allow or {}
+    # What a plan makes of a network may be allowed in either: two softmaxes stand in both.
+    graph = network.graph if network is not None else None
+    allowed = {**(graph.allowed if graph is not None else {}), **(read.allow or {})}
     problems = reader.problems + [d for d in found if d.severity == "error" or d.name not in allowed]
     failed = any(diagnostic.severity == "error" for diagnostic in problems)
     return (None if failed else read), problems

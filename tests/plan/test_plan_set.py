@@ -58,3 +58,16 @@ def test_a_mistake_of_the_network_is_not_told_again_as_one_of_the_plan(mistake: 
     found = [one.code for one in check_text(SPEC.replace(*mistake, 1)) if one.severity == "error"]
     assert len(found) == 1, found
     assert not found[0].startswith("E06")
+
+
+@pytest.mark.parametrize("where", ["network", "plan"])
+def test_what_a_plan_makes_of_a_network_may_be_allowed_in_either(where: str) -> None:
+    text = SPEC.replace("linear(classes)", "linear(classes) -> softmax(dim=1)")
+    assert [one.name for one in check_text(text)] == ["double-softmax"]
+    if where == "network":
+        allowed = text.replace("\n}\n\nplan", '\n  allow double_softmax: "distilling"\n}\n\nplan')
+    else:
+        allowed = text.replace("\n}\n", '\n  allow { double_softmax = "distilling" }\n}\n').replace(
+            '\n  allow { double_softmax = "distilling" }\n}\n\nplan', "\n}\n\nplan"
+        )
+    assert check_text(allowed) == []

@@ -271,3 +271,11 @@ def test_a_wrong_answer_that_no_slip_explains_brings_the_hint_first(
     said = capsys.readouterr().out
     assert "not so: a channel for each filter; and each side is in − k + 1" in said
     assert "28 − 5" not in said
+
+
+def test_what_cannot_be_read_is_no_try(
+    spec: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("many\nlots\n156\n"))
+    assert main(["quiz", spec, "--hide", "conv1.parameters"]) == 0
+    assert capsys.readouterr().out.count("no answer in numbers") == 2
