@@ -264,6 +264,10 @@ def _no_file(item: tree.Import, target: Path) -> Diagnostic:
     names = [p.name for p in folder.iterdir() if p.name.endswith((".dls", ".yaml", ".yml"))] if folder.is_dir() else []
     close = near(target.name, names)
     prefix = item.path[: len(item.path) - len(target.name)]
+    of_zoo = target.name.partition(".")[0]
+    if not close and of_zoo in zoo_names():
+        fix = Fix("import it from the zoo, by its name", [Edit(item.path_span, f'"{of_zoo}"')], "safe")
+        return problem("E0115", f'there is no file "{item.path}"', item.path_span, "not found", fixes=[fix])
     return problem(
         "E0115", f'there is no file "{item.path}"', item.path_span, "not found",
         notes=[] if close else [f"looked in `{folder.name or folder}`, with {', '.join(sorted(names)) or 'no specs'}"],

@@ -6,7 +6,7 @@ from dlspec.diagnostics.record import Edit, Fix
 from dlspec.elaborate.frame import Frame
 from dlspec.elaborate.run import Run
 from dlspec.elaborate.values import ArgumentSpans
-from dlspec.graph import Tensor
+from dlspec.graph import Node, Tensor
 from dlspec.ops.op import Mistake, Op, spaced
 from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
@@ -34,7 +34,7 @@ def say(
             origin = _origin(tensor)
             if origin is not None and not (origin.source is span.source and origin.start <= span.start < origin.end):
                 also.append((origin, f"gives {spaced(tensor.shape)}"))
-    notes = [*mistake.notes, *_shrinking(tensors, mistake), *_sized(tensors, mistake)]
+    notes = [*mistake.notes, *_shrinking(tensors, mistake), *_sized(tensors, mistake), *_unpadded(tensors, mistake)]
     fixes = []
     if mistake.insert:
         at = call.span.source.span(call.span.start, call.span.start)
@@ -44,6 +44,8 @@ def say(
     if batchless is not None and batchless.node.op.family == "input":
         run.batchless.add(batchless)
         fixes += _with_batch(batchless)
+    if batchless is not None and batchless.node.op.name == "reshape":
+        fixes += _reshaped_with_batch(batchless)
     label = mistake.label
     if mistake.input is not None and span is spans.call and len(tensors) == 1:
         label = f"gets {spaced(tensors[0].shape)}"
@@ -68,6 +70,45 @@ def _with_batch(tensor: Tensor) -> list[Fix]:
     place = span.source.span(bracket + 1, bracket + 1)
     sizes = ", ".join([batch, *map(str, tensor.shape)])
     return [Fix(f"the batch comes first: `{tensor.dtype}[{sizes}]`", [Edit(place, f"{batch}, ")])]
+
+
+def _reshaped_with_batch(tensor: Tensor) -> list[Fix]:
+    """`reshape([512, 4, 4])` with the batch before the sizes of an image."""
+    span = tensor.node.span
+    bracket = span.source.text.find("[", span.start, span.end)
+    if bracket < 0:
+        return []
+    sizes = ", ".join(map(str, ("-1", *tensor.shape)))
+    place = span.source.span(bracket + 1, bracket + 1)
+    return [Fix(f"keep the batch: `reshape([{sizes}])`", [Edit(place, "-1, ")])]
+
+
+def _unpadded(tensors: list[Tensor], mistake: Mistake) -> list[str]:
+    """For maps of one map that differ by what their windows cut off at the edges: the padding that keeps the size."""
+    layers = [_window(tensor) for tensor in tensors] if mistake.code == "E0302" else []
+    found = {layer.path: _window_size(layer) // 2 for layer in layers if layer is not None}
+    if len(found) < 2 or None in layers or len({layer.inputs[0].shape[2:] for layer in layers if layer}) > 1:
+        return []
+    words = " and ".join(f"`padding={pad}` in `{path}`" for path, pad in found.items() if pad)
+    return [f"an unpadded window of k makes a map k − 1 smaller; {words} would keep the size"] if words else []
+
+
+def _window(tensor: Tensor) -> Node | None:
+    """The convolution, of odd windows one apart and unpadded, from which a tensor comes by steps that keep its size."""
+    node = tensor.node
+    while node.inputs and node.inputs[0].shape[2:] == tensor.shape[2:] and node.op.family != "convolution":
+        node = node.inputs[0].node
+    return node if node.op.family == "convolution" and _window_size(node) else None
+
+
+def _window_size(node: Node) -> int:
+    """The size of a window that is the same along all axes, odd, undilated, one apart and unpadded; 0 for others."""
+    stride, padding, dilation, kernel = (
+        set(getattr(node.op, name, None) or ()) for name in ("stride", "padding", "dilation", "kernel_size")
+    )
+    (size,) = kernel if len(kernel) == 1 else (0,)
+    plain = (stride, dilation, padding) == ({1}, {1}, {0}) and node.op.name in ("conv1d", "conv2d", "conv3d")
+    return size if plain and size % 2 else 0
 
 
 def _sized(tensors: list[Tensor], mistake: Mistake) -> list[str]:

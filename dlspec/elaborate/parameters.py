@@ -92,11 +92,30 @@ def _refuse_surplus(run: Run, frame: Frame, op: type[Op], rest: list[Any], spans
     if len(rest) <= len(op.fields):
         return True
     taken = ", ".join(op.fields) or "no parameters"
+    fixes = [_as_list(spans)] if _is_list(op, rest) and len({span.source for span in spans}) == 1 else []
+    count = f"{len(op.fields)} parameter{'s' * (len(op.fields) != 1)}"
     run.report(
-        frame, "E0205", f"`{op.name}` takes {len(op.fields)} parameters, {len(rest)} are given",
-        spans[len(op.fields)], "one too many", notes=[f"`{op.name}` takes {taken}"],
+        frame, "E0205", f"`{op.name}` takes {count}, {len(rest)} are given", spans[len(op.fields)], "one too many",
+        notes=[f"`{op.name}` takes {taken}"], fixes=fixes,
     )  # fmt: skip
     return False
+
+
+def _is_list(op: type[Op], given: list[Any]) -> bool:
+    """Whether the first parameter takes all of these numbers as a list: `permute(0, 2, 1)`."""
+    if not op.fields or not all(type(value) is int for value in given):
+        return False
+    try:
+        op.read(next(iter(op.fields)), list(given))
+    except Wrong:
+        return False
+    return True
+
+
+def _as_list(spans: list[Span]) -> Fix:
+    first, last = spans[0], spans[-1]
+    whole = first.source.span(first.start, last.end)
+    return Fix("several numbers for one parameter are a list", [Edit(whole, f"[{whole.text}]")], "safe")
 
 
 def unknown_parameter(run: Run, frame: Frame, op: type[Op], name: str, span: Span) -> bool:

@@ -46,7 +46,9 @@ def part(run: Run, frame: Frame, value: Any, name: str, expr: tree.Expr) -> Any:
     if network is not None:
         inner = network.upto[0] + "." + name if network.upto else name
         return NetworkStage(network.definition, network.file, network.given, (inner,))
-    run.report(frame, "E0220", f"{kind_of(value)} has no parts", expr.span, f"`.{name}` of {kind_of(value)}")
+    notes = ["a list grows by a list: `skips = skips + [x]`"] if isinstance(value, list) and name == "append" else []
+    label = f"`.{name}` of {kind_of(value)}"
+    run.report(frame, "E0220", f"{kind_of(value)} has no parts", expr.span, label, notes=notes)
     return UNKNOWN
 
 

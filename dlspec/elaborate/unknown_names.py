@@ -34,6 +34,12 @@ ELSEWHERE = {
 }  # fmt: skip
 """Names that other libraries and papers have for operators."""
 
+_LOOPS = ("rnn", "lstm", "gru", "bilstm")
+_RECURRENT = (
+    "the catalogue has no recurrent layers; a module of your own is named with `foreign`: "
+    '`foreign encoder(width) = "package.module:Encoder" takes [N, T, C] gives [N, T, width]`'
+)
+
 LITERALS = {"True": "true", "False": "false", "None": "null"}
 
 
@@ -54,14 +60,26 @@ def unknown_name(run: Run, frame: Frame, name: str, span: Span, called: bool = F
     if called:
         run.report(
             frame, "E0111", f"there is no operator or block `{name}`", span, "not known",
-            notes=[] if close else ["`dlspec ops` lists the operators"], fixes=fixes,
+            notes=[] if close else [_RECURRENT if name.casefold() in _LOOPS else "`dlspec ops` lists the operators"],
+            fixes=fixes,
         )  # fmt: skip
         return
     line = span.source.text[: span.start].rpartition("\n")[2].rstrip()
     notes = ["a comment begins with `#`; `//` divides"] if line.endswith("//") else []
+    if (size := _declared(run, name)) is not None:
+        notes.append(f"`{name}` names a size of the input `{size[0]}`; as a value it is `{size[0]}.shape[{size[1]}]`")
     if not fixes and any(isinstance(s, tree.Output) and s.span is span and s.value is None for s in _body(frame)):
         fixes = [Fix(f"give it what it stands for: `output {name} = …`", safety="placeholder")]
     run.report(frame, "E0110", f"there is no `{name}` here", span, "not known", notes=notes, fixes=fixes)
+
+
+def _declared(run: Run, name: str) -> tuple[str, int] | None:
+    """The input and the axis that are declared with a name as their size."""
+    for tensor in run.graph.inputs.values():
+        for axis, size in enumerate(tensor.shape):
+            if str(size) == name:
+                return tensor.node.path, axis
+    return None
 
 
 def _whole_map(span: Span) -> Fix:

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from dlspec.sizes import Dim
 
 
+def _that_would(heads: int, features: Dim) -> str:
+    """The number of heads nearest to the one given that divides the features, where these are known."""
+    if not isinstance(features, int):
+        return ""
+    dividing = (count for count in range(1, features + 1) if features % count == 0)
+    return f"; {min(dividing, key=lambda count: abs(count - heads))} would"
+
+
 class MultiheadAttention(Op):
     """Attend from every query to all keys, in several heads with learned projections; gives the attended tensor."""
 
@@ -62,7 +70,7 @@ class MultiheadAttention(Op):
         yield (
             features % heads == 0,
             "num_heads",
-            f"{heads} heads do not divide the {features} features of the query",
+            f"{heads} heads do not divide the {features} features of the query{_that_would(heads, features)}",
         )
 
     def widths(self, at: At) -> tuple[Dim, Dim, Dim]:

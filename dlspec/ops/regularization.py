@@ -1,4 +1,4 @@
-"""Dropout: numbers put to zero at random in training, untouched in evaluation."""
+"""Noise: numbers put to zero at random in training, untouched in evaluation, and numbers drawn."""
 
 from __future__ import annotations
 
@@ -101,6 +101,16 @@ class StochasticDepth(_Dropout):
 
     def mask(self, at: At, shape: Shape) -> Shape:
         return (at["N"], *(1,) * len(at["*S"]))
+
+
+class RandnLike(Op):
+    """Normal noise of mean 0 and variance 1 in the shape of a tensor, drawn anew at every call, in evaluation too."""
+
+    axes = "*S -> *S"
+    function = "torch.randn_like({x})"
+    family = "regularization"
+    samples = ("float32[2, 3, 4] -> randn_like",)
+    mistakes = (("int64[2, 3] -> randn_like", "E0304"),)
 
 
 class AlphaDropout(_Dropout):

@@ -90,6 +90,8 @@ def test_what_no_chosen_fix_touches_is_kept(places: list[tuple[int, int, str]]) 
         ("input x: float32[N, 3, 32, 32]\n  e1: x -> conv2d(4, 3)", "input x: float32[N, 3, 32, 32]\n  e1: (x -> conv2d(4, 3))"),
         ("input x: float32[N, 3, 32, 32]\n  a: x", "input x: float32[N, 3, 32, 32]\n  a = x"),
         ("input x: float32[N, 3, 32, 32]\n  a = x -> b: linear(32, 8)", "input x: float32[N, 3, 32, 32]\n  a = x -> b: linear(8)"),
+        ("input x: float32[N, 3, 32, 32]\n  a = x -> permute(0, 2, 3, 1)", "input x: float32[N, 3, 32, 32]\n  a = x -> permute([0, 2, 3, 1])"),
+        ("input x: float32[N, 3, 32, 32]\n  a = x -> reshape([1, 96, 32]) -> b: conv2d(1, 1)", "input x: float32[N, 3, 32, 32]\n  a = x -> reshape([-1, 1, 96, 32]) -> b: conv2d(1, 1)"),
         ("input x: float32[N, 3, 32, 32]\n  a = x -> gap()", "input x: float32[N, 3, 32, 32]\n  a = x -> adaptive_avg_pool2d(1)"),
     ],
 )  # fmt: skip
@@ -114,3 +116,19 @@ def test_settings_of_a_plan_go_into_parentheses(written: str, repaired: str) -> 
     source = Source("n.dls", text)
     found = check_spec(Spec(source, Path("n.dls").resolve()))
     assert repaired in apply(found, "placeholder")["n.dls"]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("a = (x -> c: conv2d(8, 3)) + (x -> d: conv2d(8, 5))", "`padding=1` in `c` and `padding=2` in `d` would keep the size"),
+        ("a = (x -> c: conv2d(8, 3, padding=1)) + (x -> upsample(2))", "`scale_factor=2` makes one 2 times as large"),
+        ("a = x -> reshape([N, 3, 1024])", "`N` names a size of the input `x`; as a value it is `x.shape[0]`"),
+        ("a = []\n  a.append(x)", "a list grows by a list: `skips = skips + [x]`"),
+        ("a = x -> lstm(8)", "the catalogue has no recurrent layers"),
+    ],
+)  # fmt: skip
+def test_a_message_teaches_what_was_not_known(body: str, told: str) -> None:
+    text = f"network n {{\n  input x: float32[N, 3, 32, 32]\n  {body}\n  output y = x -> c2: conv2d(8, 3)\n}}\n"
+    found = check_spec(Spec(Source("n.dls", text), Path("n.dls").resolve()))
+    assert any(told in note for diagnostic in found for note in diagnostic.notes)
