@@ -6,7 +6,7 @@ nobody touched are told too.
 
 from __future__ import annotations
 
-from dlspec.analyses.typical import number, typical_sizes
+from dlspec.analyses.typical import apart, number, typical_sizes
 from dlspec.drawing.canvas import Canvas
 from dlspec.drawing.figure.route import DOWN, RIGHT, UP, Port, Router
 from dlspec.drawing.figure.slices import HEAVY
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dlspec.analyses.difference import Difference
     from dlspec.analyses.edits import Change, Edit
     from dlspec.drawing.figure.items import Item, Stages
-    from dlspec.graph import Application
+    from dlspec.graph import Application, Tensor
 
     Step = Node | Application
 
@@ -169,19 +169,16 @@ class _Changes:
         words = self.words
         was = self.older.get(item.result.node)
         found = []
-        shape = words.shape(item.result)
-        old = None
-        if isinstance(was, Node):
-            sizes = [number(size, self.before) for size in was.outputs[0].shape[1:]]
-            old = "×".join(str(size) if size is not None else "?" for size in sizes) or "1"
-        found.append(Said("fact", shape) if old in (None, shape) else Said("moved", str(old), shape))
+        shape = _shape(item.result, words.sizes)
+        old = _shape(was.outputs[0], self.before) if isinstance(was, Node) else shape
+        found.append(Said("fact", words.result(item)) if old == shape else Said("moved", old, shape))
         olds = [self.older[node] for node in item.nodes if isinstance(self.older.get(node), Node)]
         cost = self.difference.old.cost
         before = self.gone.get(item, 0) + sum(cost.nodes[node].parameters for node in olds)  # type: ignore[index,misc]
         now = words.costs(item)
         if now.parameters or before:
             found.append(_changed("parameters", before, now.parameters))
-        if item.nodes[0].op.family != "input" and now.field:
+        if item.nodes[0].op.family != "input" and now.field and not words.depends_on_data(item):
             field = self.difference.old.fields.of(was) if isinstance(was, Node) else None
             earlier = str(field) if field is not None else ""
             told = str(words.fields.of(item.result.node))
@@ -189,6 +186,12 @@ class _Changes:
                 Said("fact", f"sees {told}") if earlier in ("", told) else Said("moved", f"sees {earlier}", told)
             )
         return found
+
+
+def _shape(tensor: Tensor, sizes: dict[str, int]) -> str:
+    """The shape of a tensor without the batch, at the sizes of a picture."""
+    shape = tensor.shape if tensor.is_list else tensor.shape[1:]
+    return "×".join(str(number(size, sizes) or size) for size in shape) or "1"
 
 
 def _place_lines(edit: Edit, old: Step, new: Step, item: Item) -> list[Said]:
@@ -363,7 +366,7 @@ def _heading(
     old, new = difference.old.cost, difference.new.cost
     pairs = [
         ("parameters", old.parameters, new.parameters),
-        ("MACs", number(old.macs, before) or 0, number(new.macs, words.sizes) or 0),
+        ("MACs", apart(old.macs, before)[0], words.macs),
     ]
     told = [
         f"{change.name} {change.old} → {change.new}"

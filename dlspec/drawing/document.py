@@ -25,7 +25,9 @@ def pdf_bytes(canvas: Canvas, theme: str = "light") -> bytes:
     registerFont(TTFont(FAMILY, str(REGULAR)))
     registerFont(TTFont(f"{FAMILY} Bold", str(BOLD)))
     out = BytesIO()
-    page = Page(out, pagesize=(canvas.width, canvas.height), invariant=1, pageCompression=1)
+    # A page begins with a font of its own, which would be named in the file and not be in it.
+    size = (canvas.width, canvas.height)
+    page = Page(out, pagesize=size, invariant=1, pageCompression=1, initialFontName=FAMILY)
     page.setTitle(canvas.title)
     page.setSubject(canvas.about)
     page.setLineJoin(1)

@@ -71,3 +71,13 @@ def test_a_spec_of_which_nothing_can_be_made_is_not_drawn(
     assert main(["draw", "wrong.dls", "-o", "wrong.svg"]) == 1
     assert not Path("wrong.svg").exists()
     assert "error[" in capsys.readouterr().err
+
+
+def test_a_stage_in_which_something_fails_is_red_whatever_it_holds_besides() -> None:
+    graph = draft(
+        "block unit(x) {\n  y = x -> c1: conv2d(8, 3, padding=1) -> c2: conv2d(4, 1)\n  x + y\n}\n"
+        "network n {\n  input x: float32[N, 3, 8, 8]\n  output y = x -> a: conv2d(8, 1) -> b: unit\n}\n"
+    )
+    found = {text.text: text.colour for text in texts(figure(graph))}
+    assert found["b"] == "wrong"
+    assert found["8×8×8, 4×8×8"] == "ink"

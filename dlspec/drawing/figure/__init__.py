@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from dlspec.graph import Graph
 
 
+LONGEST = 900
+"""Points of a message; of a longer one the middle is left out."""
+
+
 def figure(graph: Graph) -> Canvas:
     """The figure of a network; open sizes are shown at those that `typical_sizes` gives."""
     from dlspec.analyses.cost import cost
@@ -22,7 +26,7 @@ def figure(graph: Graph) -> Canvas:
     from dlspec.drawing.figure.template import templates
     from dlspec.drawing.figure.units import has_units, units
     from dlspec.drawing.figure.words import Words
-    from dlspec.drawing.metrics import width
+    from dlspec.drawing.metrics import shortened, width
 
     sizes = typical_sizes(graph)
     words = Words(graph, sizes, cost(graph), receptive_fields(graph))
@@ -38,8 +42,10 @@ def figure(graph: Graph) -> Canvas:
     canvas.text(MARGIN, 60, words.heading(), 11.5, "grey")
     top = 84.0
     drawn = units if has_units(made) else strip if made.is_chain else levels
+    told = 0.0
     for failure in graph.failures[:3]:
-        canvas.text(MARGIN, top, f"{failure.path}: {failure.message.replace('`', '')}", 11, "wrong", bold=True)
+        said = shortened(f"{failure.path}: {failure.message.replace('`', '')}", 11, LONGEST, bold=True)
+        told = max(told, canvas.text(MARGIN, top, said, 11, "wrong", bold=True).width)
         top += 16
     blocks = templates(made, graph)[:3]
     trial = Canvas(graph.name)
@@ -52,7 +58,7 @@ def figure(graph: Graph) -> Canvas:
         rules.append(end + 8)
         end = inset(canvas, template, end + 12)
     canvas.width = max(
-        canvas.width, MARGIN * 2 + width(words.heading(), 11.5), MARGIN * 2 + width(graph.name, 21, True)
+        canvas.width, *(MARGIN * 2 + wide for wide in (width(words.heading(), 11.5), width(graph.name, 21, True), told))
     )
     for y in rules:
         canvas.line([(MARGIN, y), (canvas.width - MARGIN, y)], "rule", 1)

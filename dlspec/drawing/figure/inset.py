@@ -90,6 +90,8 @@ def _lines(card: Card, template: Template) -> tuple[str, str]:
         return symbol(card.host), ""
     if card.host.op.family == "parameter":
         return card.host.name, "learned"
+    if card.host.op.family == "wrong":
+        return operator_name(card.host), "does not fit"
     plain = card.host.op.family in ("normalization", "attention", "activation")
     words = operator_name(card.host) if plain else title(card.host)
     kernel = written(card.host, "kernel_size", template.application)
@@ -131,7 +133,8 @@ def _arrows(canvas: Canvas, spots: list[_Spot], start: float, right: float, midd
     drawn: list[tuple[list[Point], str]] = []
     for source, target in wanted:
         leaves = [Port((start, middle), RIGHT)] if source is None else _out(source)
-        colour = "skip" if _is_skip(source, target) else "line"
+        wrong = target.card.host.op.family == "wrong"
+        colour = "wrong" if wrong else "skip" if _is_skip(source, target) else "line"
         points = router.way(leaves, _into(target), (source, colour), target if target.card.is_join else None)
         if points is not None:
             drawn.append((points, colour))

@@ -271,7 +271,7 @@ def _place(cards: list[Card]) -> None:
         left -= set(chain)
         ends = [card.column for other in chain for card in after[other] if card not in chain]
         span = (
-            min([chain[0].column, *(c.column + 1 for c in chain[0].before)]),
+            min([chain[0].column, *(c.column + 1 for c in chain[0].before), *(1 for c in chain[:1] if c.sources)]),
             max([chain[-1].column, *(end - 1 for end in ends)]),
         )
         lane = next((n for n, taken in enumerate(used) if all(span[1] < a or span[0] > b for a, b in taken)), len(used))
