@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import gcd
 
+from dlspec.analyses.remainders import remainder_words
 from dlspec.record import TYPE_CHECKING
 from dlspec.sizes import Size
 
@@ -288,6 +289,9 @@ def requirements_words(texts: Sequence[str]) -> list[str]:
     """
     names: dict[tuple[str, str], list[str]] = {}
     for text in texts:
+        if (remainder := remainder_words(text)) is not None:
+            names.setdefault(remainder[1:], []).append(remainder[0])
+            continue
         name, _, rest = text.partition(" ")
         names.setdefault(_predicate(rest) if name.isidentifier() else ("", text), []).append(name)
     words = []

@@ -150,7 +150,7 @@ def _top(given: list[str], name: str | None) -> int:
         from dlspec.diagnostics.near_names import near
 
         close = near(name, list(COMMANDS))
-        hint = f"; there is `{close[0]}`" if close else ""
+        hint = f"; there is `{close[0]}`" if close else "; `dlspec --help` lists them"
         print(f"dlspec: there is no command `{name}`{hint}", file=sys.stderr)
         return 2
     print(_help())
