@@ -164,6 +164,7 @@ def export_program(
     wanted = [_named(network(example)) for example in examples]
     difference = max(_difference(one, got) for one, got in zip(wanted, outputs, strict=True))
     if not difference <= CLOSE:
+        out.unlink()
         raise RunError(f"`{out}` does not compute what the network does: its outputs differ by {difference:.1e}")
     return Exported(out, {name: described(taken)}, difference, [tuple(example.shape) for example in examples])
 

@@ -170,6 +170,7 @@ def compared(wanted: Found, got: Found, out: Path) -> float:
     off = (wanted["scores"].unsqueeze(1) - got["scores"]).abs().masked_fill(~near, torch.inf)
     alone = [(off.amin(dim=axis) > SCORES).sum() if off.numel() else off.shape[1 - axis] for axis in (0, 1)]
     if max(int(count) for count in alone) > APART:
+        out.unlink(missing_ok=True)
         count, other = len(wanted["boxes"]), len(got["boxes"])
         raise RunError(f"`{out}` does not find what the network finds: {count} objects there, {other} here")
     paired = off[off <= SCORES]

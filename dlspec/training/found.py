@@ -31,9 +31,12 @@ class Found(Record):
 
     def above(self, score: float) -> Found:
         """Those with a score of at least so much."""
-        kept = (self.scores >= score).nonzero()[:, 0]
-        masks = None if self.masks is None else [self.masks[place] for place in kept.tolist()]
-        return Found(self.boxes[kept], self.scores[kept], self.labels[kept], masks)
+        return self.at((self.scores >= score).nonzero()[:, 0])
+
+    def at(self, rows: Tensor) -> Found:
+        """Some of them, by their places."""
+        masks = None if self.masks is None else [self.masks[place] for place in rows.tolist()]
+        return Found(self.boxes[rows], self.scores[rows], self.labels[rows], masks)
 
 
 def found_in(outputs: Outputs) -> list[Found]:

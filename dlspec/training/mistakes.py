@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -10,11 +11,9 @@ from torch import Tensor
 
 from dlspec.plan.losses import Loss
 from dlspec.record import TYPE_CHECKING, Record
-from dlspec.training.class_maps import is_map, judged
-from dlspec.training.evaluation import Judgement, MapJudgement
+from dlspec.training.evaluation import Judgement
 from dlspec.training.job import Setting
 from dlspec.training.objective import classes_of, loss_of, probabilities
-from dlspec.training.ragged import Images, Ragged
 from dlspec.training.samples import Samples
 from dlspec.training.whole_file import write_whole
 
@@ -36,7 +35,7 @@ class Mistake(Record):
     """Of the prediction; None for numbers, and for scores that mean no probability."""
     loss: float
     wrong: bool
-    """False for a class that was guessed right, however unsurely, and for class maps; True for numbers, never exact."""
+    """False for a class that was guessed right, however unsurely; True for numbers, never exact."""
     file: str = ""
     """What the sample was read from, where it has a file of its own."""
 
@@ -52,10 +51,7 @@ def worst(setting: Setting, samples: Samples, judgement: Judgement, most: int = 
     `samples` are those of `val` as the data has them, `judgement` what the network made of them.
     """
     loss, scores = setting.plan.loss[0].loss, judgement.scores
-    if isinstance(judgement, MapJudgement):
-        each = judgement.each
-    else:
-        each = losses(loss, scores, setting.fitted.applied(samples).truth)
+    each = losses(loss, scores, setting.fitted.applied(samples).truth)
     order = each.argsort(descending=True, stable=True)[:most]
     chosen = Samples(*samples.taken(order))
     rows = (setting.splits.rows["val"][order] + 1).tolist()
@@ -64,9 +60,6 @@ def worst(setting: Setting, samples: Samples, judgement: Judgement, most: int = 
         true, guesses = _numbers(chosen.truth), _numbers(setting.fitted.in_units(scores[order].double()))
         told = zip(rows, true, guesses, costs, strict=True)
         return [Mistake(row, one, guess, None, cost, True) for row, one, guess, cost in told], chosen
-    if isinstance(judgement, MapJudgement):
-        assert isinstance(chosen.targets, Tensor | Ragged)
-        return _of_maps(loss, judgement.maps[order], chosen.targets, rows, costs), chosen
     names, predicted = setting.dataset.classes, classes_of(loss, scores[order])
     chances = probabilities(loss, scores[order])
     found = []
@@ -79,31 +72,20 @@ def worst(setting: Setting, samples: Samples, judgement: Judgement, most: int = 
     return found, chosen
 
 
-def _of_maps(loss: Loss, maps: Images, truth: Images, rows: list[int], costs: list[float]) -> list[Mistake]:
-    """Of an image that is segmented the share of its pixels that are wrong."""
-    found = []
-    for predicted, true, row, cost in zip(maps, truth, rows, costs, strict=True):
-        wanted, given = judged(loss, true[None], predicted[None].long())
-        wrong = float((wanted != given).float().mean()) if len(wanted) else 0.0
-        found.append(Mistake(row, f"{len(wanted):,} pixels", f"{wrong:.1%} wrong", None, cost, False))
-    return found
-
-
 def _numbers(values: Tensor) -> list[str]:
     return ["  ".join(f"{value:.4g}" for value in row) for row in values.flatten(1).tolist()]
 
 
-def predicted_maps(setting: Setting, found: list[Mistake], judgement: MapJudgement) -> Images:
-    """The predicted class maps of the worst samples of `val` (M, H, W), or ragged."""
-    places = {row: place for place, row in enumerate(setting.splits.rows["val"].tolist())}
-    return judgement.maps[torch.tensor([places[one.row - 1] for one in found])]
-
-
 def write_mistakes(found: list[Mistake], samples: Samples, out: Path, *, has_images: bool) -> None:
     """`mistakes.json`, and `mistakes.png` where samples are images."""
-    listed: list[dict[str, Any]] = [{field: getattr(one, field) for field in Mistake._fields} for one in found]
-    write_whole(out / "mistakes.json", json.dumps(listed, indent=1) + "\n")
-    if has_images and not is_map(samples.targets):
+    write_listed(found, out / "mistakes.json")
+    if has_images:
         from dlspec.training import pictures
 
         pictures.mistakes(samples.values, found, out / "mistakes.png")
+
+
+def write_listed(found: Sequence[Record], file: Path) -> None:
+    """Mistakes of any kind as a list of objects."""
+    listed: list[dict[str, Any]] = [{field: getattr(one, field) for field in type(one)._fields} for one in found]
+    write_whole(file, json.dumps(listed, indent=1) + "\n")

@@ -59,6 +59,8 @@ def page(folder: Path, thumbnails: Sequence[tuple[bytes, bool]] = ()) -> str:
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     made = _json(folder / "environment.json") or {}
     rows = read_rows(folder / "metrics.jsonl")
+    listed = _json(folder / "mistakes.json") or []
+    told = {"predictions.png"} if thumbnails and not any("missed" in one for one in listed) else set()
     ink = any(is_ink for _, is_ink in thumbnails)
     title = (report["network"] or "network").partition("(")[0]
     style = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
@@ -69,9 +71,9 @@ def page(folder: Path, thumbnails: Sequence[tuple[bytes, bool]] = ()) -> str:
         curves(report, rows),
         confusion(report, folder),
         per_class(report),
-        mistakes(_json(folder / "mistakes.json") or [], thumbnails),
+        mistakes(listed, thumbnails),
         closed_form(report),
-        *(_picture(folder, name, ink=ink) for name in PICTURES if not (name == "predictions.png" and thumbnails)),
+        *(_picture(folder, name, ink=ink) for name in PICTURES if name not in told),
         _network(folder),
         _plan(folder),
         _environment(report, made),

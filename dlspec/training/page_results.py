@@ -108,13 +108,14 @@ def _precision(value: float | None) -> str:
 
 
 def mistakes(found: Sequence[dict[str, Any]], thumbnails: Sequence[tuple[bytes, bool]]) -> str:
-    """The samples of `val` with the highest loss: as pictures where they are some, else as a table."""
+    """The samples of `val` that went worst: as pictures where they are some, else as a table."""
     if not found:
         return ""
-    about = '<p class="soft">The samples of the validation split with the highest loss, worst first.</p>'
+    about = f'<p class="soft">{_worst_by(found[0])}, worst first.</p>'
     if thumbnails:
         cards = "".join(_card(one, *image) for one, image in zip(found, thumbnails, strict=False))
-        return f'<section><h2>Worst mistakes</h2>{about}<div class="gallery">{cards}</div></section>'
+        wide = " wide" if "missed" in found[0] else ""
+        return f'<section><h2>Worst mistakes</h2>{about}<div class="gallery{wide}">{cards}</div></section>'
     sure = any(one["probability"] is not None for one in found)
     names = ["row", "true", "predicted", *(["probability"] if sure else []), "loss"]
     head = "".join(f"<th>{name}</th>" for name in names)
@@ -123,7 +124,23 @@ def mistakes(found: Sequence[dict[str, Any]], thumbnails: Sequence[tuple[bytes, 
     return f"<section><h2>Worst mistakes</h2>{about}{table}</section>"
 
 
+def _worst_by(one: dict[str, Any]) -> str:
+    if "missed" in one:
+        return (
+            "The scenes of the validation split in which most was overlooked (violet) or found wrongly (red, with its "
+            "score)"
+        )
+    if "iou" in one:
+        return (
+            "The images of the validation split whose classes share least with the true ones: above image and truth, "
+            "below the prediction and where it is wrong"
+        )
+    return "The samples of the validation split with the highest loss"
+
+
 def _card(one: dict[str, Any], image: bytes, ink: bool) -> str:
+    if "missed" in one or "iou" in one:
+        return _scene_card(one, image)
     sure = f" {one['probability']:.0%}" if one["probability"] is not None else ""
     said = f"is {escape(one['true'])}, " if one["wrong"] else ""
     classes = " class=ink" if ink else ""
@@ -134,6 +151,19 @@ def _card(one: dict[str, Any], image: bytes, ink: bool) -> str:
         f"<figcaption><b>{escape(one['predicted'])}</b>{sure}<br>{said}loss {one['loss']:.2f}<br>"
         f"{place}</figcaption></figure>"
     )
+
+
+def _scene_card(one: dict[str, Any], image: bytes) -> str:
+    """A scene or a segmented image: how much of it went wrong."""
+    if "missed" in one:
+        missed, false = len(one["missed"]), len(one["false"])
+        told = f"<b>{missed} of {one['objects']} missed</b><br>{false} false"
+        kind = "wrong" if missed or false else "right-one"
+    else:
+        told, kind = f"<b>IoU {one['iou']:.1%}</b><br>{one['wrong']:.1%} wrong, loss {one['loss']:.2f}", "right-one"
+    place = escape(one["file"]) if one.get("file") else f"row {one['row']:,}"
+    source = f"data:image/png;base64,{base64.b64encode(image).decode()}"
+    return f'<figure class="{kind}"><img alt="" src="{source}"><figcaption>{told}<br>{place}</figcaption></figure>'
 
 
 def _cell(value: Any) -> str:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training import class_maps, closed_form
@@ -17,9 +17,8 @@ from dlspec.training.detection import Findings
 from dlspec.training.errors import RunError
 from dlspec.training.evaluation import Judgement, MapJudgement, judge
 from dlspec.training.job import Setting, State
-from dlspec.training.mistakes import predicted_maps, worst, write_mistakes
+from dlspec.training.mistakes import worst, write_mistakes
 from dlspec.training.page import write_page
-from dlspec.training.ragged import Ragged
 from dlspec.training.samples import Samples
 from dlspec.training.whole_file import write_whole
 
@@ -36,14 +35,14 @@ CONTENTS = {
     "report.json": "the scores, and how they came about",
     "metrics.jsonl": "every epoch's loss and metrics",
     "environment.json": "versions, hardware, seeds, the state of git",
-    "mistakes.json": "the validation samples with the highest loss",
+    "mistakes.json": "the validation samples that went worst",
     "augmentation.png": "training samples as they were changed",
     "class_maps.png": "images, their true class maps and the predicted ones",
     "coefficients.png": "the trained coefficients beside the exact ones",
     "confusion_matrix.png": "which class was taken for which",
     "curves.png": "loss and metrics over the epochs",
     "gradients.png": "the length of every layer's gradient",
-    "mistakes.png": "the validation samples with the highest loss, as pictures",
+    "mistakes.png": "the validation samples that went worst, as pictures",
     "predictions.png": "test samples and what they were taken for, or what was found in them",
     "regions.png": "which class each point of the plane is taken for",
     "templates.png": "the weights as pictures",
@@ -242,28 +241,24 @@ def _draw(
         gallery.draw_templates(setting, out / "templates.png")
         plane.draw_regions(setting, samples, out / "regions.png")
         gallery.draw_augmentation(setting, out / "augmentation.png")
-        thumbnails = _mistakes(setting, val, out) if val is not None and setting.plan.task != "objects" else []
+        thumbnails = _mistakes(setting, val, out) if val is not None else []
     write_page(out, thumbnails)
 
 
 def _mistakes(setting: Setting, val: Judgement, out: Path) -> list[tuple[bytes, bool]]:
     """Write what the run is worst at; small pictures of it, where samples are images."""
-    from dlspec.training import class_map_pictures, pictures
-    from dlspec.training.scene_pictures import SCENES
+    if isinstance(val, Findings):
+        from dlspec.training.scene_mistakes import write_worst_scenes
+
+        return write_worst_scenes(setting, val, out)
+    if isinstance(val, MapJudgement):
+        from dlspec.training.map_mistakes import write_worst_maps
+
+        return write_worst_maps(setting, val, out)
+    from dlspec.training import pictures
 
     found, samples = worst(setting, setting.splits.val, val)
     write_mistakes(found, samples, out, has_images=setting.dataset.has_images)
     if not setting.dataset.has_images:
         return []
-    if isinstance(val, MapJudgement):
-        maps = predicted_maps(setting, found, val)
-        images, true = samples.images, samples.targets
-        assert isinstance(true, Tensor | Ragged)
-        shown = found[:SCENES]
-        words = [f"row {one.row:,}: {one.predicted}, loss {one.loss:.2f}" for one in shown]
-        few = slice(len(shown))
-        class_map_pictures.write_maps(
-            images[few], true[few], maps[few], setting.dataset.classes, out / "mistakes.png", words
-        )
-        return [(class_map_pictures.thumbnail(*one), False) for one in zip(images, true, maps, strict=True)]
     return [(pictures.thumbnail(image), len(image) != 3) for image in samples.values]

@@ -28,6 +28,7 @@ SHOWN_FROM = 0.3
 """The score from which on a detection is drawn."""
 SCENES, COLUMNS = 8, 2
 """Scenes in a picture, and how many stand side by side."""
+INK = "#0F172A"
 TINT = 0.45
 """How strongly a mask colours its pixels."""
 
@@ -39,6 +40,14 @@ class Mark(Record):
     colour: str
     words: str
     mask: Tensor | None = None
+    below: bool = False
+    """Whether the words stand below the box, where another box of about that place has its words above."""
+
+    def without_words(self) -> Mark:
+        return Mark(self.box, self.colour, "", self.mask)
+
+    def with_words_below(self) -> Mark:
+        return Mark(self.box, self.colour, self.words, self.mask, True)
 
 
 def drawn(image: Tensor, marks: Sequence[Mark]) -> Image.Image:
@@ -72,13 +81,15 @@ def _name(
     pen: ImageDraw.ImageDraw, mark: Mark, times: int, font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
     size: tuple[int, int],
 ) -> None:  # fmt: skip
-    """The words above a box, or inside it where there is no room above."""
+    """The words above a box, or below it, or inside it where there is no room."""
     if not mark.words:
         return
     left, top, right, bottom = pen.textbbox((0, 0), mark.words, font=font)
     high, wide = bottom - top + 4, right - left + 6
     x = min(max(times * mark.box[0], 0), max(size[0] - wide, 0))
-    y = times * mark.box[1] - high if times * mark.box[1] >= high else times * mark.box[1]
+    above, under = times * mark.box[1] - high, times * mark.box[3]
+    y = under if mark.below else above if above >= 0 else above + high
+    y = min(y, size[1] - high)
     pen.rectangle((x, y, x + wide, y + high), fill=mark.colour)
     pen.text((x + 3 - left, y + 2 - top), mark.words, fill="#10151C", font=font)
 
@@ -142,18 +153,48 @@ def of_classes(labels: Tensor) -> list[str]:
     return [PALETTE[label % len(PALETTE)] for label in labels.tolist()]
 
 
-def sheet(pictures: Sequence[Image.Image], *, columns: int = 4, side: int = 420) -> Image.Image:
-    """Pictures of any sizes in rows, none wider or higher than `side`."""
+def sheet(
+    pictures: Sequence[Image.Image],
+    *,
+    columns: int = 4,
+    side: int = 420,
+    words: Sequence[str] = (),
+    heading: Sequence[tuple[str, str]] = (),
+) -> Image.Image:
+    """Pictures of any sizes in rows, none wider or higher than `side`, with words under each.
+
+    `heading` are words and their colours, which stand above all.
+    """
     small = [picture.copy() for picture in pictures]
     for picture in small:
         picture.thumbnail((side, side))
-    across, gap = min(columns, len(small)), 8
-    high = [max(one.size[1] for one in small[row : row + across]) for row in range(0, len(small), across)]
-    paper = Image.new("RGB", (across * (side + gap) + gap, sum(high) + gap * (len(high) + 1)), "white")
+    across, gap, below, top = min(columns, len(small)), 8, 24 if words else 0, 30 if heading else 0
+    side = max(one.size[0] for one in small)
+    high = [below + max(one.size[1] for one in small[row : row + across]) for row in range(0, len(small), across)]
+    size = (across * (side + gap) + gap, top + sum(high) + gap * (len(high) + 1))
+    paper = Image.new("RGB", size, "white")
+    pen, font = ImageDraw.Draw(paper), ImageFont.load_default(16)
+    _head(pen, heading, font, gap)
     for place, picture in enumerate(small):
         row = place // across
-        paper.paste(picture, (gap + place % across * (side + gap), gap * (row + 1) + sum(high[:row])))
+        x, y = gap + place % across * (side + gap), top + gap * (row + 1) + sum(high[:row])
+        paper.paste(picture, (x, y))
+        if words:
+            pen.text((x, y + picture.size[1] + 3), words[place], fill=INK, font=font)
     return paper
+
+
+def _head(
+    pen: ImageDraw.ImageDraw,
+    heading: Sequence[tuple[str, str]],
+    font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
+    left: int,
+) -> None:
+    """A square of its colour before each of some words."""
+    for words, colour in heading:
+        pen.rectangle((left, 9, left + 15, 24), fill=colour)
+        pen.text((left + 22, 7), words, fill=INK, font=font)
+        left += 22 + int(font.getlength(words)) + 20
 
 
 def write_scenes(rows: Sequence[Sequence[tuple[Tensor, Objects]]], classes: Sequence[str], file: Path) -> None:

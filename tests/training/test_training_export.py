@@ -96,10 +96,12 @@ def test_what_an_input_declares_bounds_an_axis(tmp_path: Path) -> None:
 
 def test_a_program_that_computes_something_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "n.dls").write_text(RESIDUAL)
+    (tmp_path / "n.pt2").touch()
     monkeypatch.setattr("dlspec.training.export._write_pt2", lambda *_: [{"output": torch.zeros(2, 5)}] * 2)
     axes = [2, 3, 16, 16]
     with pytest.raises(RunError, match="does not compute what the network does"):
         export_program(built(tmp_path / "n.dls"), "pt2", tmp_path / "n.pt2", "image", axes, axes, torch.float32)
+    assert not (tmp_path / "n.pt2").exists()
 
 
 def test_scales_go_into_the_program() -> None:
