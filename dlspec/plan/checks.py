@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dlspec.diagnostics.record import Diagnostic, Edit, Fix, problem
 from dlspec.plan.augmentations import Augmentation
 from dlspec.plan.class_maps import check_class_maps
-from dlspec.plan.fitting import check_classes, check_input, check_outputs, check_reads, check_targets
+from dlspec.plan.fitting import check_classes, check_input, check_numbers, check_outputs, check_reads, check_targets
 from dlspec.plan.keys import Data, ResolvedPlan, Split, called, holds, known_source, shares_of_folds
 from dlspec.plan.metrics import metrics
 from dlspec.plan.network_checks import check_batch, check_field
@@ -106,11 +106,22 @@ def _check_grouped(data: Data) -> Iterator[Diagnostic]:
         message = f"`{data.source.name}` does not tell which samples belong together"
         notes = [f"groups are known of {listed(tuple(able))}"]
         yield problem("E0614", message, data.split.at("groups"), "names no column", notes=notes)
+    elif data.split.groups is not None and "pattern" in (data.source.grouped_by or ""):
+        yield from _check_pattern(data)
     if data.split.groups is not None and data.stratify and "stratify" in (data.spans or {}) and not data.split.folds:
         message = "shares of whole groups cannot keep the shares of classes too"
         also = [(data.split.at("groups"), "keeps groups together")]
         fixes = [Fix("leave `stratify` out, or take `folds`, which can do both")]
         yield problem("E0614", message, data.at("stratify"), "asks for both", also=also, fixes=fixes)  # type: ignore[arg-type]
+
+
+def _check_pattern(data: Data) -> Iterator[Diagnostic]:
+    """A pattern of paths says what of a path names the group."""
+    pattern = data.split.groups or ""
+    if pattern.count("{group}") != 1:
+        message = "a pattern of paths says once where the name of the group stands"
+        notes = ["`*/{group}-*` takes `ann` from `cats/ann-12.jpg`, `*/{group}/*` from `cats/ann/12.jpg`"]
+        yield problem("E0614", message, data.split.at("groups"), "is without `{group}`", notes=notes)
 
 
 def _check_folds(split: Split) -> Iterator[Diagnostic]:
@@ -419,6 +430,7 @@ CHECKS: tuple[Check, ...] = (
     check_outputs,
     check_targets,
     check_classes,
+    check_numbers,
     check_class_maps,
     check_reads,
     check_optimizer,

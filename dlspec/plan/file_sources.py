@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlspec.plan.kinds import Count, Flag, Text
-from dlspec.plan.sources import Source
+from dlspec.plan.sources import Source, several
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ class Parquet(Source):
 
     path: Text
     """The file, from the folder of the spec."""
-    target: Text
-    """The column that is to be predicted."""
+    target: tuple[Text, ...] | Text
+    """The column that is to be predicted; several columns of numbers at once are a list."""
     features: tuple[Text, ...] | None = None
     """The columns that are read; all others where left out."""
     categories: tuple[Text, ...] = ()
@@ -33,12 +33,20 @@ class Parquet(Source):
     """What is done where a value is missing: `drop` leaves the row out, `mean` takes the mean of `train`."""
 
     @property
+    def task(self) -> str | None:  # type: ignore[override]  # of others it is a fact of the class
+        return "numbers" if isinstance(self.target, tuple) else None
+
+    @property
     def shape(self) -> tuple[int, ...] | None:
         return None if self.features is None or self.categories else (len(self.features),)
 
     @property
     def target_name(self) -> str:
-        return self.target
+        return ", ".join(self.target_names)
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        return several(self.target)
 
 
 class Safetensors(Source):
@@ -72,6 +80,7 @@ class ImageFolder(Source):
     task = "classes"
     input = "image"
     files = ("path",)
+    grouped_by = "pattern of paths"
 
     path: Text
     """The folder that holds one for each class, from the folder of the spec."""
@@ -156,8 +165,8 @@ class Hub(Source):
     """Its name, such as `ylecun/mnist`, or a folder, from the folder of the spec."""
     x: tuple[Text, ...] | Text = "image"
     """The column of inputs: pictures, or numbers; several columns of numbers stand beside each other."""
-    y: Text = "label"
-    """The column of targets."""
+    y: tuple[Text, ...] | Text = "label"
+    """The column of targets; several columns of numbers at once are a list."""
     part: Text = "train"
     """The part of it that is read."""
     revision: Text | None = None
@@ -170,8 +179,16 @@ class Hub(Source):
     """What is done about pictures that cannot be read: `skip` leaves them out and names them."""
 
     @property
+    def task(self) -> str | None:  # type: ignore[override]  # of others it is a fact of the class
+        return "numbers" if isinstance(self.y, tuple) else None
+
+    @property
     def target_name(self) -> str:
-        return self.y
+        return ", ".join(self.target_names)
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        return several(self.y)
 
     def anchored(self, folder: str) -> Hub:
         """The same from any folder, where it is one on disk."""
@@ -191,6 +208,7 @@ class Shards(Source):
     task = "classes"
     input = "image"
     files = ("path",)
+    grouped_by = "ending of names, or field of `json`"
 
     path: Text
     """The files, from the folder of the spec: `train-{000..099}.tar`, or a pattern such as `train-*.tar`."""

@@ -228,6 +228,37 @@ def check_classes(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[
             yield problem("E0202", message, metric.at("k"), "makes the metric 1, whatever is predicted")
 
 
+def check_numbers(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Diagnostic]:
+    """As many numbers as targets, where the data names them."""
+    source = known_source(plan)
+    if source is None or network is None or source.grouped_by != "column":
+        return
+    targets = len(source.target_names)
+    for loss in catalogued(plan):
+        output = network.outputs.get(loss.output or "")
+        if loss.task != "numbers" or output is None:
+            continue
+        gives = output.shape[1] if len(output.shape) == 2 else 1
+        if isinstance(gives, int) and gives != targets:
+            yield _numbers_differ(plan, network, output, gives, targets)
+
+
+def _numbers_differ(
+    plan: ResolvedPlan, network: NetworkFacts, output: TensorFacts, gives: int, targets: int
+) -> Diagnostic:
+    source = plan.data.source
+    numbers = "1 number" if gives == 1 else f"{gives} numbers"
+    named = "1 target" if targets == 1 else f"{targets} targets"
+    return problem(
+        "E0603",
+        f"`{network.name}` gives {numbers}, and `{source.name}` has {named}",
+        source.at("target"),
+        f"names {named}",
+        also=[(output.span, f"gives {numbers}")] if output.span else [],
+        fixes=[Fix(f"end the network with `linear({targets})`, or name other columns")],
+    )
+
+
 def _two_classes(plan: ResolvedPlan, loss: Loss, count: int) -> Diagnostic:
     source = plan.data.source
     keep = f"keep two classes, `{source.name}(classes=[0, 1])`, or "

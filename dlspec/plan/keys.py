@@ -54,7 +54,8 @@ class Split(Facts):
     seed: Whole = 0
     """Which of the possible splits it is."""
     groups: Text | None = None
-    """The column or array that tells which samples belong together, as those of a patient: no two parts share any."""
+    """What tells which samples belong together, as those of a patient: no two parts share any. A column, an array; of
+    an `image_folder` a pattern such as `*/{group}-*`; of `shards` an ending, or a field of the sample's `json`."""
 
 
 def shares_of_folds(split: Split) -> dict[str, float]:

@@ -52,6 +52,11 @@ class Source(Family):
         """The name of what is to be predicted."""
         return "label" if self.task == "classes" else "target"
 
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """The name of each number that is to be predicted of a sample."""
+        return (self.target_name,)
+
     def load(self, folder: str) -> dict[str, Any]:
         """The samples, by a source of another package; `folder` is that of the spec.
 
@@ -214,8 +219,8 @@ class Csv(Source):
 
     path: Text
     """The file, from the folder of the spec."""
-    target: Text
-    """The column that is to be predicted."""
+    target: tuple[Text, ...] | Text
+    """The column that is to be predicted; several columns of numbers at once are a list."""
     features: tuple[Text, ...] | None = None
     """The columns that are read; all others where left out."""
     delimiter: Text = ","
@@ -226,12 +231,20 @@ class Csv(Source):
     """What is done where a value is missing: `drop` leaves the row out, `mean` takes the mean of `train`."""
 
     @property
+    def task(self) -> str | None:  # type: ignore[override]  # of others it is a fact of the class
+        return "numbers" if isinstance(self.target, tuple) else None
+
+    @property
     def shape(self) -> tuple[int, ...] | None:
         return None if self.features is None or self.categories else (len(self.features),)
 
     @property
     def target_name(self) -> str:
-        return self.target
+        return ", ".join(self.target_names)
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        return several(self.target)
 
 
 class Npz(Source):
@@ -257,6 +270,11 @@ class Npz(Source):
     @property
     def target_name(self) -> str:
         return self.y
+
+
+def several(names: tuple[str, ...] | str) -> tuple[str, ...]:
+    """Names, of which one may stand alone."""
+    return (names,) if isinstance(names, str) else names
 
 
 def _kept(names: tuple[str, ...], chosen: tuple[int, ...] | None) -> tuple[str, ...]:

@@ -86,15 +86,19 @@ def misfit(train: Samples, classes: int) -> Misfit:
     return Misfit(float(scores.min()), float(scores.max()), float(errors[right].sum() / errors.sum()))
 
 
-def compare(module: nn.Module, train: Samples, features: tuple[str, ...]) -> Comparison:
-    """The network's coefficients beside the exact ones.
+def compare(module: nn.Module, train: Samples, features: tuple[str, ...], targets: tuple[str, ...] = ()) -> Comparison:
+    """The network's coefficients beside the exact ones, those of several targets one after the other.
 
-    Raises RunError where the network is not a linear regression of one target.
+    Raises RunError where the network is not a linear regression.
     """
-    layer, exact = only_layer(module, 1), least_squares(train)[:, 0]
-    names = features or tuple(f"x{number}" for number in range(layer.in_features))
-    trained = [*layer.weight[0].tolist(), *layer.bias.tolist()]
-    return Comparison((*names, "intercept"), tuple(trained), tuple(exact.tolist()))
+    count = train.truth.shape[1]
+    layer, exact = only_layer(module, count), least_squares(train)
+    names = (*(features or [f"x{number}" for number in range(layer.in_features)]), "intercept")
+    if count > 1:
+        called = targets if len(targets) == count else [f"y{number}" for number in range(count)]
+        names = tuple(f"{target}: {name}" for target in called for name in names)
+    trained = torch.cat([layer.weight, layer.bias[:, None]], 1).flatten()
+    return Comparison(names, tuple(trained.tolist()), tuple(exact.T.flatten().tolist()))
 
 
 def only_layer(module: nn.Module, targets: int) -> nn.Linear:
@@ -102,7 +106,7 @@ def only_layer(module: nn.Module, targets: int) -> nn.Linear:
     layers = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
     weights = sum(parameter.numel() for parameter in module.parameters())
     if len(layers) != 1 or layers[0].out_features != targets or weights != (layers[0].in_features + 1) * targets:
-        what = "a linear regression" if targets == 1 else "a linear classifier"
+        what = "a linear regression or classifier"
         message = f"`closed_form` compares {what}: one `linear({targets})` with a bias and nothing else learned"
         raise RunError(message, "leave `closed_form` out of the plan")
     return layers[0]
@@ -111,7 +115,7 @@ def only_layer(module: nn.Module, targets: int) -> nn.Linear:
 def solved(module: nn.Module, train: Samples, classes: int = 0) -> nn.Module:
     """A copy of a linear network that holds the exact solution, to be judged like any other."""
     exact = copy.deepcopy(module)
-    layer = only_layer(exact, classes or 1)
+    layer = only_layer(exact, classes or train.truth.shape[1])
     solution = least_squares(train, classes)
     with torch.no_grad():
         layer.weight.copy_(solution[:-1].T)

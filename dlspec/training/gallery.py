@@ -41,8 +41,8 @@ def draw_predictions(setting: Setting, samples: Samples, judged: Judgement, file
         return
     if not setting.classes:
         predicted = setting.fitted.in_units(judged.scores.double())
-        name = setting.plan.data.source.target_name
-        pictures.predicted_numbers(predicted, samples.truth, name, file, r2=judged.values.get("r2"))
+        names = setting.plan.data.source.target_names
+        pictures.predicted_numbers(predicted, samples.truth, names, file, r2=judged.values.get("r2"))
         return
     if not setting.dataset.has_images:
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,17 +40,14 @@ class Rows(Record):
 def _hub(source: Hub, plan: ResolvedPlan) -> Dataset:
     data = _opened(source, Path(plan.folder))
     columns = (source.x,) if isinstance(source.x, str) else source.x
-    for name in (*columns, source.y):
+    groups = plan.data.split.groups
+    for name in (*columns, *source.target_names, *([groups] if groups else ())):
         if name not in data.column_names:
             hint = files.known_names(name, tuple(data.column_names), "columns")
             raise RunError(f"`{source.dataset}` has no column `{name}`", hint)
-    dataset = (
-        _pictures(data, source, plan) if _holds_pictures(data, columns[0]) else _numbers(data, columns, source, plan)
-    )
-    if plan.data.split.groups is not None:
-        together = data[plan.data.split.groups]
-        dataset.groups = numbered_groups([together[row] for row in range(len(together))])
-    return dataset
+    if _holds_pictures(data, columns[0]):
+        return _pictures(data, source, plan)
+    return _numbers(data, columns, source, plan)
 
 
 def _opened(source: Hub, folder: Path) -> Any:
@@ -96,7 +94,7 @@ def _pictures(data: Any, source: Hub, plan: ResolvedPlan) -> Dataset:
     found = image_files.loaded(pictures, plan, source.broken, source.dataset)
     dataset = Dataset(Samples(found.inputs, torch.empty(0)), names=[names[row] for row in found.rows])
     dataset.notes = found.notes
-    return _with_targets(dataset, np.asarray(data[source.y])[found.rows], data.features[source.y], source, plan)
+    return _with_targets(dataset, data, found.rows, source, plan)
 
 
 def _numbers(data: Any, columns: tuple[str, ...], source: Hub, plan: ResolvedPlan) -> Dataset:
@@ -108,27 +106,36 @@ def _numbers(data: Any, columns: tuple[str, ...], source: Hub, plan: ResolvedPla
             values = np.array("ragged")
         if values.dtype.kind not in "biuf":
             hint = "text becomes numbers outside, with a tokenizer"
-            raise RunError(f"column `{name}` of `{source.dataset}` holds neither pictures nor numbers", hint)
-        inputs = inputs_of(values, f"column `{name}` of `{source.dataset}`")
+            raise RunError(f"{_column(name, source)} holds neither pictures nor numbers", hint)
+        inputs = inputs_of(values, _column(name, source))
         parts.append(inputs[:, None] if inputs.dim() == 1 else inputs)
     inputs = parts[0] if len(parts) == 1 else torch.cat([part.flatten(1) for part in parts], dim=1)
     dataset = Dataset(Samples(inputs, torch.empty(0)), features=columns if len(columns) == inputs.shape[1] else ())
-    return _with_targets(dataset, np.asarray(data[source.y][:]), data.features[source.y], source, plan)
+    return _with_targets(dataset, data, range(len(data)), source, plan)
 
 
-def _with_targets(dataset: Dataset, values: Any, feature: Any, source: Hub, plan: ResolvedPlan) -> Dataset:
-    """Classes by the names that the data set gives them, or numbers."""
-    what = f"column `{source.y}` of `{source.dataset}`"
+def _with_targets(dataset: Dataset, data: Any, rows: Sequence[int], source: Hub, plan: ResolvedPlan) -> Dataset:
+    """Classes by the names that the data set gives them, or numbers; and the groups, where the plan has any."""
+    if (groups := plan.data.split.groups) is not None:
+        together = data[groups]
+        dataset.groups = numbered_groups([together[row] for row in rows])
+    targets = {name: np.asarray(data[name][:])[rows] for name in source.target_names}
     if plan.task == "numbers":
-        numbers = files.as_floats(values, what)
-        dataset.samples.targets = torch.from_numpy(numbers.reshape(len(numbers), -1)).to(torch.float32)
+        numbers = [files.as_floats(values, _column(name, source)) for name, values in targets.items()]
+        joined = np.concatenate([one.reshape(len(one), -1) for one in numbers], axis=1)
+        dataset.samples.targets = torch.from_numpy(joined).to(torch.float32)
         return dataset
-    names = getattr(feature, "names", None)
+    ((name, values),) = targets.items()
+    names = getattr(data.features[name], "names", None)
     if names is None and values.dtype.kind in "USO":
-        labels, dataset.classes = files.labels([str(one) for one in values], source.y, Path(source.dataset))
+        labels, dataset.classes = files.labels([str(one) for one in values], name, Path(source.dataset))
     else:
-        labels = files.as_classes(values, what)
+        labels = files.as_classes(values, _column(name, source))
         dataset.classes = tuple(names or (str(one) for one in range(int(labels.max()) + 1)))
     dataset.samples.targets = torch.from_numpy(labels)
     check_classes(dataset, len(dataset.classes), source=f"`{source.dataset}`")
     return dataset
+
+
+def _column(name: str, source: Hub) -> str:
+    return f"column `{name}` of `{source.dataset}`"

@@ -10,6 +10,7 @@ from dlspec.plan.file_sources import ImageFolder
 from dlspec.plan.keys import ResolvedPlan
 from dlspec.training import files, image_files
 from dlspec.training.errors import RunError, UnreadableError
+from dlspec.training.groups import groups_of_paths, numbered_groups
 from dlspec.training.samples import Dataset, Samples, loads
 
 
@@ -30,8 +31,11 @@ def _image_folder(source: ImageFolder, plan: ResolvedPlan) -> Dataset:
     pictures = image_files.Pictures([str(one) for one in paths], paths.__getitem__, channels)
     found = image_files.loaded(pictures, plan, source.broken, str(folder))
     samples = Samples(found.inputs, torch.tensor(labels)[found.rows])
-    names = [str(paths[row].relative_to(folder)) for row in found.rows]
-    return Dataset(samples, classes, names=names, notes=found.notes)
+    names = [paths[row].relative_to(folder).as_posix() for row in found.rows]
+    dataset = Dataset(samples, classes, names=names, notes=found.notes)
+    if (pattern := plan.data.split.groups) is not None:
+        dataset.groups = numbered_groups(groups_of_paths(names, pattern))
+    return dataset
 
 
 def _classes(folder: Path, wanted: tuple[str, ...] | None) -> tuple[str, ...]:

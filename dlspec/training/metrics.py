@@ -6,6 +6,8 @@ Averages and edge cases are scikit-learn's: a class that nobody predicted has pr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -144,6 +146,15 @@ def regression(metric: Metric, sums: Tensor) -> float:
             spread = total_squared - total**2 / count
             return float((1 - squared / spread).mean())
     raise TypeError(metric.name)
+
+
+def by_target(metrics: Sequence[Metric], sums: Tensor, names: Sequence[str]) -> list[dict[str, object]]:
+    """A row for each target: its metrics."""
+    chosen = [metric for metric in metrics if isinstance(metric, named.Mae | named.Mse | named.Rmse | named.R2)]
+    return [
+        {"target": name} | {metric.name: regression(metric, sums[:, [column]]) for metric in chosen}
+        for column, name in enumerate(names)
+    ]
 
 
 def better(metric: str, value: float, than: float | None, *, by: float = 0.0) -> bool:

@@ -25,6 +25,8 @@ SPLIT_COLOURS = {"train": BLUE, "val": AMBER}
 LONG_RUN = 500
 """Epochs from which on their axis is logarithmic, since most of what happens happens early."""
 
+NUMBERS = 6
+"""Targets that get a panel each."""
 MOST_CLASSES_WRITTEN = 20
 """Classes up to which a confusion matrix writes its counts."""
 
@@ -316,17 +318,21 @@ def _pixels(image: Tensor, words: str) -> tuple[NDArray[np.float32], str]:
     return values.numpy(), words
 
 
-def predicted_numbers(predicted: Tensor, true: Tensor, name: str, file: Path, *, r2: float | None) -> None:
-    """Each sample as a point, true across and predicted up; on the diagonal they agree."""
-    figure, (axes,) = panels(1, width=4.2, height=4.2)
-    both = np.concatenate([predicted.numpy().ravel(), true.numpy().ravel()])
-    ends = [float(both.min()), float(both.max())]
-    axes.plot(ends, ends, color=GREY, linewidth=1, zorder=0)
-    axes.scatter(true.numpy(), predicted.numpy(), s=18, color=BLUE, alpha=0.7, linewidths=0)
-    axes.set_aspect("equal")
-    axes.set_xlabel(f"true {name}")
-    axes.set_ylabel(f"predicted {name}")
-    axes.set_title("test" + (f": R² = {r2:.3f}" if r2 is not None else ""), loc="left", color=INK)
+def predicted_numbers(predicted: Tensor, true: Tensor, names: Sequence[str], file: Path, *, r2: float | None) -> None:
+    """Each sample as a point, true across and predicted up, on the diagonal they agree; a panel for each target."""
+    shown = min(true.shape[1], NUMBERS)
+    figure, panels_ = panels(shown, width=4.2, height=4.2)
+    for column, axes in enumerate(panels_):
+        across, up = true[:, column].numpy(), predicted[:, column].numpy()
+        ends = [float(min(across.min(), up.min())), float(max(across.max(), up.max()))]
+        axes.plot(ends, ends, color=GREY, linewidth=1, zorder=0)
+        axes.scatter(across, up, s=18, color=BLUE, alpha=0.7, linewidths=0)
+        axes.set_aspect("equal")
+        name = names[column] if len(names) == true.shape[1] else f"{names[0]} {column}"
+        axes.set_xlabel(f"true {name}")
+        axes.set_ylabel(f"predicted {name}")
+    mean = ", the mean over targets" if true.shape[1] > 1 else ""
+    panels_[0].set_title("test" + (f": R² = {r2:.3f}{mean}" if r2 is not None else ""), loc="left", color=INK)
     save(figure, file)
 
 

@@ -217,12 +217,9 @@ def _column(feature: str, source: Source) -> str:
 def table(names: Sequence[str], predicted: Predictions, run: Trained) -> list[dict[str, Any]]:
     """A row for each input: its name, then the label with its probabilities, or the number."""
     if predicted.numbers is not None:
-        target = run.plan.data.source.target_name
-        keys = (
-            [target]
-            if predicted.numbers.shape[1] == 1
-            else [f"{target}_{n}" for n in range(predicted.numbers.shape[1])]
-        )
+        keys: Sequence[str] = run.plan.data.source.target_names
+        if len(keys) != predicted.numbers.shape[1]:
+            keys = [f"{keys[0]}_{number}" for number in range(predicted.numbers.shape[1])]
         rows = predicted.numbers.tolist()
         return [{"input": name} | dict(zip(keys, row, strict=True)) for name, row in zip(names, rows, strict=True)]
     result = []

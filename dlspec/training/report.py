@@ -17,6 +17,7 @@ from dlspec.training.detection import Findings
 from dlspec.training.errors import RunError
 from dlspec.training.evaluation import Judgement, MapJudgement, judge
 from dlspec.training.job import Setting, State
+from dlspec.training.metrics import by_target
 from dlspec.training.mistakes import worst, write_mistakes
 from dlspec.training.page import write_page
 from dlspec.training.samples import Samples
@@ -76,6 +77,10 @@ class Report(Record):
         data = self.data
         lines = [f"warning[{w['code']}]: {w['message']}" for w in data.get("warnings", ())]
         lines += [f"{role:<5} {_said(data[role])}" for role in ("test", "val") if data[role]]
+        for row in data.get("per_target", {}).get("targets", ()):
+            lines.append(
+                f"      {row['target']:<16}" + _said({name: value for name, value in row.items() if name != "target"})
+            )
         if "best" in data:
             best = data["best"]
             lines.append(f"kept  epoch {best['epoch']} of {data['epochs']}, the best by {best['by']}")
@@ -142,6 +147,14 @@ def report(
     if (shown := test or val) is not None and is_map(setting.splits.train.targets):
         rows = class_maps.table(shown.sums.confusion, setting.dataset.classes)
         data["per_class"] = {"split": "test" if test else "val", "classes": rows}
+    names = setting.plan.data.source.target_names
+    if (
+        (shown := test or val) is not None
+        and shown.sums.sums is not None
+        and 1 < len(names) == shown.sums.sums.shape[1]
+    ):
+        rows = by_target(shown.sums.metrics, shown.sums.sums, names)
+        data["per_target"] = {"split": "test" if test else "val", "targets": rows}
     compared = _compared(setting, samples) if setting.plan.closed_form else None
     if compared is not None:
         data["closed_form"] = compared
@@ -195,7 +208,8 @@ def _compared(setting: Setting, test: Samples | None) -> dict[str, Any]:
     }
     if setting.classes:
         return {"scores": scores} | closed_form.misfit(train, setting.classes).as_data()
-    return {"scores": scores} | closed_form.compare(trained, train, setting.dataset.features).as_data()
+    features, targets = setting.dataset.features, setting.plan.data.source.target_names
+    return {"scores": scores} | closed_form.compare(trained, train, features, targets).as_data()
 
 
 def _scores(setting: Setting, module: nn.Module, samples: Samples) -> dict[str, float]:

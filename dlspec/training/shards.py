@@ -20,16 +20,18 @@ from dlspec.plan.keys import ResolvedPlan
 from dlspec.record import Record
 from dlspec.training import files, image_files
 from dlspec.training.errors import RunError, UnreadableError
+from dlspec.training.groups import numbered_groups
 from dlspec.training.samples import Dataset, Samples, check_classes, loads
 
 
 class Place(Record):
-    """Where a picture lies: a file, from which byte on, how many; and its label."""
+    """Where a picture lies: a file, from which byte on, how many; its label, and what it shares with its group."""
 
     path: str
     start: int
     length: int
     label: int
+    group: str
 
     def __call__(self) -> io.BytesIO:
         with open(self.path, "rb") as file:
@@ -54,7 +56,7 @@ def _shards(source: Shards, plan: ResolvedPlan) -> Dataset:
     blocks: list[int] = []
     lacking: list[str] = []
     for number, path in enumerate(paths):
-        for key, place in _samples(path, source, lacking):
+        for key, place in _samples(path, source, lacking, plan.data.split.groups):
             names.append(f"{path.name}:{key}")
             places.append(place)
             blocks.append(number)
@@ -70,6 +72,8 @@ def _shards(source: Shards, plan: ResolvedPlan) -> Dataset:
     classes = tuple(str(one) for one in range(count))
     dataset = Dataset(Samples(found.inputs, labels), classes, names=[names[row] for row in found.rows])
     dataset.notes = (*notes, *found.notes)
+    if plan.data.split.groups is not None:
+        dataset.groups = numbered_groups([places[row].group for row in found.rows])
     check_classes(dataset, count, source="`shards`")
     return dataset
 
@@ -91,8 +95,8 @@ def expanded(pattern: Path) -> list[Path]:
     return found
 
 
-def _samples(path: Path, source: Shards, lacking: list[str]) -> Iterator[tuple[str, Place]]:
-    """The samples of one file by key; keys that lack their picture or label are added to `lacking`."""
+def _samples(path: Path, source: Shards, lacking: list[str], groups: str | None) -> Iterator[tuple[str, Place]]:
+    """The samples of one file by key; keys that lack their picture, label or group are added to `lacking`."""
     found: dict[str, dict[str, tuple[int, int]]] = {}
     try:
         with tarfile.open(path, "r:") as archive:
@@ -107,19 +111,30 @@ def _samples(path: Path, source: Shards, lacking: list[str]) -> Iterator[tuple[s
         hint = "unpack it first: pictures are compressed already" if packed else "copy it anew"
         raise UnreadableError(f"`{path}` cannot be read as a tar file: {error}", hint) from None
     with path.open("rb") as file:
+
+        def content(part: tuple[int, int]) -> bytes:
+            file.seek(part[0])
+            return file.read(part[1])
+
         for key, parts in found.items():
             image = next((parts[one] for one in source.image if one in parts), None)
             if image is None or source.target not in parts:
                 what = "picture" if image is None else f"`.{source.target}`"
                 lacking.append(f"`{path.name}:{key}` has no {what}")
                 continue
-            start, length = parts[source.target]
-            file.seek(start)
-            label = _label(file.read(length), source.target)
+            label = _label(content(parts[source.target]), source.target)
             if label is None:
                 lacking.append(f"`{path.name}:{key}.{source.target}` holds no class")
                 continue
-            yield key, Place(str(path), image[0], image[1], label)
+            group = (
+                ""
+                if groups is None
+                else _group({one: content(parts[one]) for one in (groups, "json") if one in parts}, groups)
+            )
+            if group is None:
+                lacking.append(f"`{path.name}:{key}` has neither `.{groups}` nor a `.json` with the field `{groups}`")
+                continue
+            yield key, Place(str(path), image[0], image[1], label, group)
 
 
 def _label(text: bytes, ending: str) -> int | None:
@@ -130,6 +145,19 @@ def _label(text: bytes, ending: str) -> int | None:
     if isinstance(value, dict):
         value = value.get("label", value.get("cls"))
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _group(parts: dict[str, bytes], name: str | None) -> str | None:
+    """What a sample shares with others: the text of `7.patient`, or the field `patient` of `7.json`, if any."""
+    if name is None:
+        return ""
+    if name in parts:
+        return parts[name].decode("utf-8", "replace").strip()
+    try:
+        fields = json.loads(parts.get("json", b"{}"))
+    except ValueError:
+        return None
+    return str(fields[name]) if isinstance(fields, dict) and name in fields else None
 
 
 def _told(lacking: list[str], source: Shards) -> tuple[str, ...]:

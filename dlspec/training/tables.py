@@ -35,22 +35,23 @@ class Features(Record):
 def _table(source: Table, plan: ResolvedPlan) -> Dataset:
     path, groups = Path(plan.folder) / source.path, plan.data.split.groups
     table = read(source, path)
-    target = files.column(table, source.target, path)
-    aside = (source.target, groups)
+    targets = [files.column(table, name, path) for name in source.target_names]
+    aside = (*source.target_names, groups)
     columns = source.features or tuple(name for name in table if name not in aside)
     features = features_of(table, columns, source, path)
-    kept, notes = _rows_kept(features, target, source, path)
+    kept, notes = _rows_kept(features, dict(zip(source.target_names, targets, strict=True)), source, path)
     inputs = torch.from_numpy(features.values[kept]).to(torch.float32)
     dataset = Dataset(Samples(inputs, torch.empty(0)), features=features.names, notes=notes)
-    target = [target[row] for row in kept] if isinstance(target, list) else target[kept]
+    targets = [[one[row] for row in kept] if isinstance(one, list) else one[kept] for one in targets]
     if groups is not None:
         together = files.column(table, groups, path)
         dataset.groups = numbered_groups([together[row] for row in kept])
     if plan.task == "numbers":
-        values = torch.from_numpy(files.numbers(target, source.target, path)).to(torch.float32)
-        dataset.samples.targets = values[:, None]
+        numbers = [files.numbers(one, name, path) for name, one in zip(source.target_names, targets, strict=True)]
+        dataset.samples.targets = torch.from_numpy(np.stack(numbers, axis=1)).to(torch.float32)
     else:
-        labels, dataset.classes = files.labels(_texts(target), source.target, path)
+        (name,), (target,) = source.target_names, targets
+        labels, dataset.classes = files.labels(_texts(target), name, path)
         dataset.samples.targets = torch.from_numpy(labels)
     return dataset
 
@@ -140,15 +141,18 @@ def _categories(
 
 
 def _rows_kept(
-    features: Features, target: Column, source: Table, path: Path
+    features: Features, targets: Mapping[str, Column], source: Table, path: Path
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """The rows that are samples, and what is said of the others and of what is filled in."""
     if source.missing == "refuse":
         return np.arange(len(features.values)), ()
-    unlabelled = np.array([files.is_missing(text) for text in target]) if isinstance(target, list) else np.isnan(target)
-    left, said = unlabelled.copy(), dict(features.missing)
-    if unlabelled.any():
-        said[source.target] = int(unlabelled.sum())
+    left, said = np.zeros(len(features.values), dtype=bool), dict(features.missing)
+    for name, target in targets.items():
+        texts = isinstance(target, list)
+        unlabelled = np.array([files.is_missing(text) for text in target]) if texts else np.isnan(target)
+        left |= unlabelled
+        if unlabelled.any():
+            said[name] = int(unlabelled.sum())
     if source.missing == "drop":
         left |= np.isnan(features.values).any(axis=1)
     kept = np.flatnonzero(~left)
