@@ -140,10 +140,17 @@ def _arrows(canvas: Canvas, spots: list[_Spot], start: float, right: float, midd
             drawn.append((points, colour))
     for points, colour in reversed(drawn):
         canvas.arrow(points, colour, False, 7)
-    last = spots[-1]
-    end = [(last.x + last.half + 4, last.y), (right + 8, last.y), (right + 8, middle), (right + GAP, middle)]
-    canvas.arrow(end if last.y != middle else [end[0], end[-1]])
+    read = {other for spot in spots for other in spot.card.before}
+    for spot in spots:
+        if spot.card not in read and not spot.card.is_source:
+            canvas.arrow(_to_the_end(spot, right, middle))
     return max([floor, *(y for points, _ in drawn for _, y in points)])
+
+
+def _to_the_end(spot: _Spot, right: float, middle: float) -> list[Point]:
+    """From a card that nothing reads to what the block gives."""
+    start, end = (spot.x + spot.half + 4, spot.y), (right + GAP, middle)
+    return [start, end] if spot.y == middle else [start, (right + 8, spot.y), (right + 8, middle), end]
 
 
 def _router(spots: list[_Spot], begin: Point, right: float, floor: float) -> Router:

@@ -87,6 +87,11 @@ def is_unnamed(item: Item) -> bool:
     return last.isdigit() or last.rstrip("0123456789").rstrip("_") in (name, name.rstrip("0123456789"))
 
 
+def sorts(node: Node) -> bool:
+    """Whether it hands on, image by image, what was found before."""
+    return getattr(node.op, "given_lists", ()) == (node.op.name,)
+
+
 def read(node: Node) -> list[Tensor]:
     """The inputs whose numbers it reads, without those that only lend their size."""
     lending = node.op.lending(node.at)

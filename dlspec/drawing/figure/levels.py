@@ -60,7 +60,9 @@ def levels(canvas: Canvas, made: Stages, words: Words, top: float) -> float:
     if any(place.band[0] == REGIONS for place in places.values()):
         middle = next(place.middle for place in places.values() if place.band == (REGIONS, 0))
         canvas.text(MARGIN, middle + 4, "regions", 11, "grey")
-    return _legend(canvas, [link for link in made.links if shared is None or link not in shared.links], bottom + 26)
+    facets = [name for name, total in (("parameters", words.cost.parameters), ("MACs", words.macs)) if total]
+    led = [link for link in made.links if shared is None or link not in shared.links]
+    return _legend(canvas, facets, led, bottom + 26)
 
 
 def _led(made: Stages, places: dict[Item, Place], left: float, top: float, shared: Rail | None) -> tuple[Ways, float]:
@@ -98,8 +100,10 @@ def _draw(canvas: Canvas, place: Place, words: Words) -> None:
         _draw_join(canvas, place)
         return
     place.stack.draw(canvas, place.x - place.stack.width / 2, place.middle)
-    y = place.middle + place.rise + 15
-    canvas.text(place.x, y, label.name, NAME, "wrong" if item.failed else "ink", "middle", bold=True)
+    y = place.middle + place.rise + 2
+    for name in label.names:
+        y += 13
+        canvas.text(place.x, y, name, NAME, "wrong" if item.failed else "ink", "middle", bold=True)
     if label.detail:
         y += 13
         canvas.text(place.x, y, label.detail, DETAIL, "grey", "middle")
@@ -131,14 +135,14 @@ def _bars(canvas: Canvas, place: Place, words: Words, y: float) -> None:
         y += 6
 
 
-def _legend(canvas: Canvas, links: list[Link], y: float) -> float:
+def _legend(canvas: Canvas, facets: list[str], links: list[Link], y: float) -> float:
     """What the lines mean, each kind once."""
     entries: dict[str, tuple[str, bool]] = {}
     for link in links:
         entries.setdefault(_said(link), look(link))
     entries.pop("", None)
     x = float(MARGIN)
-    for facet in ("parameters", "MACs"):
+    for facet in facets:
         canvas.box(x, y - 6, 22, 4, facet.lower(), radius=1)
         canvas.text(x + 28, y, f"share of {facet}", 10, "grey")
         x += 28 + width(f"share of {facet}", 10) + 22

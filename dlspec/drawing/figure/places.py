@@ -24,6 +24,8 @@ ELBOW = 26.0
 """Points from where an edge turns to the stage that it goes to in another band."""
 BAR = 52.0
 """Points of a bar that is full."""
+LONG = 80.0
+"""Points of a name that is not broken."""
 REGIONS = 99
 """The row of what is computed for regions, below all others."""
 JOIN = 9.0
@@ -35,12 +37,13 @@ NAME, DETAIL, RESULT, FIELD, SIGN = 11.0, 9.5, 10.0, 9.5, 9.5
 class Label:
     """What stands under a stage: lines of text, and bars."""
 
-    __slots__ = ("detail", "field", "has_bars", "is_exceeded", "name", "result")
+    __slots__ = ("detail", "field", "has_bars", "is_exceeded", "names", "result")
 
     def __init__(self, item: Item, words: Words) -> None:
         costs = words.costs(item)
         count = words.count(item)
-        self.name = words.name(item)
+        self.names = _broken(words.name(item))
+        """Its name, in two lines where it is long."""
         self.detail = words.detail(item) + (f" ×{count}" if count > 1 else "")
         self.result = words.result(item)
         self.has_bars = bool(costs.parameters or costs.macs)
@@ -50,12 +53,22 @@ class Label:
 
     @property
     def width(self) -> float:
-        texts = ((self.name, NAME, True), (self.detail, DETAIL, False), (self.result, RESULT, False))
-        return max(BAR, width(self.field, FIELD), *(width(text, size, bold) for text, size, bold in texts))
+        lines = (width(self.detail, DETAIL), width(self.result, RESULT), width(self.field, FIELD))
+        return max(BAR, *lines, *(width(name, NAME, True) for name in self.names))
 
     @property
     def height(self) -> float:
-        return 32.0 + 13 * bool(self.detail) + 13 * bool(self.field) + 17 * self.has_bars
+        lines = len(self.names) + bool(self.detail) + bool(self.field)
+        return 19.0 + 13 * lines + 17 * self.has_bars
+
+
+def _broken(name: str) -> list[str]:
+    """A name of several words in two lines of about one length, where one would be long."""
+    words = name.split(" ")
+    if len(words) == 1 or width(name, NAME, True) <= LONG:
+        return [name]
+    halves = [(" ".join(words[:place]), " ".join(words[place:])) for place in range(1, len(words))]
+    return [*min(halves, key=lambda pair: max(width(half, NAME, True) for half in pair))]
 
 
 class Place:

@@ -162,7 +162,8 @@ def _table(canvas: Canvas, columns: list[Column], everything: list[Column], y: f
                 _bar(canvas, column, getattr(column.costs, facet), total, facet, y)
             y += 34
     if any(column.costs.field for column in columns):
-        canvas.text(MARGIN, y + 6, "sees (px)", 10, "grey")
+        is_image = len(everything[0].item.result.shape) >= 4
+        canvas.text(MARGIN, y + 6, "sees (px)" if is_image else "sees", 10, "grey")
         for column in columns:
             colour = "repeat" if column.costs.exceeds else "ink"
             text = column.costs.field or "–"

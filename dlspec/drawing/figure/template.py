@@ -10,6 +10,8 @@ from dlspec.graph import Application, Node, Tensor
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dlspec.drawing.figure.items import Item, Stages
     from dlspec.graph import Graph
 
@@ -164,18 +166,32 @@ def _extras(
 ) -> list[tuple[list[Card], list[str], list[str]]]:
     """The cards that some uses lack, together where the same uses lack them."""
     places = {card: index for index, card in enumerate(cards)}
+    names = _told_apart(forms)
     lacking: dict[Card, list[str]] = {card: [] for card in cards}
     found: dict[tuple[Step, ...], set[int]] = {}
     for application, form in forms.items():
         kept = found.setdefault(form, _common(steps, form) if form not in found else set())
         for card in cards:
             if places[card] not in kept:
-                lacking[card].append(application.path)
+                lacking[card].append(names[application])
     together: dict[tuple[str, ...], list[Card]] = {}
     for card, paths in lacking.items():
         if paths:
             together.setdefault(tuple(paths), []).append(card)
-    return [(extra, [a.path for a in forms if a.path not in paths], [*paths]) for paths, extra in together.items()]
+    return [
+        (extra, [name for name in names.values() if name not in paths], [*paths]) for paths, extra in together.items()
+    ]
+
+
+def _told_apart(applications: Iterable[Application]) -> dict[Application, str]:
+    """The paths of uses without what all of them begin with."""
+    paths = {application: application.path.split(".") for application in applications}
+    shared = 0
+    while (
+        all(len(path) > shared + 1 for path in paths.values()) and len({path[shared] for path in paths.values()}) == 1
+    ):
+        shared += 1
+    return {application: ".".join(path[shared:]) for application, path in paths.items()}
 
 
 def _common(one: tuple[Step, ...], other: tuple[Step, ...]) -> set[int]:

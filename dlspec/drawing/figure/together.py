@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlspec.drawing.figure.items import Item, Stages, is_unnamed
+from dlspec.drawing.figure.items import Item, Stages, is_unnamed, sorts
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def may_follow(one: Item, other: Item) -> bool:
     """Layers at one size that nobody gave a name, or uses of one block at one size."""
     if one.nodes[0].op.family == "input" or one.is_join or other.is_join or one.extent != other.extent:
         return False
-    if other.failed is not None:
+    if other.failed is not None or sorts(other.nodes[0]):
         return False
     if _alike(one, other):
         return True

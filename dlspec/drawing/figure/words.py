@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dlspec.analyses.typical import apart, number
+from dlspec.drawing.figure.items import sorts
 from dlspec.drawing.words import count_text, names_text, title
 from dlspec.record import TYPE_CHECKING, Record
 
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from dlspec.analyses.cost import Cost
     from dlspec.analyses.receptive_field import ReceptiveFields
     from dlspec.drawing.figure.items import Item
-    from dlspec.graph import Graph, Node, Tensor
+    from dlspec.graph import Graph, Tensor
     from dlspec.sizes import Dim
 
 
@@ -62,7 +63,8 @@ class Words:
         last = item.label.rpartition(".")[2].partition("–")[0]
         host = next((one.node for one in item.slices if one.family != "pooling"), item.nodes[0])
         if item.application is None and last.rstrip("0123456789_") == host.op.name.rstrip("0123456789_"):
-            return ", ".join(item.outputs) if item.outputs and sorts(host) else _kind(item)
+            is_result = sorts(host) or host.op.family == "resize"
+            return ", ".join(item.outputs) if item.outputs and is_result else _kind(item)
         return item.label
 
     def count(self, item: Item) -> int:
@@ -148,11 +150,6 @@ class Words:
         terms = [count_text(base, 3) if base else "", *(f"{count_text(each, 3)}·{name}" for name, each in added)]
         said = " + ".join(term for term in terms if term)
         return [f"{said} MACs"] if said else []
-
-
-def sorts(node: Node) -> bool:
-    """Whether it hands on, image by image, what was found before."""
-    return getattr(node.op, "given_lists", ()) == (node.op.name,)
 
 
 def _kind(item: Item) -> str:
