@@ -225,6 +225,10 @@ class Csv(Source):
     """The columns that are read; all others where left out."""
     delimiter: Text = ","
     """What stands between two values."""
+    decimal: Literal["point", "comma"] = "point"
+    """What stands before the decimals of a number; where it is a comma, a point groups thousands."""
+    encoding: Text = "utf-8"
+    """How characters are written, as Python calls it: `utf-8`, `utf-16`, `latin-1`."""
     categories: tuple[Text, ...] = ()
     """Columns that hold names rather than numbers; each name becomes an input that is 0 or 1."""
     missing: Literal["refuse", "drop", "mean"] = "refuse"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,27 +22,62 @@ NOT_AN_ARCHIVE = (ValueError, OSError, EOFError, TypeError, KeyError, AttributeE
 """What numpy raises for a file that is no archive of arrays, or a broken one."""
 
 
-def read_table(path: Path, delimiter: str = ",") -> dict[str, list[str]]:
-    """The columns of a CSV file by the names in its first line, as text.
+def read_table(
+    path: Path, delimiter: str = ",", decimal: str = "point", encoding: str = "utf-8"
+) -> dict[str, list[str]]:
+    """The columns of a CSV file by the names in its first line, as text, numbers with a decimal point.
 
-    Raises RunError where the file is missing, empty, ragged, or names a column twice.
+    Raises RunError where the file is missing, empty, ragged, names no columns or one twice.
     """
-    try:
-        with existing(path).open(newline="", encoding="utf-8-sig") as file:
-            header, *rows = list(csv.reader(file, delimiter=delimiter)) or [[]]
-    except UnicodeDecodeError as error:
-        raise UnreadableError(f"`{path}` is not text in UTF-8", f"byte {error.start} cannot be read") from None
-    rows = [row for row in rows if row]
+    header, *rows = [row for row in _lines(path, delimiter, encoding) if row] or [[]]
+    header = [name.strip() for name in header]
+    _refuse_header(header, path, delimiter)
     if not header or not rows:
         raise RunError(f"`{path}` holds no samples", "the first line names the columns, each line below is a sample")
-    header = [name.strip() for name in header]
-    for name in header:
-        if header.count(name) > 1:
-            raise RunError(f"`{path}` has two columns `{name}`", "rename one of them")
     for number, row in enumerate(rows):
         if len(row) != len(header):
             raise RunError(f"row {number + 1} of `{path}` has {len(row)} values, the first line {len(header)} names")
-    return {name: [row[place].strip() for row in rows] for place, name in enumerate(header)}
+    shown = _with_point if decimal == "comma" else str.strip
+    return {name: [shown(row[place]) for row in rows] for place, name in enumerate(header)}
+
+
+def _lines(path: Path, delimiter: str, encoding: str) -> list[list[str]]:
+    try:
+        with existing(path).open(newline="", encoding="utf-8-sig" if encoding == "utf-8" else encoding) as file:
+            return list(csv.reader(file, delimiter=delimiter))
+    except LookupError:
+        raise RunError(f"there is no encoding `{encoding}`", "such as `utf-8`, `utf-16` or `latin-1`") from None
+    except (UnicodeError, csv.Error) as error:
+        with path.open("rb") as raw:
+            meant = "utf-16" if raw.read(2) in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
+        hint = f'save it as UTF-8, or say what it is, perhaps `encoding="{meant}"`'
+        where = f", byte {error.start} cannot be read" if isinstance(error, UnicodeDecodeError) else ""
+        raise UnreadableError(f"`{path}` is not text in {encoding.upper()}{where}", hint) from None
+
+
+def _refuse_header(header: Sequence[str], path: Path, delimiter: str) -> None:
+    """Raise RunError where the first line does not name columns apart from each other."""
+    for name in header:
+        if header.count(name) > 1:
+            raise RunError(f"`{path}` has two columns `{name}`", "rename one of them")
+    other = next((sign for sign in (";", "\t", "|", ",") if len(header) == 1 and sign in header[0]), None)
+    if other is not None:
+        shown = "a tab" if other == "\t" else f"`{other}`"
+        hint = f'say so in the source: `delimiter="{other if other != chr(9) else chr(92) + "t"}"`'
+        raise RunError(f"what separates the values of `{path}` is {shown}, not `{delimiter}`", hint)
+    if header and all(_NUMBER.fullmatch(name) for name in header):
+        example = delimiter.join(f"x{place + 1}" for place in range(len(header)))
+        raise RunError(f"the first line of `{path}` holds numbers, no names", f"put names before it: `{example}`")
+
+
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_COMMA = re.compile(r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d+)?(?:[eE][+-]?\d+)?")
+
+
+def _with_point(text: str) -> str:
+    """A number with a decimal comma, as Python reads it; anything else as it is."""
+    text = text.strip()
+    return text.replace(".", "").replace(",", ".") if _COMMA.fullmatch(text) else text
 
 
 Column = list[str] | Floats
@@ -68,6 +104,10 @@ def numbers(texts: Sequence[str] | Floats, name: str, path: Path, *, gaps: bool 
             if text and text.lower() not in MISSING:
                 message = f"column `{name}` of `{path}` holds `{text}` in row {row + 1}, which is not a number"
                 hint = f'leave it out with `features=[...]`, or read it as names with `categories=["{name}"]`'
+                if _COMMA.fullmatch(text):
+                    hint = (
+                        "write no sign between thousands; where the comma stands before decimals, say `decimal=comma`"
+                    )
                 raise RunError(message, hint) from None
     return values if gaps else refuse_gaps(values, f"column `{name}` of `{path}`")
 

@@ -60,7 +60,9 @@ def read(source: named.Source, path: Path) -> Mapping[str, Column]:
     """The columns of a table by name."""
     if path.suffix.lower() in (".parquet", ".pq") or isinstance(source, file_sources.Parquet):
         return read_parquet(path)
-    return files.read_table(path, getattr(source, "delimiter", ","))
+    if not isinstance(source, named.Csv):
+        return files.read_table(path)
+    return files.read_table(path, source.delimiter, source.decimal, source.encoding)
 
 
 def read_parquet(path: Path) -> dict[str, Column]:

@@ -90,6 +90,7 @@ def test_classes_that_the_network_tells_apart_are_those_of_the_data() -> None:
     class Graph:
         arguments = {"classes": 10}
         inputs: dict[str, object] = {}
+        allowed: dict[str, str] = {}
 
     facts, graph = finder(), Graph()
     facts.graph = graph  # type: ignore[assignment]

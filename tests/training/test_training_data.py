@@ -91,6 +91,11 @@ def test_a_table_may_hold_numbers_to_predict(tmp_path: Path) -> None:
         ("a,y\n1,0\n2,\n", 'csv("t.csv", target="y")', "has no label in row 2"),
         ("a,y\n1,0\n2\n", 'csv("t.csv", target="y")', "row 2 of .* has 1 values, the first line 2"),
         ("a,a,y\n1,2,0\n", 'csv("t.csv", target="y")', "two columns `a`"),
+        ("a;y\n1,5;0\n", 'csv("t.csv", target="y")', "separates the values of .* is `;`, not `,`"),
+        ("a\ty\n1\t0\n", 'csv("t.csv", target="y")', "separates the values of .* is a tab"),
+        ("0.5,1\n1,0\n", 'csv("t.csv", target="y")', "the first line of .* holds numbers, no names"),
+        ('a,y\n"1,200",0\n', 'csv("t.csv", target="y")', "holds `1,200` in row 1, which is not a number"),
+        ("a,y\n1,0\n", 'csv("t.csv", target="y", encoding="utf-99")', "there is no encoding `utf-99`"),
         ("a,y\n", 'csv("t.csv", target="y")', "holds no samples"),
         ("", 'csv("t.csv", target="y")', "holds no samples"),
         ("a,y\n1,0\n", 'csv(".", target="y")', "is a folder"),
@@ -101,10 +106,23 @@ def test_what_is_wrong_with_a_table_is_said(tmp_path: Path, text: str, source: s
         table(tmp_path, text, source)
 
 
-def test_a_table_in_another_encoding_is_told_so(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_bytes("a,y\n1,caf\xe9\n".encode("latin-1"))
-    with pytest.raises(RunError, match="is not text in UTF-8"):
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_table_in_another_encoding_is_told_so_and_read_where_it_is_named(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "t.csv").write_bytes("a,y\n1,caf\xe9\n2,bar\n".encode(encoding))
+    with pytest.raises(RunError, match="is not text in UTF-8") as told:
         load(plan_of(DIGITS, tmp_path, data='{ source = csv("t.csv", target="y") }'))
+    assert f'encoding="{encoding}"' in told.value.hint
+    named = f'{{ source = csv("t.csv", target="y", encoding="{encoding}") }}'
+    assert load(plan_of(DIGITS, tmp_path, data=named)).classes == ("bar", "caf\xe9")
+
+
+def test_a_table_with_decimal_commas_is_read_as_one(tmp_path: Path) -> None:
+    text = "a;b;y\n1,5;1.234,5;0\n-2;,5;1\n"
+    source = 'csv("t.csv", target="y", delimiter=";", decimal=comma)'
+    with pytest.raises(RunError, match="holds `,5` in row 2"):
+        table(tmp_path, text, source)
+    dataset = table(tmp_path, text.replace(";,5", ";0,5"), source)
+    assert dataset.samples.inputs.tolist() == [[1.5, 1234.5], [-2, 0.5]]
 
 
 def arrays(tmp_path: Path, source: str = 'npz("t.npz")', base: dict[str, str] = DIGITS, **held: np.ndarray) -> Dataset:
