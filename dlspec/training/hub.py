@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,8 +14,9 @@ from dlspec.plan.keys import ResolvedPlan
 from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training import files, image_files
 from dlspec.training.arrays import inputs_of
-from dlspec.training.errors import RunError, UnreadableError
+from dlspec.training.errors import RunError
 from dlspec.training.groups import numbered_groups
+from dlspec.training.hub_access import opened
 from dlspec.training.samples import Dataset, Samples, check_classes, loads
 
 if TYPE_CHECKING:
@@ -38,44 +38,18 @@ class Rows(Record):
 
 @loads(Hub)
 def _hub(source: Hub, plan: ResolvedPlan) -> Dataset:
-    data = _opened(source, Path(plan.folder))
+    data, notes = opened(source, Path(plan.folder))
     columns = (source.x,) if isinstance(source.x, str) else source.x
     groups = plan.data.split.groups
     for name in (*columns, *source.target_names, *([groups] if groups else ())):
         if name not in data.column_names:
             hint = files.known_names(name, tuple(data.column_names), "columns")
-            raise RunError(f"`{source.dataset}` has no column `{name}`", hint)
-    if _holds_pictures(data, columns[0]):
-        return _pictures(data, source, plan)
-    return _numbers(data, columns, source, plan)
-
-
-def _opened(source: Hub, folder: Path) -> Any:
-    """The part of the data set that is read; raises RunError where it cannot be had."""
-    if source.offline:
-        os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
-    try:
-        import datasets
-    except ImportError:
-        raise RunError("data sets of the Hub need `datasets`", "install it: `pip install dlspec[hub]`") from None
-    if source.offline:
-        datasets.config.HF_DATASETS_OFFLINE = datasets.config.HF_HUB_OFFLINE = True
-    datasets.disable_progress_bars()
-    local = folder / source.dataset
-    try:
-        if (local / "state.json").exists() or (local / "dataset_dict.json").exists():
-            saved = datasets.load_from_disk(str(local))
-            return saved[source.part] if isinstance(saved, datasets.DatasetDict) else saved
-        name = str(local) if local.is_dir() else source.dataset
-        return datasets.load_dataset(name, split=source.part, revision=source.revision)
-    except KeyError:
-        raise RunError(f"`{source.dataset}` has no part `{source.part}`", f"it has {', '.join(saved)}") from None
-    except (ConnectionError, OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        hint = (
-            "download it first, without `offline=true`" if source.offline else "a folder counts from that of the spec"
-        )
-        raise UnreadableError(f"`{source.dataset}` cannot be loaded: {reason}", hint) from error
+            error = RunError(f"`{source.dataset}` has no column `{name}`", hint)
+            error.span = source.at("x" if name in columns else "y" if name in source.target_names else "")
+            raise error
+    made = _pictures(data, source, plan) if _holds_pictures(data, columns[0]) else _numbers(data, columns, source, plan)
+    made.notes = (*notes, *made.notes)
+    return made
 
 
 def _holds_pictures(data: Any, column: str) -> bool:

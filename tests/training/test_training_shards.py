@@ -156,7 +156,10 @@ def test_a_data_set_of_the_hub_is_read_from_disk(tmp_path: Path) -> None:
     assert dataset.groups.tolist() == [number // 4 for number in range(12)]
     table = load(plan_of(BASE, tmp_path, data='{ source = hub("saved", x=["a", "b"]) }'))
     assert table.samples.values[7].tolist() == [7, 7]
-    for asked, says in (('"saved", y="lable"', "nearest is `label`"), ('"other", offline=true', "cannot be loaded")):
+    for asked, says in (
+        ('"saved", y="lable"', "nearest is `label`"),
+        ('"other", offline=true', "was not downloaded before"),
+    ):
         with pytest.raises(RunError, match=says):
             load(plan_of(BASE, tmp_path, data=f"{{ source = hub({asked}) }}"))
 
