@@ -81,7 +81,8 @@ class Coco(Source):
     classes: tuple[Text, ...] | None = None
     """The categories that are learned, as classes 1, 2, ...; all by their ids where left out."""
     crowd: Flag = False
-    """Whether regions that hold a crowd of objects count as one object each; else they are left out."""
+    """Whether regions that hold a crowd count as one object each; else nothing is asked of them, nor of what is found
+    in them."""
     broken: Literal["refuse", "skip"] = "refuse"
     """What is done about pictures and annotations that cannot be read: `skip` leaves them out and names them."""
 
@@ -115,7 +116,7 @@ class Voc(Source):
     classes: tuple[Text, ...] | None = None
     """The names that are learned, as classes 1, 2, ...; all by the alphabet where left out."""
     difficult: Flag = False
-    """Whether objects that are marked as difficult count."""
+    """Whether objects that are marked as difficult count; else nothing is asked of them, nor of what finds them."""
     broken: Literal["refuse", "skip"] = "refuse"
     """What is done about files that cannot be read: `skip` leaves them out and names them."""
 

@@ -8,11 +8,13 @@ from copy import deepcopy
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dlspec.training.average_precision import average_precision
 from dlspec.training.digit_scenes import scenes
 from dlspec.training.found import Found, as_coco, results
-from dlspec.training.mask_runs import decoded, encoded
+from dlspec.training.mask_runs import decoded, encoded, run_lengths
 from dlspec.training.objects import Objects
 
 CLASSES = ("background", *map(str, range(10)))
@@ -79,3 +81,17 @@ def test_masks_come_back_from_their_runs() -> None:
     masks = scenes("train", 1, 3)[1].masks[0]
     assert torch.equal(decoded(encoded(masks), (128, 128)), masks)
     assert decoded([], (4, 6)).shape == (0, 4, 6)
+
+
+@given(st.integers(0, 2**30), st.integers(1, 30), st.integers(1, 30), st.floats(0, 1))
+def test_runs_become_the_pixels_that_the_library_makes_of_them(
+    seed: int, height: int, width: int, share: float
+) -> None:
+    from faster_coco_eval.core import mask
+
+    masks = (torch.rand(2, height, width, generator=torch.Generator().manual_seed(seed)) < share).byte()
+    runs = encoded(masks)
+    assert torch.equal(decoded(runs, (height, width)), masks)
+    theirs = mask.decode([one | {"counts": one["counts"].encode()} for one in runs]).transpose(2, 0, 1)
+    assert torch.equal(torch.from_numpy(theirs.copy()), masks)
+    assert [int(run_lengths(one["counts"]).sum()) for one in runs] == [height * width] * 2
