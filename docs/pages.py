@@ -93,8 +93,9 @@ def _printed(command: str, folder: Path) -> str:
     known = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "CLICOLOR_FORCE")}
     shell = [shutil.which("bash") or "sh", "-c", command]
     done = subprocess.run(
-        shell, cwd=folder, env=known | own, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-    )
+        shell, cwd=folder, env=known | own, text=True, check=False,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
     return plain(done.stdout, folder)
 
 

@@ -131,7 +131,7 @@ def closed(spec: Spec, setup: Setup, instead: Instead | None = None) -> Graph:
     sizes = typical_sizes(graph)
     for name, tensor in graph.inputs.items():
         if name not in given:
-            numbers = [size if isinstance(size, int) else int(size.evaluate(sizes)) for size in tensor.shape]
+            numbers = [size if isinstance(size, int) else int(size.evaluate(sizes)) for size in tensor.full_shape]
             given |= [parsed_input(f"{name}={'x'.join(map(str, numbers))}")]
     if instead is None:
         return spec.graph(setup.network, settings=settings, inputs=given)

@@ -63,7 +63,9 @@ def test_layers_that_change_nothing_are_not_asked_for_their_shape() -> None:
     assert not [key for key in questions() if key.startswith("relu")]
 
 
-@pytest.mark.parametrize("name", ["lenet", "alexnet", "resnet18", "mobilenet_v2", "unet", "vit_b_16", "mlp"])
+@pytest.mark.parametrize(
+    "name", ["lenet", "alexnet", "resnet18", "mobilenet_v2", "unet", "vit_b_16", "mlp", "rcnn", "yolo_digits"]
+)
 def test_of_every_network_the_answer_is_right_no_slip_is_and_the_derivation_ends_with_it(name: str) -> None:
     found = all_questions(closed(open_spec(name), Setup()))
     assert found
