@@ -55,6 +55,14 @@ def test_the_commands_of_a_page_print_and_draw_what_it_shows(page: Path, tmp_pat
             assert WORDS.findall(picture.read_text(encoding="utf-8")) == WORDS.findall(drawn.read_text("utf-8"))
 
 
+def test_every_page_that_shows_a_session_is_run() -> None:
+    docs = ROOT / "docs"
+    written = [page for page in docs.rglob("*.md") if not {"_build", "errors"} & {*page.relative_to(docs).parts}]
+    sessions = {page for page in written if "\n```console\n$ " in page.read_text(encoding="utf-8")}
+    assert sessions - {*pages.pages()} == set()
+    assert docs / "diff.md" in sessions
+
+
 def test_the_index_of_errors_has_every_code_and_no_other() -> None:
     shown = (ROOT / "docs" / "errors" / "index.md").read_text(encoding="utf-8")
     assert shown == error_pages.index()

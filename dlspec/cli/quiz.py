@@ -44,7 +44,9 @@ def arguments(parser: ArgumentParser) -> None:
         "--blank", metavar="ARGUMENT,…", help="print the spec with these left out: conv1.padding, or all of conv1"
     )
     parser.add_argument("--answers", metavar="SHEET", help="grade what was filled in: a file, or a folder of files")
-    parser.add_argument("--json", action="store_true", help="with --answers: print the marks as one object")
+    parser.add_argument(
+        "--json", action="store_true", help="print the questions, their answers or the marks as one object"
+    )
     parser.add_argument("--network", metavar="NAME", help="which network of the file (the last, by default)")
     input_argument(parser)
     parser.add_argument(
@@ -60,12 +62,23 @@ def run(options: Namespace) -> int:
     from dlspec.quiz.exercise import exercise
 
     found = exercise(options.page, options.file, hide=_words(options.hide), setup=_setup(options))
-    if options.sheet or options.solution:
-        from dlspec.quiz.sheet import sheet, solution
+    if options.answers is not None:
+        return _graded(found, options)
+    return _handed_out(found, options) if options.sheet or options.solution or options.json else _interactive(found)
 
-        print((sheet if options.sheet else solution)(found.questions, _command(options)), end="")
-        return 0
-    return _graded(found, options) if options.answers is not None else _interactive(found)
+
+def _handed_out(found: Exercise, options: Namespace) -> int:
+    """The questions, or with their answers, as a sheet or for programs."""
+    import json
+
+    from dlspec.quiz.sheet import as_json, sheet, solution
+
+    if options.json:
+        data = as_json(_command(options), found.questions, solved=options.solution)
+        print(json.dumps(data, ensure_ascii=False))
+    else:
+        print((solution if options.solution else sheet)(found.questions, _command(options)), end="")
+    return 0
 
 
 def _setup(options: Namespace) -> Setup:

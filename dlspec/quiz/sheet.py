@@ -5,11 +5,13 @@ from __future__ import annotations
 from dlspec.diagnostics.near_names import near
 from dlspec.diagnostics.record import SpecError, problem
 from dlspec.quiz.answers import read_answer
+from dlspec.quiz.grading import SCHEMA_VERSION
 from dlspec.quiz.questions import KINDS
 from dlspec.record import TYPE_CHECKING, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from typing import Any
 
     from dlspec.diagnostics.record import Diagnostic
     from dlspec.quiz.questions import Answer, Question
@@ -41,17 +43,37 @@ def solution(questions: Sequence[Question], name: str) -> str:
 
 def _sheet(questions: Sequence[Question], name: str, task: str, *, solved: bool = False) -> str:
     lines = [f"# {name}", f"# {task}"]
-    path: str | None = None
-    shape_asked = False
-    for question in questions:
-        if (question.path or question.about) != path:
-            path = question.path or question.about
-            words = question.words if solved or not shape_asked else question.about
-            lines += ["", f"# {path}: {words}" if question.path else f"# {words}"]
-        shape_asked = shape_asked or question.kind == "shape"
+    part: str | None = None
+    for question, words in _described(questions, solved=solved):
+        if (question.path or words) != part:
+            part = question.path or words
+            lines += ["", f"# {part}: {words}" if question.path else f"# {words}"]
         lines.append(f"{question.key} = " + (" x ".join(map(str, question.answer)) if solved else ""))
         lines += [f"#   {line}".rstrip() for line in (question.derivation if solved else ())]
     return "\n".join([*lines, ""])
+
+
+def _described(questions: Sequence[Question], *, solved: bool) -> Iterator[tuple[Question, str]]:
+    """Each question with what is said of its layer: what it takes too, unless a shape before it is asked."""
+    asked: str | None = None
+    for question in questions:
+        tells = solved or asked is None or question.path == asked
+        yield question, question.words if tells else question.about
+        if asked is None and question.kind == "shape":
+            asked = question.path
+
+
+def as_json(name: str, questions: Sequence[Question], *, solved: bool) -> dict[str, Any]:
+    """The questions for programs, with `solved` their answers too."""
+    rows: list[dict[str, Any]] = []
+    for question, words in _described(questions, solved=solved):
+        row: dict[str, Any] = {"question": question.key, "kind": question.kind, "path": question.path}
+        row |= {"about": words, "asks": KINDS[question.kind], "numbers": len(question.answer)}
+        if solved:
+            answer = list(question.answer) if len(question.answer) > 1 else question.answer[0]
+            row |= {"expected": answer, "derivation": list(question.derivation)}
+        rows.append(row)
+    return {"schema_version": SCHEMA_VERSION, "quiz": name, "questions": rows}
 
 
 def read_sheet(source: Source, questions: Sequence[Question]) -> dict[str, Given]:

@@ -100,6 +100,21 @@ def test_a_sheet_begins_with_the_command_that_grades_it(spec: str, capsys: pytes
     assert first == "# dlspec quiz week3.dls --hide conv1 --set network.width=8"
 
 
+def test_questions_are_given_to_programs_with_and_without_their_answers(
+    spec: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["quiz", spec, "--hide", ASKED, "--json"]
+    assert main([*command, "--sheet"]) == 0
+    asked = json.loads(capsys.readouterr().out)["questions"]
+    assert [(one["question"], one["numbers"]) for one in asked][:2] == [("conv1.shape", 3), ("conv1.parameters", 1)]
+    assert not any("expected" in one or "derivation" in one for one in asked)
+    assert "takes" in asked[0]["about"]
+    assert "takes" not in asked[-1]["about"]
+    assert main([*command, "--solution"]) == 0
+    solved = json.loads(capsys.readouterr().out)["questions"]
+    assert [one["expected"] for one in solved][:2] == [[6, 28, 28], 456]
+
+
 def test_set_changes_the_numbers_that_are_asked(spec: str) -> None:
     from dlspec.checking import parsed_setting
 
