@@ -148,12 +148,10 @@ def report(
         rows = class_maps.table(shown.sums.confusion, setting.dataset.classes)
         data["per_class"] = {"split": "test" if test else "val", "classes": rows}
     names = setting.plan.data.source.target_names
-    if (
-        (shown := test or val) is not None
-        and shown.sums.sums is not None
-        and 1 < len(names) == shown.sums.sums.shape[1]
-    ):
-        rows = by_target(shown.sums.metrics, shown.sums.sums, names)
+    shown = test or val
+    errors = shown.sums.sums if shown is not None and setting.plan.task == "numbers" else None
+    if shown is not None and errors is not None and 1 < len(names) == errors.shape[1]:
+        rows = by_target(shown.sums.metrics, errors, names)
         data["per_target"] = {"split": "test" if test else "val", "targets": rows}
     compared = _compared(setting, samples) if setting.plan.closed_form else None
     if compared is not None:
