@@ -67,7 +67,9 @@ def check_split(plan: ResolvedPlan, network: NetworkFacts | None) -> Iterator[Di
         verb = "promises more samples than there are" if total > 1 else "leaves samples out"
         note = f"train, val and test add up to {said} = {total:g}"
         unwritten = [role for role in ROLES if split.spans and role not in split.spans and shares[role] > 0]
-        notes = [note] + [f"`{role}` is {shares[role]:g} where it is left out" for role in unwritten]
+        notes = [note] + [
+            f"`{role}` is {shares[role]:g} where it is left out; `{role} = 0` is none" for role in unwritten
+        ]
         yield problem("E0606", f"the split {verb}", split.span or plan.title_span, said, notes=notes)
     elif shares["train"] == 0:
         yield problem("E0606", "the split leaves nothing to train on", split.at("train"), "is 0")

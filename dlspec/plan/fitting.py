@@ -166,6 +166,8 @@ def _axes_fixes(loss: Loss, axes: list[object]) -> list[Fix]:
         return [Fix("bring the map to one position first: `adaptive_avg_pool2d(1) -> flatten`")]
     if loss.task == "two_classes" and len(axes) == 2:
         return [Fix("use `cross_entropy` for a score a class, or end the network with `linear(1)`")]
+    if loss.task == "numbers" and len(axes) == 2:
+        return [Fix("use `cross_entropy` where these are the scores of classes, or end the network with `linear(1)`")]
     return []
 
 

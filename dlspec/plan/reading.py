@@ -6,6 +6,7 @@ read is None where it has no default.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from dlspec.diagnostics.near_names import near
@@ -18,6 +19,7 @@ from dlspec.plan.kinds import Kind
 from dlspec.plan.losses import Loss, Output
 from dlspec.plan.metrics import Metric
 from dlspec.plan.optimizers import Optimizer
+from dlspec.plan.other_names import called_here
 from dlspec.plan.other_spellings import meant
 from dlspec.plan.plugins import Unusable, declared_names, member_of
 from dlspec.plan.proposers import Proposer
@@ -71,6 +73,8 @@ SECTIONS: dict[str, tuple[type[Facts], str]] = {
     "Limits": (keys.Limits, "`limits`"),
 }
 
+_NAMED = re.compile(r"`(\w+)`")
+
 UNREAD = object()
 """What a mistake leaves in place of a value."""
 
@@ -101,7 +105,7 @@ class Reader:
         for entry in section.entries:
             if entry.key not in fields(facts):
                 self.problems.append(unknown_key(facts, entry.key, entry.key_span, owner))
-                for meant_key in near(entry.key, fields(facts), 1):
+                for meant_key in called_here(entry.key, fields(facts)) or near(entry.key, fields(facts), 1):
                     spans.setdefault(meant_key, entry.key_span)  # it is misspelt, and not missing
                 continue
             spans[entry.key] = entry.value.span
@@ -168,7 +172,9 @@ class Reader:
         if fits and kind_.has_range(value):
             return kind_.converted(value)
         message = f"{what} wants {kind_.says}"
-        self.problems.append(problem(codes[fits], message, span, f"is {described(value)}"))
+        choices = _NAMED.findall(kind_.says) if isinstance(value, str) else []
+        fixes = renamed(value, choices, span, "choice") if choices else []
+        self.problems.append(problem(codes[fits], message, span, f"is {described(value)}", fixes=fixes))
         return UNREAD
 
     def applied(self, catalogue: Catalogue, expr: tree.Expr | tree.Section, key: str) -> Any:
@@ -334,18 +340,17 @@ class Reader:
 
 def unknown_key(facts: type[Facts], key: str, span: Span, owner: str) -> Diagnostic:
     fixes = renamed(key, fields(facts), span, "key")
-    notes = [f"{owner} takes {listed(fields(facts))}"]
-    if not fixes:
-        notes += _keys_elsewhere(facts, key)
+    notes = [] if fixes else [f"{owner} takes {listed(fields(facts))}", *_keys_elsewhere(facts, key)]
     return problem("E0105", f"{owner} has no key `{key}`", span, "not a key", notes=notes, fixes=fixes)
 
 
 def _keys_elsewhere(facts: type[Facts], key: str) -> list[str]:
     """Where a key stands that is missing here: in the plan itself, or in another of its sections."""
     places: tuple[tuple[type[Facts], str], ...] = ((keys.ResolvedPlan, "the plan itself"), *SECTIONS.values())
-    here = [(other, owner) for other, owner in places if other is not facts and key in fields(other)]
-    if here:
-        return [f"`{key}` is a key of {listed([owner for _, owner in here])}"]
+    for name in (key, *{one for place, _ in places for one in called_here(key, fields(place))}):
+        here = [owner for other, owner in places if other is not facts and name in fields(other)]
+        if here:
+            return [f"`{name}` is a key of {listed(here)}"]
     close = near(key, fields(keys.ResolvedPlan), 1) if facts is not keys.ResolvedPlan else []
     return [f"`{name}` is a key of the plan itself" for name in close]
 
@@ -417,8 +422,11 @@ def _lints() -> tuple[str, ...]:
 def renamed(name: str, known: Sequence[str], span: Span, what: str) -> list[Fix]:
     from dlspec.diagnostics.near_names import near
 
+    other = called_here(name, known)
     message = f"there is {_article(what)} with a similar name"
-    return [Fix(message, [Edit(span, other)], "safe") for other in near(name, known)]
+    if other:
+        return [Fix(f"here it is called `{one}`", [Edit(span, one)], "unsafe") for one in other]
+    return [Fix(message, [Edit(span, close)], "safe") for close in near(name, known)]
 
 
 def listed(words: Sequence[str]) -> str:

@@ -132,3 +132,21 @@ def test_a_message_teaches_what_was_not_known(body: str, told: str) -> None:
     text = f"network n {{\n  input x: float32[N, 3, 32, 32]\n  {body}\n  output y = x -> c2: conv2d(8, 3)\n}}\n"
     found = check_spec(Spec(Source("n.dls", text), Path("n.dls").resolve()))
     assert any(told in note for diagnostic in found for note in diagnostic.notes)
+
+
+@pytest.mark.parametrize(
+    ("written", "repaired"),
+    [
+        ("criterion = ce", "loss = ce"),
+        ("loss = ce", "loss = cross_entropy"),
+        ("optimizer = sgd(learning_rate=0.1, beta=0.9)", "optimizer = sgd(lr=0.1, momentum=0.9)"),
+        ("augment = [flip, RandomRotation(10)]", "augment = [horizontal_flip, rotate(10)]"),
+        ("device = gpu", "device = cuda"),
+        ("metrics = [acc]", "metrics = [accuracy]"),
+    ],
+)
+def test_names_of_other_libraries_are_known(written: str, repaired: str) -> None:
+    spec = "network n { input x: float32[N, 64]\n  output y = x -> fc: linear(10) }\n"
+    source = Source("n.dls", spec + f"plan p {{\n  {written}\n}}\n")
+    found = check_spec(Spec(source, Path("n.dls").resolve()))
+    assert repaired in apply(found, "unsafe")["n.dls"]
