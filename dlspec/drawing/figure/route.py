@@ -7,7 +7,7 @@ edges lie beside each other where there is room.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from heapq import heappop, heappush
 from itertools import pairwise
 
@@ -52,14 +52,12 @@ class Router:
         obstacles = list(obstacles)
         upright = [*obstacles, *walls]
         self.blocked: set[tuple[bool, int, int]] = set()
-        for i, x in enumerate(self.xs):
-            for j, (top, bottom) in enumerate(pairwise(self.ys)):
-                if any(_cuts_down(one, x, top, bottom) for one in upright):
-                    self.blocked.add((False, i, j))
-        for j, y in enumerate(self.ys):
-            for i, (left, right) in enumerate(pairwise(self.xs)):
-                if any(_cuts_across(one, y, left, right) for one in obstacles):
-                    self.blocked.add((True, i, j))
+        for left, top, right, bottom in upright:
+            rows = _pieces(self.ys, top, bottom)
+            self.blocked |= {(False, i, j) for i in _within(self.xs, left, right) for j in rows}
+        for left, top, right, bottom in obstacles:
+            columns = _pieces(self.xs, left, right)
+            self.blocked |= {(True, i, j) for j in _within(self.ys, top, bottom) for i in columns}
 
     def way(self, starts: list[Port], ends: list[Port], owner: Hashable, toward: Hashable = None) -> list[Point] | None:
         """The corners of the cheapest way from one of the starts to one of the ends; None where there is none.
@@ -147,14 +145,14 @@ def _nearest(values: list[float], wanted: float) -> int:
     return min(near, key=lambda one: abs(values[one] - wanted))
 
 
-def _cuts_across(rectangle: Rectangle, y: float, left: float, right: float) -> bool:
-    x0, y0, x1, y1 = rectangle
-    return y0 < y < y1 and left < x1 and right > x0
+def _within(values: list[float], low: float, high: float) -> range:
+    """The places of the lines that run through the inside of a stretch."""
+    return range(bisect_right(values, low), bisect_left(values, high))
 
 
-def _cuts_down(rectangle: Rectangle, x: float, top: float, bottom: float) -> bool:
-    x0, y0, x1, y1 = rectangle
-    return x0 < x < x1 and top < y1 and bottom > y0
+def _pieces(values: list[float], low: float, high: float) -> range:
+    """The places of the pieces, each from one value to the next, that reach into a stretch."""
+    return range(max(bisect_right(values, low) - 1, 0), min(bisect_left(values, high), len(values) - 1))
 
 
 def _corners(points: list[Point]) -> list[Point]:
