@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dlspec.editor.stages import Stage, stages
 from dlspec.graph import Node
 from dlspec.record import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from dlspec.editor.document import Document
+    from dlspec.editor.stages import Stage
 
 WIDTH = 76
 """Columns of a derivation in a hover; more would be broken by most editors."""
@@ -23,7 +23,7 @@ def derived(document: Document, value: Any) -> list[str]:
     if value is None:
         return []
     wanted = value.span.start, value.span.end
-    stage = next((one for one in stages(document) if (one.start, one.end) == wanted), None)
+    stage = next((one for one in document.stages if (one.start, one.end) == wanted), None)
     if stage is None or not stage.made:
         return []
     first = stage.made[0]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dlspec.diagnostics.record import Diagnostic
     from dlspec.editor.names import Occurrence
     from dlspec.editor.positions import Encoding
+    from dlspec.editor.stages import Stage
     from dlspec.graph import Graph
 
     Made = tuple[Graph | None, list[Diagnostic]]
@@ -72,6 +73,7 @@ class Document:
         self._problems: list[Diagnostic] | None = None
         self._index: NameIndex | None = None
         self._reached: list[Occurrence] | None = None
+        self._stages: list[Stage] | None = None
 
     @property
     def text(self) -> str:
@@ -123,6 +125,15 @@ class Document:
         if self._reached is None:
             self._reached = reached_arguments(self)
         return self._reached
+
+    @property
+    def stages(self) -> list[Stage]:
+        """The stages of this file as written, with what the networks made of them."""
+        if self._stages is None:
+            from dlspec.editor.stages import stages
+
+            self._stages = stages(self)
+        return self._stages
 
     def graph(self, network: str) -> Graph | None:
         """A network as far as it can be made; None where nothing of it can."""

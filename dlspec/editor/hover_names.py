@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dlspec.editor.code_lens import network_words
 from dlspec.editor.derivation import stage_shapes
-from dlspec.editor.stages import stages
 from dlspec.editor.symbols import detail
 from dlspec.graph import Application
 from dlspec.record import TYPE_CHECKING
@@ -114,5 +113,5 @@ def _shapes(document: Document, symbol: Symbol) -> list[str]:
         return []
     last = value.steps[-1] if isinstance(value, tree.Pipe) else value
     last = last.value if isinstance(last, tree.Labelled) else last
-    stage = next((one for one in stages(document) if (one.start, one.end) == (last.span.start, last.span.end)), None)
+    stage = next((one for one in document.stages if (one.start, one.end) == (last.span.start, last.span.end)), None)
     return [stage_shapes(stage)] if stage is not None and stage.made else []

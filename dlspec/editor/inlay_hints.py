@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from lsprotocol import types as lsp
 
-from dlspec.editor.stages import stages
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ class Hint:
 
 def hints(document: Document) -> list[Hint]:
     """The hints of a whole file; none where no network of it can be made."""
-    return [_hint(stage) for stage in stages(document) if stage.made]
+    return [_hint(stage) for stage in document.stages if stage.made]
 
 
 def _hint(stage: Stage) -> Hint:

@@ -200,6 +200,8 @@ class Walk:
         match expr:
             case tree.Name():
                 return self._name(scope, expr)
+            case tree.Literal() | None:
+                return None
             case tree.Labelled():
                 self._labelled(scope, expr)
             case tree.Call():

@@ -7,7 +7,10 @@ for) is asked of the graph where it is needed, by `editor.calls`.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from dlspec.editor.flows import Flows
+from dlspec.elaborate.named import parts
 from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
 
@@ -81,8 +84,27 @@ class FileNames:
         self.open_arguments: list[tuple[Span, str, tree.Call]] = []
         """Names of arguments in calls of what has no definition at hand, as in `unit(width, stride=2)`."""
         self._named: dict[str, list[Occurrence]] = {}
+        self._known: set[tuple[int, int, int]] = set()
         self.operator_arguments: list[Span] = []
         """Names of arguments of operators, which nothing renames."""
+
+    @property
+    def is_read(self) -> bool:
+        """Whether every statement of the file could be read."""
+        return not self._parts_of_interest[0]
+
+    @property
+    def has_computed_labels(self) -> bool:
+        """Whether a label of the file is computed, as `layer_{i}` is."""
+        return self._parts_of_interest[1]
+
+    @cached_property
+    def _parts_of_interest(self) -> tuple[bool, bool]:
+        is_broken = has_computed = False
+        for part in parts(self.scope.tree):
+            is_broken = is_broken or isinstance(part, tree.Broken)
+            has_computed = has_computed or (isinstance(part, tree.Labelled) and part.label.plain is None)
+        return is_broken, has_computed
 
     def named(self, name: str) -> list[Occurrence]:
         """The occurrences of all that has a name."""
@@ -100,9 +122,10 @@ class FileNames:
         """Note that a symbol is named somewhere; a place that is not plain to see is left out."""
         if span is None or span.text != symbol.name:
             return
-        if any(one.span == span and one.symbol is symbol for one in self.occurrences[-8:]):
-            return
-        self.occurrences.append(Occurrence(span, symbol, defines, short))
+        place = (span.start, span.end, id(symbol))
+        if place not in self._known:
+            self._known.add(place)
+            self.occurrences.append(Occurrence(span, symbol, defines, short))
 
 
 class NameIndex:

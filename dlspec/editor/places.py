@@ -35,15 +35,19 @@ def output_name(output: tree.Output) -> Span | None:
 
 
 def _word(name: str, within: Span, start: int, end: int, *, last: bool) -> Span | None:
-    source = within.source
-    found = None
-    for match in re.compile(rf"(?<![A-Za-z0-9_]){re.escape(name)}(?![A-Za-z0-9_])").finditer(source.text, start, end):
-        if _in_comment(source.text, start, match.start()):
-            continue
-        found = source.span(match.start(), match.end())
-        if not last:
-            break
-    return found
+    text = within.source.text
+    at = text.rfind(name, start, end) if last else text.find(name, start, end)
+    while at >= 0:
+        after = at + len(name)
+        alone = not (_is_of_word(text[at - 1 : at]) or _is_of_word(text[after : after + 1]))
+        if alone and not _in_comment(text, start, at):
+            return within.source.span(at, after)
+        at = text.rfind(name, start, after - 1) if last else text.find(name, at + 1, end)
+    return None
+
+
+def _is_of_word(letter: str) -> bool:
+    return letter == "_" or (letter.isascii() and letter.isalnum())
 
 
 def _in_comment(text: str, start: int, offset: int) -> bool:

@@ -9,11 +9,9 @@ from __future__ import annotations
 import re
 
 from dlspec.elaborate.builtins import BUILTINS
-from dlspec.elaborate.named import parts
 from dlspec.elaborate.reserved import reserved
 from dlspec.ops import lookup
 from dlspec.record import TYPE_CHECKING
-from dlspec.syntax import tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,9 +33,10 @@ def is_plain(symbol: Symbol, name: str, found: list[Mention], documents: Iterabl
     """Whether a rename is sure to change nothing but the name; `documents` are all in which the old one stands."""
     if not _is_free(name) or symbol.name in SPECIAL or any(mention.occurrence.short for mention in found):
         return False
-    changed = {mention.place[0]: mention.file for mention in found}
-    for file in changed.values():
-        if _stands_in(name, file.source.text) or not _is_understood(file, symbol):
+    changed = {mention.place[0]: mention for mention in found}
+    for mention in changed.values():
+        file = mention.file
+        if _stands_in(name, file.source.text) or not _is_understood(mention.document, file, symbol):
             return False
         if file.source.is_yaml and name.lower() in YAML_WORDS:
             return False
@@ -55,14 +54,10 @@ def _stands_in(name: str, text: str) -> bool:
     return re.search(rf"(?<![A-Za-z0-9_]){re.escape(name)}(?![A-Za-z0-9_])", text) is not None
 
 
-def _is_understood(file: FileScope, symbol: Symbol) -> bool:
+def _is_understood(document: Document, file: FileScope, symbol: Symbol) -> bool:
     """Whether all of a file could be read, and no label of it is computed that may come to be the new one."""
-    for item in parts(file.tree):
-        if isinstance(item, tree.Broken):
-            return False
-        if isinstance(item, tree.Labelled) and item.label.plain is None and symbol.kind not in NOT_IN_PATHS:
-            return False
-    return True
+    names = document.index.of(file)
+    return names.is_read and (symbol.kind in NOT_IN_PATHS or not names.has_computed_labels)
 
 
 def _is_known(name: str, document: Document) -> bool:
