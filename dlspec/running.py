@@ -127,6 +127,9 @@ def checked_plan(
     return plan.name, made[0], made[1], sort(unique(problems))
 
 
+_PLAN = "plan first { data { source = digits }, loss = cross_entropy, optimizer = adamw(lr=1e-3), epochs = 10 }"
+
+
 def _chosen(spec: Spec, name: str | None) -> tree.Plan:
     """The plan asked for, or the last of the file."""
     from dlspec.diagnostics.near_names import near
@@ -144,7 +147,7 @@ def _chosen(spec: Spec, name: str | None) -> tree.Plan:
                 problem(
                     "E0609",
                     f"`{spec.source.name}` has no plan",
-                    notes=["a plan says data, loss, optimizer and epochs"],
+                    notes=["a plan says data, loss, optimizer and epochs", f"as in `{_PLAN}`"],
                 )
             ]
         )

@@ -111,6 +111,19 @@ def test_a_term_of_the_glossary_is_used_on_the_page_that_it_names(
         assert spelt in text or any(spelt in other.read_text("utf-8") for other in pages()), f"{spelt} is nowhere shown"
 
 
+NAMES_OF_NETWORKS = {"fast r cnn", "faster r cnn", "yolo"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_term_that_a_page_sets_in_bold_is_in_the_glossary(name: str) -> None:
+    english = " ".join(plain(english) for _, english, _, _ in GLOSSARY)
+    prose = BLOCK.sub("", (COURSE / f"{name}.md").read_text(encoding="utf-8"))
+    bold = [term for term in re.findall(r"\*\*(.+?)\*\*", prose, re.S) if not re.match(r"(The|A) |.*[.+(]", term, re.S)]
+    terms = {plain(term).strip() for term in bold} - NAMES_OF_NETWORKS
+    assert terms
+    assert [term for term in terms if not re.search(rf"\b{term.removesuffix('s').removesuffix('e')}", english)] == []
+
+
 def plain(text: str) -> str:
     """Letters alone, in small: hyphens, emphasis and line ends make no difference."""
     return re.sub(r"[\W_]+", " ", text).casefold()
