@@ -7,7 +7,7 @@ import re
 from dlspec.diagnostics.record import Diagnostic, Edit, Fix, problem
 from dlspec.record import TYPE_CHECKING
 from dlspec.syntax.failures import begins_line, indent_at
-from dlspec.syntax.lexer import CLOSER
+from dlspec.syntax.lexer import CLOSER, RESERVED
 
 if TYPE_CHECKING:
     from dlspec.source import Source, Span
@@ -49,6 +49,8 @@ def repair(failure: Failure, source: Source) -> Diagnostic | None:
         or _unclosed(failure, source)
         or _stray(failure, source)
         or _settings_in_braces(failure, source)
+        or _bare_arguments(failure, source)
+        or _comma_at_end(failure, source)
         or _missing_mark(failure, source)
     )
 
@@ -242,6 +244,34 @@ def _settings_in_braces(failure: Failure, source: Source) -> Diagnostic | None:
     return _told(
         "settings stand in parentheses", span, "a brace opens a section, after a key", "write `name(key=value)`", *edits
     )
+
+
+def _bare_arguments(failure: Failure, source: Source) -> Diagnostic | None:
+    """`conv2d 16 3`, as a command line would have it."""
+    token, text = failure.token, source.text
+    line = text[text.rfind("\n", 0, token.start) + 1 : token.start]
+    name = re.search(r"([A-Za-z_]\w*)[ \t]+$", line)
+    within = failure.openers[-1].kind if failure.openers else ""
+    if token.kind != "NUMBER" or name is None or name.group(1) in RESERVED or within in ("LPAR", "LSQB"):
+        return None
+    given = re.compile(r"[\d.]+(?:[ \t,]+[\d.]+)*(?=[ \t]*(?:$|\n|->|#|\}))").match(text, token.start)
+    edits = []
+    if given is not None:
+        start = token.start - len(line) + name.end(1)
+        call = f"({', '.join(re.split(r'[ ,]+', given.group()))})"
+        edits = [Edit(source.span(start, given.end()), call)]
+    span = source.span(token.start, given.end() if given is not None else token.end)
+    help_ = f"write `{name.group(1)}{edits[0].text}`" if edits else f"write `{name.group(1)}(…)`"
+    return _told("what a step is given stands in parentheses", span, f"given to `{name.group(1)}`?", help_, *edits)
+
+
+def _comma_at_end(failure: Failure, source: Source) -> Diagnostic | None:
+    """A comma at the end of a line of a list that has none between its items."""
+    token, text = failure.token, source.text
+    if token.kind != "COMMA" or text[token.end :].partition("\n")[0].partition("#")[0].strip():
+        return None
+    span = source.span(token.start, token.end)
+    return _told("a step ends without a comma", span, "means nothing here", "remove the comma", Edit(span, ""))
 
 
 def _missing_mark(failure: Failure, source: Source) -> Diagnostic | None:

@@ -138,6 +138,8 @@ class Values(StepMistakes):
     def _call(self, node: YamlNode) -> tree.Expr | tree.Broken:
         """`{op: linear, out_features: 120}` is `linear(out_features=120)`."""
         fields = {field.key.text: field for field in self.entries(node, "an operator and its parameters")}
+        if "name" in fields and isinstance(fields["name"].value, Scalar):
+            return self.label_in_call(fields["name"])
         function = self.value(fields.pop("op").value)
         values = [self.data(field.value) for field in fields.values()]
         span, kept = node.span(self.source), whole(values)
