@@ -55,11 +55,11 @@ class Exported(Record):
         taken = ", ".join(f"{name}: {axes}" for name, axes in self.inputs.items())
         lines = [f"{self.out} takes {taken}" if taken else str(self.out)]
         tried = " and ".join(" × ".join(map(str, size)) for size in self.sizes)
-        if self.objects is not None:
-            said = "nothing, as the network does: take images in which it finds something to be sure of it"
-            if self.objects:
-                said = f"the {self.objects:,} objects that the network finds; scores differ by {self.difference:.1e}"
-            lines.append(f"finds in images of {tried} {said}")
+        if self.objects:
+            lines.append(f"finds the {self.objects:,} objects that the network finds in images of {tried}")
+            lines.append(f"their scores differ by at most {self.difference:.1e}")
+        elif self.objects == 0:
+            lines.append(f"finds nothing in images of {tried}, as the network does: that proves little")
         elif self.difference is not None:
             lines.append(f"outputs differ from eager's by at most {self.difference:.1e} on inputs of {tried}")
         return "\n".join([*lines, f"note: {self.note}"] if self.note else lines)

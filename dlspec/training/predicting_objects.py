@@ -123,11 +123,13 @@ def _draw(run: Trained, pictured: Sequence[Pictured], found: Sequence[Found], ou
     pictures = []
     for one, each in zip(pictured, found, strict=True):
         shown = each.above(SHOWN_FROM)
-        pictures.append(drawn(one.image, found_marks(shown, run.classes, of_classes(shown.labels))))
+        marks = found_marks(shown, run.classes, of_classes(shown.labels))
+        pictures.append(drawn(one.image, marks[::-1]))  # the best on top
     try:
         if out.suffix == ".png":
             out.parent.mkdir(parents=True, exist_ok=True)
-            (pictures[0] if len(pictures) == 1 else sheet(pictures)).save(out)
+            names = [one.name for one in pictured]
+            (pictures[0] if len(pictures) == 1 else sheet(pictures, words=names)).save(out)
             return
         out.mkdir(parents=True, exist_ok=True)
         for name, picture in zip(_file_names([one.name for one in pictured]), pictures, strict=True):

@@ -11,6 +11,7 @@ from dlspec.analyses.lints.collapsing import collapsing
 from dlspec.analyses.lints.depth import deep_plain_stack, vanishing_gradients
 from dlspec.analyses.lints.heavy_layer import heavy_layer
 from dlspec.analyses.lints.lone_value import lone_values
+from dlspec.analyses.lints.regions import regions
 from dlspec.analyses.lints.shrinking_upsample import shrinking_upsamples
 from dlspec.analyses.lints.spatial_linear import spatial_linears
 from dlspec.analyses.lints.unused import unused_inputs, unused_values
@@ -37,6 +38,7 @@ LINTS = (
     fields_beyond_input,
     lone_values,
     shrinking_upsamples,
+    regions,
 )
 """The lints that look at one graph."""
 
