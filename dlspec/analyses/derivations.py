@@ -272,7 +272,8 @@ def mac_lines(node: Node, macs: Dim, parts: Parts) -> list[str]:
     uses = exact_quotient(macs, count) if weight is not None else None
     if uses is None or not isinstance(count, int):
         return [_count(macs, parts)]
-    return [f"{count:,} weights, each used at {_count(uses, parts)} positions = {_count(macs, parts)}"]
+    often = "once" if uses == 1 else f"at {_count(uses, parts)} positions"
+    return [f"{count:,} weights, each used {often} = {_count(macs, parts)}"]
 
 
 def _numbers(shape: Iterable[Dim]) -> int:
