@@ -333,3 +333,32 @@ def test_a_run_that_fails_before_its_first_checkpoint_leaves_the_folder_as_it_wa
     assert main(["train", str(tmp_path / "points.dls"), "--out", str(tmp_path / "run")]) == 1
     left = [path.name for path in (tmp_path / "run").iterdir()] if (tmp_path / "run").exists() else None
     assert left == ([kept] if kept else None)
+
+
+@pytest.mark.parametrize(
+    ("change", "says", "place"),
+    [
+        ('data.source=csv("points.csv", target="lable")', "has no column `lable`", '"lable"'),
+        ('data.source=csv("points.csv", target="label", features=["x", "z"])', "has no column `z`", '["x", "z"]'),
+        ('data.split.groups="who"', "has no column `who`", '"who"'),
+        ('data.source=csv("point.csv", target="label")', "there is no file", '"point.csv"'),
+        ("data.split.val=0.5", "2 samples of 2 classes are too few for each part", ""),
+    ],
+)
+def test_what_is_not_in_a_table_is_told_where_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    change: str, says: str, place: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "points.dls").write_text(POINTS)
+    (tmp_path / "points.csv").write_text("x,y,label\n1,2,0\n3,4,1\n")
+    changes = [change, "data.split.train=0.5"] if change.startswith("data.split.val") else [change]
+    assert main(["train", "points.dls", "--out", "run", *(word for one in changes for word in ("--set", one))]) > 0
+    said = capsys.readouterr().err
+    assert says in said
+    if place:
+        lines = said.splitlines()
+        carets = next(number for number, line in enumerate(lines) if "^" in line)
+        start, length = lines[carets].index("^"), lines[carets].count("^")
+        assert lines[carets - 1][start : start + length] == place
+    assert not (tmp_path / "run").exists()

@@ -113,7 +113,9 @@ class Checkpoints:
             if self.group.is_first:
                 shutil.rmtree(aside, ignore_errors=True)
             target = self.folder / aside.name.removeprefix(".writing-")
+            goes_on = any(self.folder.glob("step-*"))
             hint = "checkpoints before it are whole; make room and go on with `--resume`"
+            hint = hint if goes_on else "make room and begin anew: it would have been the first"
             raise RunError(f"the checkpoint `{target}` cannot be written: {reasons[0]}", hint)
         return [mine for mine, _ in told]
 

@@ -50,7 +50,8 @@ def _loaded(source: named.Source, plan: ResolvedPlan) -> Dataset:
     try:
         dataset = loader_of(source)(source, plan)
     except RunError as error:
-        error.span = error.span or source.at(_asked(source, error))
+        groups = plan.data.split.at("groups") if error.field == "groups" else None
+        error.span = error.span or groups or source.at(_asked(source, error))
         error.code = error.code or "E0705"
         raise
     inputs = dataset.samples.inputs
@@ -62,9 +63,9 @@ def _loaded(source: named.Source, plan: ResolvedPlan) -> Dataset:
 
 
 def _asked(source: named.Source, error: RunError) -> str:
-    """The parameter that asks for what cannot be had."""
-    counts = isinstance(error, UnknownLabel) and "classes" in (source.spans or {})
-    return "classes" if counts else next(iter(source.files), "")
+    """The parameter that asks for what cannot be had: one that the error names, if it is written, else the file."""
+    field = "classes" if isinstance(error, UnknownLabel) else error.field
+    return field if field and field in (source.spans or {}) else next(iter(source.files), "")
 
 
 def _resize(samples: Samples, images: Images, size: int | tuple[int, int]) -> None:

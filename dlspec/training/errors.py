@@ -16,6 +16,8 @@ class RunError(Exception):
     """Where the spec asks for what went wrong, where that is one place."""
     says = "is asked for here"
     """What stands at that place."""
+    field = ""
+    """The parameter of the data source that asks for what is not there, for whoever adds the place."""
     also: tuple[tuple[Span, str], ...] = ()
     """Other places, each with a few words."""
 

@@ -45,7 +45,7 @@ def _hub(source: Hub, plan: ResolvedPlan) -> Dataset:
         if name not in data.column_names:
             hint = files.known_names(name, tuple(data.column_names), "columns")
             error = RunError(f"`{source.dataset}` has no column `{name}`", hint)
-            error.span = source.at("x" if name in columns else "y" if name in source.target_names else "")
+            error.field = "x" if name in columns else "y" if name in source.target_names else "groups"
             raise error
     made = _pictures(data, source, plan) if _holds_pictures(data, columns[0]) else _numbers(data, columns, source, plan)
     made.notes = (*notes, *made.notes)

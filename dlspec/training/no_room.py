@@ -24,7 +24,8 @@ def out_of_memory(error: Exception, plan: ResolvedPlan) -> RunError | None:
     short = isinstance(error, (torch.OutOfMemoryError, MemoryError))
     if not short and not (isinstance(error, RuntimeError) and "memory" in str(error)):
         return None
-    size = plan.batch_size if plan.batch_size == "full" else f"now {plan.batch_size}"
-    hint = f"lower `batch_size` ({size})" + (" or `resize`" if plan.data.resize else "")
+    full = plan.batch_size == "full"
+    hint = "take fewer samples a step: `batch_size = 64`" if full else f"lower `batch_size` (now {plan.batch_size})"
+    hint += " or lower `resize`" if plan.data.resize else ""
     hint += "" if plan.batch_size == "full" else ", or compute a batch in parts with `accumulate`"
     return OutOfMemory(f"the {plan.device if plan.device != 'auto' else 'machine'} ran out of memory", hint)

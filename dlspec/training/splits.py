@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dlspec.plan.keys import ResolvedPlan, Split
+from dlspec.plan.reading import listed
 from dlspec.record import Record
 from dlspec.training.class_maps import is_map
 from dlspec.training.errors import RunError
@@ -87,15 +88,28 @@ def split_rows(count: int, labels: Tensor | None, shares: Split, groups: Tensor 
             else:
                 val, test = (rest, rest[:0]) if shares.test == 0 else (rest[:0], rest)
     except ValueError as error:
-        raise _refused(count, groups, shares, str(error).split(".")[0]) from None
+        raise _refused(count, labels, groups, shares, str(error).split(".")[0]) from None
     return {role: torch.from_numpy(rows) for role, rows in (("train", train), ("val", val), ("test", test))}
 
 
-def _refused(count: int, groups: Tensor | None, shares: Split, reason: str) -> RunError:
+def _refused(count: int, labels: Tensor | None, groups: Tensor | None, shares: Split, reason: str) -> RunError:
+    """Why samples cannot be shared out so, in words of the data."""
     what = f"{count} samples" if groups is None else f"{int(groups.max()) + 1} groups"
     if shares.folds is not None:
-        return RunError(f"{what} do not fall into {shares.folds} folds: {reason}", "take fewer folds")
-    return RunError(f"{what} cannot be split so: {reason}", "give more samples or `stratify = false`")
+        return _told(f"{what} do not fall into {shares.folds} folds: {reason}", "take fewer folds", shares)
+    if groups is None and labels is not None:
+        numbers, sizes = labels.unique(return_counts=True)
+        least = f"class {int(numbers[sizes.argmin()])} has {int(sizes.min())}"
+        message = f"{what} of {len(numbers)} classes are too few for each part to have its share of each: {least}"
+        return _told(message, "give more samples, or leave classes to chance: `stratify = false` in `data`", shares)
+    parts = listed([f"`{role}`" for role in ("train", "val", "test") if getattr(shares, role) > 0])
+    return _told(f"{what} are too few for {parts}", "give more, or take larger shares", shares)
+
+
+def _told(message: str, hint: str, shares: Split) -> RunError:
+    error = RunError(message, hint, code="E0705")
+    error.span, error.says = shares.span, "says how they are shared out"
+    return error
 
 
 class _Cut(Record):

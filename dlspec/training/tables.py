@@ -35,7 +35,7 @@ class Features(Record):
 def _table(source: Table, plan: ResolvedPlan) -> Dataset:
     path, groups = Path(plan.folder) / source.path, plan.data.split.groups
     table = read(source, path)
-    targets = [files.column(table, name, path) for name in source.target_names]
+    targets = [asked(table, name, path, "target") for name in source.target_names]
     aside = (*source.target_names, groups)
     columns = source.features or tuple(name for name in table if name not in aside)
     features = features_of(table, columns, source, path)
@@ -44,7 +44,7 @@ def _table(source: Table, plan: ResolvedPlan) -> Dataset:
     dataset = Dataset(Samples(inputs, torch.empty(0)), features=features.names, notes=notes)
     targets = [[one[row] for row in kept] if isinstance(one, list) else one[kept] for one in targets]
     if groups is not None:
-        together = files.column(table, groups, path)
+        together = asked(table, groups, path, "groups")
         dataset.groups = numbered_groups([together[row] for row in kept])
     if plan.task == "numbers":
         numbers = [files.numbers(one, name, path) for name, one in zip(source.target_names, targets, strict=True)]
@@ -54,6 +54,15 @@ def _table(source: Table, plan: ResolvedPlan) -> Dataset:
         labels, dataset.classes = files.labels(_texts(target), name, path)
         dataset.samples.targets = torch.from_numpy(labels)
     return dataset
+
+
+def asked(table: Mapping[str, Column], name: str, path: Path, field: str) -> Column:
+    """A column by its name; where there is none, the error knows which parameter of the source asks for it."""
+    try:
+        return files.column(table, name, path)
+    except RunError as error:
+        error.field = field
+        raise
 
 
 def read(source: named.Source, path: Path) -> Mapping[str, Column]:
@@ -108,7 +117,7 @@ def features_of(
     missing: dict[str, int] = {}
     gaps = getattr(source, "missing", "refuse") != "refuse"
     for name in columns:
-        column = files.column(table, name, path)
+        column = asked(table, name, path, "features")
         if name in getattr(source, "categories", ()):
             values, made = _categories(_texts(column), name, path, gaps=gaps, known=known)
         else:
