@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from lsprotocol import types as lsp
 
 from dlspec.diagnostics.fixes import chosen
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from dlspec.diagnostics.record import Diagnostic, Edit, Fix
     from dlspec.editor.document import Document
 
+WORD = re.compile(r"[\w.-]{1,40}")
 FIX_ALL = f"{lsp.CodeActionKind.SourceFixAll.value}.dlspec"
 
 
@@ -52,9 +55,18 @@ def _can_be_made(document: Document, fix: Fix) -> bool:
 
 def _action(document: Document, problem: Diagnostic, fix: Fix, *, preferred: bool) -> lsp.CodeAction:
     return lsp.CodeAction(
-        title=fix.message, kind=lsp.CodeActionKind.QuickFix, diagnostics=[diagnostic(document, problem)],
+        title=_title(fix), kind=lsp.CodeActionKind.QuickFix, diagnostics=[diagnostic(document, problem)],
         is_preferred=preferred or None, edit=workspace_edit(document, list(fix.edits)),
     )  # fmt: skip
+
+
+def _title(fix: Fix) -> str:
+    """What a fix does: of one that puts a word in place of another both words, which help alone only names."""
+    if len(fix.edits) == 1 and "\n" not in fix.edits[0].text:
+        old, new = fix.edits[0].span.text.strip(), fix.edits[0].text.strip()
+        if WORD.fullmatch(old) and WORD.fullmatch(new):
+            return f"change `{old}` to `{new}`"
+    return fix.message
 
 
 def _fix_all(document: Document) -> list[lsp.CodeAction]:

@@ -322,7 +322,7 @@ async def test_a_quick_fix_repairs_the_text(session: Session) -> None:
         )
     )
     fixes = [one for one in actions or [] if isinstance(one, lsp.CodeAction)]
-    assert [fix.title for fix in fixes] == ["there is `relu`", "repair all that is safe to repair"]
+    assert [fix.title for fix in fixes] == ["change `rellu` to `relu`", "repair all that is safe to repair"]
     assert fixes[0].is_preferred
     for fix in fixes:
         assert fix.edit is not None
