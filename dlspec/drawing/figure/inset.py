@@ -166,7 +166,6 @@ def _router(spots: list[_Spot], begin: Point, right: float, floor: float) -> Rou
     xs = [x for spot in spots for x in (spot.x, spot.x - spot.half - 5, spot.x + spot.half + 5)]
     edges = {spot.card.column: min(s.x - s.half for s in spots if s.card.column == spot.card.column) for spot in spots}
     xs += [edge - GAP * TURN for edge in edges.values()]
-    xs += [spot.x - spot.half - GAP * TURN for spot in spots]
     ys = [y for spot in spots for y in (spot.y, spot.y + LANE / 2)]
     ys += [spot.y + side * (spot.rise + 5) for spot in spots if spot.card.is_join for side in (1, -1)]
     return Router(obstacles, [*xs, start, right + 6], [*ys, *(floor + below for below in AROUND)], walls)

@@ -24,7 +24,7 @@ from dlspec.drawing.words import operator_name, sign, title
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dlspec.drawing.canvas import Canvas
+    from dlspec.drawing.canvas import Canvas, Point
     from dlspec.drawing.figure.items import Item, Link, Stages
     from dlspec.drawing.figure.rail import Rail
     from dlspec.drawing.figure.words import Words
@@ -35,6 +35,12 @@ LEVELS = 40
 TALLEST = 110.0
 BETWEEN = 30
 """Points between rows, for edges."""
+PLAIN = {
+    "ConvTranspose": "transposed conv", "AdaptiveAvgPool": "avg pool to", "AdaptiveMaxPool": "max pool to",
+    "GlobalAvg": "global avg", "GlobalMax": "global max", "Pool": " pool",
+}  # fmt: skip
+"""What operators that stand for an edge are called in the legend."""
+SIGNS = {"+": "add", "−": "subtract", "×": "multiply", "÷": "divide"}
 ROOMS = (1.0, 1.3, 1.7, 2.4)
 """How much wider gaps are set, one after the other, until every edge finds a way."""
 
@@ -47,7 +53,8 @@ def levels(canvas: Canvas, made: Stages, words: Words, top: float) -> float:
     strides = assign_bands(made, places, words)
     shared = rail(made.links, lambda item: places[item].band[0] != REGIONS)
     named = bool(strides) or any(place.band[0] == REGIONS for place in places.values())
-    ways, bottom = _led(made, places, MARGIN + (LEVELS if named else 0), top + 6, shared)
+    left = MARGIN + (LEVELS if named else 0)
+    ways, bottom = _led(made, places, (left, top + 6), shared, aligned=not strides)
     canvas.width = max(
         MARGIN + max(place.x + place.wide / 2 for place in places.values()), ways.right + MARGIN, canvas.width
     )
@@ -65,11 +72,13 @@ def levels(canvas: Canvas, made: Stages, words: Words, top: float) -> float:
     return _legend(canvas, facets, led, bottom + 26)
 
 
-def _led(made: Stages, places: dict[Item, Place], left: float, top: float, shared: Rail | None) -> tuple[Ways, float]:
+def _led(
+    made: Stages, places: dict[Item, Place], begin: Point, shared: Rail | None, *, aligned: bool
+) -> tuple[Ways, float]:
     """The stages set out as closely as every edge finds a way between them; where the lowest label ends."""
     for room in ROOMS:
-        set_across(made, places, left, room)
-        bottom = _set_down(places, top, BETWEEN * room, shared)
+        set_across(made, places, begin[0], room, aligned)
+        bottom = _set_down(places, begin[1], BETWEEN * room, shared)
         ways = Ways(router(list(places.values()), bottom, [] if shared is None else [shared.y], room), places)
         if ways.lead(made.links, shared):
             break
@@ -160,10 +169,12 @@ def _legend(canvas: Canvas, facets: list[str], links: list[Link], y: float) -> f
 def _said(link: Link) -> str:
     if link.target.failed is not None:
         return "does not fit"
-    if link.through is not None:
-        words = title(link.through).replace("ConvTranspose", "transposed conv").replace("GlobalAvg", "global avg ")
-        return words.replace("Pool", " pool").replace("  ", " ").lower()
-    if link.join is None:
-        return ""
-    signs = {"+": "add", "−": "subtract", "×": "multiply", "÷": "divide"}
-    return "concatenate" if link.role == "concat" else signs.get(sign(link.join), operator_name(link.join).lower())
+    joined = ""
+    if link.role != "main" and link.join is not None:
+        joined = SIGNS.get(sign(link.join), operator_name(link.join).lower())
+    if link.through is None:
+        return "concatenate" if link.role == "concat" else joined
+    words = title(link.through)
+    for name, plain in PLAIN.items():
+        words = words.replace(name, plain)
+    return ", then ".join(part for part in (words.lower(), joined) if part)

@@ -108,8 +108,11 @@ def links(graph: Graph, items: list[Item]) -> list[Link]:
     for item in items:
         incoming = [link for link in found.values() if link.target is item]
         if incoming:
-            # What came the longest way is the way; what is joined to it took a shortcut.
-            max(incoming, key=lambda link: far[link.source]).role = "main"
+            # What came the longest way is the way; what is joined to it took a shortcut. Branches alike stay alike.
+            longest = max(far[link.source] for link in incoming)
+            ways = [link for link in incoming if far[link.source] == longest]
+            if len(ways) == 1 or len({link.role for link in ways}) > 1:
+                ways[0].role = "main"
     return [*found.values()]
 
 

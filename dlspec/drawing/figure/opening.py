@@ -50,6 +50,7 @@ def _is_opened(application: Application, sizes: dict[str, int]) -> bool:
     first = next(application.nodes())
     if first.inputs and seen and extent(first.inputs[0]) != seen[0]:
         changes += 1
+        seen.insert(0, extent(first.inputs[0]))
     if application.kind == "block":
         comes_back = _alternates(
             [tuple(number(size, sizes) for size in one if not isinstance(size, str)) for one in seen]

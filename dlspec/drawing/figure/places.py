@@ -232,26 +232,35 @@ def _assign_lanes(inside: list[Place], row: int, links: list[Link], places: dict
 # Across
 
 
-def set_across(made: Stages, places: dict[Item, Place], left: float, room: float) -> None:
-    """Give every place its centre, as far to the left as labels and edges allow; `room` times the usual gaps."""
+def set_across(made: Stages, places: dict[Item, Place], left: float, room: float, aligned: bool) -> None:
+    """Give every place its centre, as far to the left as labels and edges allow; `room` times the usual gaps.
+
+    Branches side by side are `aligned`: what is as far from the input stands below each other.
+    """
     maps = [place for place in places.values() if place.band[0] != REGIONS]
     regions = [place for place in places.values() if place.band[0] == REGIONS]
     for part in (maps, regions):
-        _side_by_side(part, made.links, places, left, room)
+        _side_by_side(part, made.links, places, left, room, aligned and part is maps)
     # What follows for regions ends where the maps end, below them.
     ends = [max((place.x + place.wide / 2 for place in part), default=0) for part in (maps, regions)]
     for place in regions:
         place.x += max(ends[0] - ends[1], 0)
 
 
-def _side_by_side(part: list[Place], links: list[Link], places: dict[Item, Place], left: float, room: float) -> None:
+def _side_by_side(
+    part: list[Place], links: list[Link], places: dict[Item, Place], left: float, room: float, aligned: bool
+) -> None:
     done: list[Place] = []
     came = {place: [places[link.source] for link in links if places[link.target] is place] for place in part}
     for place in sorted(part, key=lambda place: place.column):
         place.x = max([left + place.wide / 2, *(_least(place, other, came[place], room) for other in done)])
         done.append(place)
+        if aligned:
+            column = [other for other in done if other.column == place.column]
+            for other in column:
+                other.x = max(one.x for one in column)
     for place in reversed(done):
-        if not came[place]:
+        if not came[place] and not (aligned and place.column == 0):
             _move_near(place, links, places, room)
 
 

@@ -63,8 +63,8 @@ class Words:
         last = item.label.rpartition(".")[2].partition("–")[0]
         host = next((one.node for one in item.slices if one.family != "pooling"), item.nodes[0])
         if item.application is None and last.rstrip("0123456789_") == host.op.name.rstrip("0123456789_"):
-            is_result = sorts(host) or host.op.family == "resize"
-            return ", ".join(item.outputs) if item.outputs and is_result else _kind(item)
+            is_result = item.outputs and (host.module is None or not host.module.weights)
+            return ", ".join(item.outputs) if is_result else _kind(item)
         return item.label
 
     def count(self, item: Item) -> int:
@@ -82,8 +82,7 @@ class Words:
         if item.failed is not None:
             return f"{item.failed.op.name} gets"
         if item.application is None and item.nodes[0].op.family == "detection":
-            is_named_so = sorts(item.nodes[0]) and len(item.outputs) == 1
-            return _kind(item) if is_named_so else "" if sorts(item.nodes[0]) else ", ".join(item.outputs)
+            return _kind(item) if item.outputs and len(item.slices) == 1 else ""
         if item.levels > 1 and item.application is not None:
             return f"{item.application.definition.name}, shared by {item.levels} levels"
         if item.application is None and self.name(item).startswith("global "):
