@@ -290,11 +290,13 @@ class Walk:
                 self.names.add(last_word(name, inner), body.labels[name])
 
     def _comprehension(self, scope: _Scope, expr: tree.Comprehension) -> None:
-        self.expression(scope, expr.iterable)
-        inner = _Scope(scope)
-        for name in expr.targets:
-            place = name_before(name, expr.span, expr.iterable.span.start)
-            self._bind(inner, "loop", name, place, expr)
+        inner = scope
+        for loop in expr.loops:
+            self.expression(inner, loop.iterable)
+            inner = _Scope(inner)
+            for name in loop.targets:
+                place = name_before(name, loop.span, loop.iterable.span.start)
+                self._bind(inner, "loop", name, place, expr)
         self._all(inner, [expr.item, expr.condition])
 
     def _record(self, scope: _Scope, expr: tree.RecordExpr) -> None:

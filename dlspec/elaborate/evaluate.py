@@ -5,7 +5,7 @@ from __future__ import annotations
 from dlspec.elaborate import arithmetic
 from dlspec.elaborate.apply import apply
 from dlspec.elaborate.arguments import arguments, starts_with_tensor
-from dlspec.elaborate.builtins import BUILTINS
+from dlspec.elaborate.builtins import BUILTINS, LONGEST
 from dlspec.elaborate.frame import NOWHERE, Frame, Place, Scope
 from dlspec.elaborate.labels import claim, labels_no_step
 from dlspec.elaborate.misjoined import misjoined
@@ -69,19 +69,36 @@ def _list(run: Run, frame: Frame, expr: tree.ListExpr, place: Place) -> Any:
 
 
 def _comprehension(run: Run, frame: Frame, expr: tree.Comprehension, place: Place) -> Any:
-    found_rows = rows(run, frame, expr.iterable, expr.targets, expr.span)
-    if found_rows is None:
-        return UNKNOWN
-    inner = []
-    for row in found_rows:
-        own = Frame(frame.file, frame.application, frame.scope, frame.uses, frame)
-        own.env.update(row)
-        own.listed = None if place.label is not None else expr.span
-        if expr.condition is None or truth(run, own, expr.condition):
-            inner.append((own, expr.item))
+    frames = [frame]
+    for loop in expr.loops:
+        further = _rounds(run, frames, loop, expr)
+        if further is None:
+            return UNKNOWN
+        frames = further
+    inner = [(own, expr.item) for own in frames if expr.condition is None or truth(run, own, expr.condition)]
     if place.label is not None:
         return _numbered_list(run, frame, expr, place, inner)
+    for own in frames:
+        own.listed = expr.span
     return [evaluate(run, own, item) for own, item in inner]
+
+
+def _rounds(run: Run, frames: list[Frame], loop: tree.Loop, whole: tree.Comprehension) -> list[Frame] | None:
+    """A frame for each round of a loop in each of these frames; None after a mistake."""
+    found: list[Frame] = []
+    for outer in frames:
+        found_rows = rows(run, outer, loop.iterable, loop.targets, whole.span)
+        if found_rows is None:
+            return None
+        if len(found) + len(found_rows) > LONGEST:
+            message = f"the loops of the list go round more than {LONGEST:,} times"
+            run.report(outer, "E0209", message, whole.span, "too many")
+            return None
+        for row in found_rows:
+            own = Frame(outer.file, outer.application, outer.scope, outer.uses, outer)
+            own.env.update(row)
+            found.append(own)
+    return found
 
 
 def _numbered_list(run: Run, frame: Frame, expr: tree.Expr, place: Place, items: list[tuple[Frame, tree.Expr]]) -> Any:

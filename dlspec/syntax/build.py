@@ -224,8 +224,13 @@ def _list(b: Builder, children: list[Any], span: Span) -> tree.ListExpr:
 
 @builds("comprehension")
 def _comprehension(b: Builder, children: list[Any], span: Span) -> tree.Comprehension:
-    item, targets, iterable, condition = children
-    return tree.Comprehension(span, item, targets, iterable, condition)
+    item, *loops, condition = children
+    return tree.Comprehension(span, item, tuple(loops), condition)
+
+
+@builds("loop")
+def _loop(b: Builder, children: list[Any], span: Span) -> tree.Loop:
+    return tree.Loop(span, *children)
 
 
 @builds("short_field")

@@ -142,14 +142,9 @@ class Expressions:
         return PRIMARY, self.listed("[", [(item, self.doc(item)) for item in node.items], "]")
 
     def _comprehension(self, node: tree.Comprehension) -> tuple[int, Doc]:
-        inner: list[Doc] = [
-            self.doc(node.item),
-            Line(),
-            "for ",
-            ", ".join(node.targets),
-            " in ",
-            self.doc(node.iterable, OR),
-        ]
+        inner: list[Doc] = [self.doc(node.item)]
+        for loop in node.loops:
+            inner += [Line(), "for ", ", ".join(loop.targets), " in ", self.doc(loop.iterable, OR)]
         if node.condition is not None:
             inner += [Line(), "if ", self.doc(node.condition, OR)]
         return PRIMARY, Group(["[", Indent([Line(""), *inner]), Line(""), "]"])

@@ -41,10 +41,6 @@ ROWS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         ("block f { relu }",),
     ),
     (
-        "a list goes through one `for`", "a second one", "go through `range(a * b)`, and take it apart with `//` and `%`",
-        ("a = [x for x in y for z in y]",),
-    ),
-    (
         "`else` is missing", "expected `else`", "give the other case: `a if test else b`",
         ("block f(x) { y = relu(x) if a }", "block f(x) { g(1 if a) }"),
     ),

@@ -47,12 +47,18 @@ class ListExpr(Node):
     items: tuple[Expr, ...]
 
 
-class Comprehension(Node):
-    """`[item for targets in iterable if condition]`."""
+class Loop(Node):
+    """`for targets in iterable` of a list."""
 
-    item: Expr
     targets: tuple[str, ...]
     iterable: Expr
+
+
+class Comprehension(Node):
+    """`[item for targets in iterable if condition]`; of several loops the last goes round fastest."""
+
+    item: Expr
+    loops: tuple[Loop, ...]
     condition: Expr | None
 
 

@@ -88,7 +88,7 @@ def _extended(expr: Any) -> Any:
     index = expr | node(tree.Slice, st.none() | expr, st.none() | expr)
     return st.one_of(
         node(tree.ListExpr, several(expr)),
-        node(tree.Comprehension, expr, several(names, 1, 2), expr, st.none() | expr),
+        node(tree.Comprehension, expr, several(node(tree.Loop, several(names, 1, 2), expr), 1, 2), st.none() | expr),
         node(tree.RecordExpr, several(st.tuples(names, expr), 1)),
         node(tree.RecordExpr, several(names.map(lambda name: (name, tree.Name(spot(), name))), 1)),
         node(tree.Call, expr, several(arg)),
