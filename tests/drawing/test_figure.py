@@ -19,12 +19,13 @@ from dlspec.drawing.canvas import Box, Canvas, Line, Polygon, Text
 from dlspec.drawing.document import pdf_bytes
 from dlspec.drawing.figure import figure
 from dlspec.drawing.figure.stages import stages
+from dlspec.drawing.figure.template import templates
 from dlspec.drawing.metrics import width
 from dlspec.drawing.raster import ZOOM, png_bytes
 from dlspec.drawing.svg import svg_text
 from dlspec.drawing.tikz import tikz_text
 from dlspec.graph import Graph
-from tests.drawing.pictures import UNET, VIT, body, graph_of
+from tests.drawing.pictures import SIAMESE, UNET, VIT, body, graph_of
 
 ROOT = Path(__file__).parents[2]
 ZOO = [
@@ -295,3 +296,75 @@ def test_nothing_overlaps_in_the_figure_of_any_network(text: str) -> None:
     made = stages(graph, typical_sizes(graph))
     heads = [shape for shape in canvas.shapes if isinstance(shape, Polygon) and len(shape.points) == 3]
     assert len(heads) >= len(made.links), "every link has an arrow"
+
+
+# Branches
+
+DECODER = """
+block layer(x, memory) {
+  x = x + (attends: multihead_attention(x, memory, memory, 2))
+  x + (x -> wide: linear(32) -> relu -> narrow: linear(x.features))
+}
+network reader {
+  input text: float32[N, S, 16]
+  input start: float32[N, T, 16]
+  memory = text -> read: linear(16)
+  y = start -> begin: linear(16)
+  for i in range(3) { y = layer_{i}: layer(y, memory) }
+  output scores = y -> head: linear(5)
+}
+"""
+
+
+def test_layers_that_all_read_the_same_memory_are_one_stage() -> None:
+    graph = graph_of(DECODER)
+    assert slabs(graph)["layer_0–2"] == 3
+    made = stages(graph, typical_sizes(graph))
+    assert {link.source.label for link in made.links if link.target.label == "layer_0–2"} == {"read", "begin"}
+
+
+def test_a_template_names_what_it_is_given_besides_the_first() -> None:
+    graph = graph_of(DECODER)
+    (template,) = templates(stages(graph, typical_sizes(graph)), graph)
+    assert [card.given for card in template.cards if card.given] == ["memory"]
+    assert "memory" in {text.text for text in texts(figure(graph))}
+
+
+def test_a_sum_over_all_layers_is_one_step() -> None:
+    assert labels(network("tests/architectures/heldout/wavenet.dls")) == [
+        "wave", "start", "layer_0_0–1_9", "end1", "end2",
+    ]  # fmt: skip
+
+
+def test_towers_of_one_module_stand_below_each_other_and_say_that_they_are_shared() -> None:
+    canvas = figure(graph_of(SIAMESE))
+    convs = [text for text in texts(canvas) if text.text == "conv"]
+    assert len(convs) == 2
+    assert convs[0].x == convs[1].x
+    assert convs[0].y < convs[1].y
+    assert [text.text for text in texts(canvas) if "shared" in text.text] == ["conv 3×3, shared", "linear, shared"]
+    assert "−" in {text.text for text in texts(canvas)}
+
+
+def test_what_a_detector_finds_is_called_as_its_outputs_are() -> None:
+    found = [text.text for text in texts(figure(network("fast_rcnn")))]
+    assert found[found.index("boxes,") :][:3] == ["boxes,", "scores, labels", "d×4, d, d"]
+    assert not any("per image" in text for text in found)
+
+
+def test_a_block_too_large_to_be_told_step_by_step_is_drawn_with_its_blocks_as_a_whole() -> None:
+    graph = network("tests/architectures/heldout/hourglass.dls")
+    found = {one.name: one for one in templates(stages(graph, typical_sizes(graph)), graph)}
+    inside = [card.use.definition.name for card in found["hourglass"].cards if card.use is not None]
+    assert inside.count("hourglass") == 1
+    assert inside.count("residual") == 3
+
+
+def test_a_number_that_uses_of_a_block_set_otherwise_is_not_given_for_all() -> None:
+    graph = graph_of(
+        "block unit(x, many) {\n  half = many // 2\n  x + (x -> a: conv2d(half * 2, 1) -> b: conv2d(x.channels, many))\n}\n"
+        "network n {\n  input x: float32[N, 8, 16, 16]\n"
+        "  output y = x -> u1: unit(3) -> u2: unit(5) -> end: conv2d(8, 1)\n}\n".replace("many))", "3, padding=1))")
+    )
+    shown = {text.text for text in texts(figure(graph))}
+    assert "Conv 1×1, half·2" in shown

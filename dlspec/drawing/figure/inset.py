@@ -55,7 +55,7 @@ def inset(canvas: Canvas, template: Template, top: float) -> float:
     named = f"one block, {template.count} uses" if template.count > 1 else "one block"
     canvas.text(MARGIN, top + 36, named, 10, "grey")
     name = width(_signature(template), 12.5, True) + 20
-    left = MARGIN + (max(NAMES, name) if name <= LONGEST_NAME else 0)
+    left = MARGIN + (max(NAMES, name) if name <= LONGEST_NAME else 0) + width(template.first, 12, True) - 7
     begin = top if name <= LONGEST_NAME else top + 40
     spots = [_Spot(card, _lines(card, template)) for card in template.cards]
     lanes = max(card.lane for card in template.cards) + 1
@@ -63,7 +63,7 @@ def inset(canvas: Canvas, template: Template, top: float) -> float:
     right = _set_out(spots, left + 48, middle)
     floor = middle + (lanes - 1) * LANE + HIGH / 2
     lowest = _arrows(canvas, spots, left + 12, right, middle, floor)
-    canvas.text(left, middle + 4, "x", 12, bold=True)
+    canvas.text(left + 8, middle + 4, template.first, 12, "ink", "end", bold=True)
     canvas.text(right + GAP + 6, middle + 4, "y", 12, bold=True)
     for spot in spots:
         _draw(canvas, spot)

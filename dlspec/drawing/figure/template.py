@@ -67,13 +67,15 @@ class Card:
 class Template:
     """A block with its cards and its uses."""
 
-    __slots__ = ("application", "cards", "extras", "name", "uses")
+    __slots__ = ("application", "cards", "extras", "first", "name", "uses")
 
     def __init__(self, name: str, application: Application, cards: list[Card]) -> None:
         self.name = name
         self.application = application
         """The use that is drawn: one that has every card."""
         self.cards = cards
+        self.first = next(iter(_given_tensors(application).values()), "x")
+        """The parameter that brings what the block works on."""
         self.uses: list[tuple[str, int, dict[str, str]]] = []
         """By stage: its label, how many uses, and the values of parameters that are not the same everywhere."""
         self.extras: list[tuple[list[Card], list[str], list[str]]] = []
@@ -191,6 +193,8 @@ def _told_apart(applications: Iterable[Application]) -> dict[Application, str]:
         all(len(path) > shared + 1 for path in paths.values()) and len({path[shared] for path in paths.values()}) == 1
     ):
         shared += 1
+    if shared and any(path[shared].isdigit() for path in paths.values()):
+        shared -= 1  # a number alone says nothing
     return {application: ".".join(path[shared:]) for application, path in paths.items()}
 
 
@@ -263,15 +267,18 @@ def _place(cards: list[Card]) -> None:
     """Columns by the longest way; the longest chain in lane 0, the others packed below it."""
     for card in cards:
         card.column = 1 + max((other.column for other in card.before if not other.given), default=0)
+    early = [card for card in cards if any(other.given for other in card.before) and card.column == 1]
+    for card in cards:
+        card.column += 1 if early and not card.given else 0
     for card in cards:
         if card.given:
-            card.column = max(1, min(other.column for other in cards if card in other.before) - 1)
+            card.column = min(other.column for other in cards if card in other.before) - 1
     after: dict[Card, list[Card]] = {card: [] for card in cards}
     for card in cards:
         for other in card.before:
             after[other].append(card)
     length: dict[Card, int] = {}
-    for card in sorted(cards, key=lambda card: -card.column):
+    for card in reversed(cards):
         length[card] = 1 + max((length[other] for other in after[card]), default=0)
     left = set(cards)
     used: list[list[tuple[int, int]]] = []

@@ -152,6 +152,11 @@ def router(places: list[Place], bottom: float, rows: list[float], room: float) -
     walls = [
         (place.x - place.half - 6 - LEAD, place.middle - 8, place.x - place.half, place.middle + 8) for place in places
     ]
+    # An edge that leaves to the right runs a little before it turns.
+    walls += [
+        (place.x + place.half, place.middle - 4, place.x + place.half + 5 + LEAD / 2, place.middle + 4)
+        for place in places
+    ]
     obstacles = [one for place in places for one in _in_the_way(place)]
     return Router(obstacles, [*(x for x in xs if x > left), max(xs) + 20], [*ys, *rows, bottom + 12], walls)
 
