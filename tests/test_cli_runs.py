@@ -362,3 +362,10 @@ def test_what_is_not_in_a_table_is_told_where_it_is_asked_for(
         start, length = lines[carets].index("^"), lines[carets].count("^")
         assert lines[carets - 1][start : start + length] == place
     assert not (tmp_path / "run").exists()
+
+
+def test_what_is_exported_is_told_by_the_name_of_the_file(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", "tiny", "-o", "weights.safetensors"]) == 0
+    assert Path("weights.safetensors").stat().st_size > 0
+    assert main(["export", "tiny", "-o", "weights.bin"]) == 2
+    assert "a file whose name ends so" in capsys.readouterr().err
