@@ -17,11 +17,13 @@ from dlspec.lowering.modules import Texts, Wrapper, is_inline, ordered
 from dlspec.lowering.names import TAKEN, camel, fresh
 from dlspec.lowering.preface import preface
 from dlspec.lowering.settle import settle
+from dlspec.lowering.together import together
 from dlspec.lowering.units import Outcome, Phi
 from dlspec.lowering.uses import Survey
 from dlspec.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from dlspec.graph import Graph
@@ -235,7 +237,8 @@ class File:
         """Write the function; the lines that came out too long and hold others."""
         flow = Flow(unit, plain)
         forward = Forward(unit, self.texts, members, flow, inputs)
-        statements = forward.statements()
+        outcomes = unit.outcomes or [Outcome({}, None, {})]
+        statements, returns = self._named_together(forward, outcomes)
         handed = [f"{name}: nn.Module" for name in dict.fromkeys(unit.sample.borrowed.values())]
         typed = [f"{variable}: {self._input_type(unit, name)}" for name, variable in inputs.items()]
         arguments = ["self", *typed, *handed]
@@ -244,22 +247,40 @@ class File:
             getattr(unit.definition, "span", None),
         )
         emit.indent()
-        outcomes = unit.outcomes or [Outcome({}, None, {})]
         long: set[int] = set()
         for mode in dict.fromkeys([None, *(outcome.training for outcome in outcomes)]):
             if mode:
                 emit.line("if self.training:")
                 emit.indent()
             long |= self._statements(emit, forward, [s for s in statements if s[0].mode is mode])
-            for outcome in outcomes:
+            for outcome, text in zip(outcomes, returns):
                 if outcome.training is mode:
-                    texts = [forward.source(source) for source in flow.results]
-                    texts = texts if outcome.result else [texts[index] for index in outcome.indices] or texts
-                    emit.line(f"return {_returned(outcome, texts)}", _end_of(unit))
+                    emit.line(text, _end_of(unit))
             if mode:
                 emit.dedent()
         emit.dedent()
         return frozenset(long)
+
+    def _named_together(
+        self, forward: Forward, outcomes: Sequence[Outcome]
+    ) -> tuple[list[tuple[Value, str, str]], list[str]]:
+        """The statements, and what is returned in each mode, with one name for what only goes on together."""
+        statements, returns = forward.statements(), []
+        for outcome in outcomes:
+            texts = [forward.source(source) for source in forward.flow.results]
+            texts = texts if outcome.result else [texts[index] for index in outcome.indices] or texts
+            returns.append(f"return {_returned(outcome, texts)}")
+        branches = [
+            *((value.mode, value.test) for value, *_ in statements),
+            *((one.training, None) for one in outcomes),
+        ]
+        made = together([*(text for _, text, _ in statements), *returns], branches)
+        kept = [
+            (value, text, shape)
+            for (value, _, shape), text in zip(statements, made[: len(statements)])
+            if text is not None
+        ]
+        return kept, [text for text in made[len(statements) :] if text is not None]
 
     def _statements(self, emit: Emitter, forward: Forward, statements: list[tuple[Value, str, str]]) -> set[int]:
         long: set[int] = set()

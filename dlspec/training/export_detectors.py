@@ -27,8 +27,8 @@ from dlspec.training.trial_batches import Batch, trial_batches
 if TYPE_CHECKING:
     from typing import Any
 
-PIXELS, SCORES = 0.1, 1e-3
-"""How far a box may be from its like of eager, in pixels, and a score."""
+PIXELS, SCORES = 0.5, 3e-3
+"""How far a box may be from its like of eager, in pixels, and a score: a third is what the count of threads may do."""
 APART = 2
 """Objects of an image that may be on one side alone: of equals at the border of what is kept, either may be."""
 

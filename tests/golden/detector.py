@@ -160,8 +160,7 @@ class Detector(nn.Module):
         self.head = RpnHead(anchors)
 
     def forward(self, image: Tensor) -> dict[str, list[Tensor]]:
-        layer1, layer2, layer3, layer4 = self.body(image)
-        p2, p3, p4, p5, pool = self.fpn(layer1, layer2, layer3, layer4)
+        p2, p3, p4, p5, pool = self.fpn(*self.body(image))
         objectness, deltas = self.head(p2)
         objectness2, deltas2 = self.head(p3)
         objectness3, deltas3 = self.head(p4)

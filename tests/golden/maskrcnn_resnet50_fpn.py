@@ -167,9 +167,7 @@ class ResnetFpn(nn.Module):
         self.fpn = FeaturePyramid()
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        c2, c3, c4, c5 = self.body(image)
-        p2, p3, p4, p5, pool = self.fpn(c2, c3, c4, c5)
-        return p2, p3, p4, p5, pool
+        return self.fpn(*self.body(image))
 
 
 class RpnHead(nn.Module):
@@ -383,25 +381,18 @@ class MaskrcnnResnet50Fpn(nn.Module):
             image_mean=(0.485, 0.456, 0.406),
             image_std=(0.229, 0.224, 0.225),
         )
-        p2, p3, p4, p5, pool = self.backbone(batch)
+        features = self.backbone(batch)
         if self.training:
             boxes = resize_boxes(boxes, originals, sizes)
             x = resize_masks(masks, sizes)
             proposals, loss_objectness, loss_box_reg = self.rpn(
-                p2,
-                p3,
-                p4,
-                p5,
-                pool,
+                *features,
                 batch,
                 sizes,
                 boxes=boxes,
             )
             classifier, box_reg, mask = self.roi_heads(
-                p2,
-                p3,
-                p4,
-                p5,
+                *features[:4],
                 proposals,
                 boxes=boxes,
                 labels=labels,
@@ -414,12 +405,9 @@ class MaskrcnnResnet50Fpn(nn.Module):
                 "loss_box_reg": box_reg,
                 "loss_mask": mask,
             }
-        regions = self.rpn(p2, p3, p4, p5, pool, batch, sizes)
+        regions = self.rpn(*features, batch, sizes)
         rois, scores, labels, masks = self.roi_heads(
-            p2,
-            p3,
-            p4,
-            p5,
+            *features[:4],
             regions,
             sizes=sizes,
         )
