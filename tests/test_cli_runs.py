@@ -329,7 +329,7 @@ def test_a_run_that_fails_before_its_first_checkpoint_leaves_the_folder_as_it_wa
     if kept:
         (tmp_path / "run").mkdir()
         (tmp_path / "run" / kept).touch()
-    monkeypatch.setattr("dlspec.training.loop.Run.take_step", full)
+    monkeypatch.setattr("dlspec.training.stepping.Step.take", full)
     assert main(["train", str(tmp_path / "points.dls"), "--out", str(tmp_path / "run")]) == 1
     left = [path.name for path in (tmp_path / "run").iterdir()] if (tmp_path / "run").exists() else None
     assert left == ([kept] if kept else None)

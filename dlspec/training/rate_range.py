@@ -19,9 +19,9 @@ from dlspec.plan.keys import ResolvedPlan, seed_of
 from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training import draws, threads
 from dlspec.training.augment import Augmenter
+from dlspec.training.batches import batch_ends, batch_length
 from dlspec.training.errors import RunError
 from dlspec.training.folder import refuse_taken
-from dlspec.training.loop import batch_ends, batch_length
 from dlspec.training.mixing import Mixer
 from dlspec.training.objective import objective
 from dlspec.training.objects import Targets

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from dlspec.training.batches import batch_length
 from dlspec.training.job import Setting
-from dlspec.training.loop import batch_length
 from dlspec.training.objective import given
 
 LITTLE = 100_000_000

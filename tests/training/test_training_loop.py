@@ -12,9 +12,9 @@ from torch import nn
 
 from dlspec.plan.keys import ResolvedPlan
 from dlspec.training import module_file
+from dlspec.training.batches import batch_ends
 from dlspec.training.draws import permutation
 from dlspec.training.errors import RunError
-from dlspec.training.loop import batch_ends
 from tests.training.runs import DIABETES, LINE, SOFTMAX, equal, final_weights, plan_of, run
 
 RESUMED: dict[str, dict[str, str]] = {

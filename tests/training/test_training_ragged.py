@@ -18,11 +18,11 @@ from dlspec.checking import open_spec
 from dlspec.lowering import lower
 from dlspec.training.aspect_groups import grouped, groups_of
 from dlspec.training.augment import Augmenter
+from dlspec.training.batches import batch_ends
 from dlspec.training.data import load
 from dlspec.training.digit_scenes import scenes_of_sizes
 from dlspec.training.errors import RunError
 from dlspec.training.found import as_coco
-from dlspec.training.loop import batch_ends
 from dlspec.training.maps import Maps, encoded_map
 from dlspec.training.objects import IGNORED, Objects, boxes_around
 from dlspec.training.predicting import load_run
