@@ -146,7 +146,10 @@ class Shards(Replicas):
         from torch.distributed.device_mesh import init_device_mesh
         from torch.distributed.fsdp import fully_shard
 
-        fully_shard(module, mesh=init_device_mesh(self.device.type, (self.count,)))
+        mesh = init_device_mesh(self.device.type, (self.count,))
+        for block in blocks(module):
+            fully_shard(block, mesh=mesh)
+        fully_shard(module, mesh=mesh)
 
     def wrapped(self, module: nn.Module) -> nn.Module:
         return module
@@ -200,6 +203,15 @@ class Shards(Replicas):
         return DTensor.from_local(
             own, parameter.device_mesh, parameter.placements, shape=parameter.shape, stride=parameter.stride()
         )
+
+
+def blocks(module: nn.Module) -> list[nn.Module]:
+    """The parts of a generated network whose weights are put together by themselves when their turn comes, so that no
+    process ever holds all: the innermost blocks that a spec has a name for. The rest of the network comes at once.
+    """
+    named = [one for one in module.modules() if one is not module and not type(one).__module__.startswith("torch.")]
+    inner = [one for one in named if not any(other is not one and other in named for other in one.modules())]
+    return [one for one in inner if any(parameter.requires_grad for parameter in one.parameters())]
 
 
 def _local(tensor: Any) -> Tensor:

@@ -14,21 +14,26 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from dlspec.training.checkpoints import Checkpoints
-from dlspec.training.parallel import Replicas
+from dlspec.training.parallel import Replicas, blocks
 from dlspec.training.trained import evaluate
 
 SPEC = """
+block dense(x, width) {
+  y = x -> fc: linear(width) -> ln: layer_norm -> relu
+  y + x
+}
 network small(classes = 10) {
   input image: float32[N, 1, 8, 8]
-  output logits = image -> flatten -> fc1: linear(32) -> relu -> fc2: linear(classes)
+  output logits = image -> flatten -> d1: dense(64) -> d2: dense(64) -> fc: linear(classes)
 }
 plan digits {
   network = small
   data { source = digits, stratify = true }
   loss = cross_entropy(weight=balanced, ignore_index=9), optimizer = adamw(lr=3e-3)
-  epochs = 4, batch_size = 50, metrics = [accuracy, f1], seed = 3
+  epochs = 4, batch_size = 50, precision = float64, metrics = [accuracy, f1], seed = 3
 }
 """
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
@@ -213,6 +218,23 @@ def test_a_strategy_that_the_start_does_not_fit_is_refused(
     overrides = dict([parsed_setting(f"strategy={strategy}")])
     with pytest.raises(RunError, match=message):
         run_plan(open_spec(str(folder / "p.dls")), out=folder / f"no-{strategy}", overrides=overrides, quiet=True)
+
+
+def test_the_innermost_blocks_of_a_network_are_put_together_one_by_one() -> None:
+    class Inner(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(2, 2)
+
+    class Outer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.steps = nn.Sequential(Inner(), nn.ReLU(), Inner())
+            self.frozen = Inner().requires_grad_(False)
+
+    network = nn.Sequential(Outer(), nn.Linear(2, 2))
+    assert blocks(network) == [network[0].steps[0], network[0].steps[2]]
+    assert blocks(nn.Linear(2, 2)) == []
 
 
 @pytest.mark.parametrize(("length", "count"), [(7, 2), (8, 4), (2, 3), (1, 2)])
