@@ -280,6 +280,7 @@ def _place(cards: list[Card]) -> None:
     length: dict[Card, int] = {}
     for card in reversed(cards):
         length[card] = 1 + max((length[other] for other in after[card]), default=0)
+    last = max(card.column for card in cards)
     left = set(cards)
     used: list[list[tuple[int, int]]] = []
     while left:
@@ -295,7 +296,8 @@ def _place(cards: list[Card]) -> None:
         ends = [card.column for other in chain for card in after[other] if card not in chain]
         span = (
             min([chain[0].column, *(c.column + 1 for c in chain[0].before), *(1 for c in chain[:1] if c.sources)]),
-            max([chain[-1].column, *(end - 1 for end in ends)]),
+            # What nothing reads is led to the end, past all that comes later.
+            max([chain[-1].column, *(end - 1 for end in ends), *(0 if after[chain[-1]] else last for _ in chain[:1])]),
         )
         lane = next((n for n, taken in enumerate(used) if all(span[1] < a or span[0] > b for a, b in taken)), len(used))
         if lane == len(used):

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from dlspec.sizes import Dim
 
 
+LONG = 100_000
+"""From where on a field is told in few digits."""
+
+
 class Costs(Record):
     """What a stage costs, at the sizes of the figure."""
 
@@ -127,7 +131,7 @@ class Words:
         if isinstance(said, str):
             return Costs(parameters, macs, said, False)
         spans = [number(size, self.sizes) if not isinstance(size, int) else size for size in field.size]
-        text = "×".join(str(span) if span is not None else "?" for span in spans)
+        text = "×".join("?" if span is None else count_text(span) if span >= LONG else str(span) for span in spans)
         limits = [number(size, self.sizes) for size in field.sizes]
         exceeds = any(span and limit and span > limit for span, limit in zip(spans, limits))
         return Costs(parameters, macs, ("≤ " if field.is_bound else "") + text, exceeds)
