@@ -6,6 +6,7 @@ from dlspec.diagnostics.record import Edit, Fix
 from dlspec.elaborate.frame import Frame, Place
 from dlspec.elaborate.reserved import reserved
 from dlspec.elaborate.run import Run
+from dlspec.elaborate.unlabelled import Unlabelled
 from dlspec.record import TYPE_CHECKING
 from dlspec.syntax import tree
 
@@ -81,19 +82,31 @@ def path_for(run: Run, frame: Frame, place: Place, own: str, span: Span, weights
         return frame.scope.join(label)
     if weights:
         name = _usual(frame, own)
-        items = frame.unlabelled_list()
-        fix = Fix("name it", _labelled(span, name), "placeholder")
-        if items is not None:
-            fix = Fix(f"name the list: its items are `{name}.0`, `{name}.1`", _labelled(items, name), "placeholder")
-        run.report(
-            frame, "E0207", f"`{own}` holds weights and needs a label", span, "its weights would have no name",
-            notes=["a label is the name of the module, in `state_dict` as in the picture"], fixes=[fix],
-        )  # fmt: skip
+        _ask_for_label(run, frame, own, name, span)
     else:
         name = frame.scope.free(own)
     if reserved(name):
         name = f"{name}_"
     return frame.scope.join(name)
+
+
+def _ask_for_label(run: Run, frame: Frame, own: str, name: str, span: Span) -> None:
+    """Say that a layer needs a label; of several in one body together, with a label for each."""
+    items = frame.unlabelled_list()
+    fix = Fix("name it", _labelled(span, name), "placeholder")
+    if items is not None:
+        fix = Fix(f"name the list: its items are `{name}.0`, `{name}.1`", _labelled(items, name), "placeholder")
+    together = None if items is not None else run.unlabelled.get(id(frame.application.definition))
+    if together is not None:
+        together.add(span, fix)
+        return
+    count = len(run.problems)
+    run.report(
+        frame, "E0207", f"`{own}` holds weights and needs a label", span, "its weights would have no name",
+        notes=["a label is the name of the module, in `state_dict` as in the picture"], fixes=[fix],
+    )  # fmt: skip
+    if items is None and len(run.problems) > count:
+        run.unlabelled[id(frame.application.definition)] = Unlabelled(run.problems[-1], span)
 
 
 def _usual(frame: Frame, own: str) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from dlspec.elaborate.frame import Frame, Place
+    from dlspec.elaborate.unlabelled import Unlabelled
     from dlspec.elaborate.values import ArgumentSpans, Stage
     from dlspec.graph import Tensor
     from dlspec.ops.op import At, Mistake
@@ -96,6 +97,8 @@ class Run:
         self.weighted = 0
         """Modules with weights made so far."""
         self.spent = self.spent_before.steps
+        self.unlabelled: dict[int, Unlabelled] = {}
+        """Of each body the layers without a label, by the identity of its definition."""
         self.batchless: set[Tensor] = set()
         """Inputs of which it was said that the batch is missing before their axes."""
         self._said: dict[tuple[str, int, int, int], tuple[Diagnostic, list[Span]]] = {}
