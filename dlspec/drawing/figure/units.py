@@ -20,6 +20,8 @@ MOST = 9
 RADIUS = 8.0
 STEP = 22.0
 """Points from unit to unit."""
+NARROWEST = 360.0
+"""Points of a figure, for its heading."""
 LAYER = 128.0
 """Points from layer to layer, at least."""
 
@@ -72,14 +74,17 @@ def units(canvas: Canvas, made: Stages, words: Words, top: float) -> float:
             earlier = max(width(before.name, 12, True), width(before.detail, 10))
             x += max(LAYER, (wide + earlier) / 2 + 20)
         layer.x = x
+    last = layers[-1]
+    ends = last.x + max(width(last.name, 12, True), width(last.detail, 10)) / 2 + MARGIN
+    canvas.width = max(ends, NARROWEST)
+    for layer in layers:
+        layer.x += (canvas.width - ends) / 2
     for one, other in pairwise(layers):
         for start in one.heights(middle):
             for end in other.heights(middle):
                 canvas.line([(one.x + RADIUS, start), (other.x - RADIUS, end)], "web", 0.7)
     for layer in layers:
         _draw(canvas, layer, middle, top + tallest + 26)
-    last = layers[-1]
-    canvas.width = max(last.x + max(width(last.name, 12, True), width(last.detail, 10)) / 2 + MARGIN, 360)
     return top + tallest + 26 + 48
 
 

@@ -125,7 +125,7 @@ class Words:
         parameters = sum(share.parameters for share in counted)
         macs = sum(number(share.macs, self.sizes) or 0 for share in counted)
         field = self.fields.of(item.result.node)
-        if field is None or (item.nodes[0].op.family == "input"):
+        if field is None or field.depends_on_data or item.nodes[0].op.family == "input":
             return Costs(parameters, macs, "", False)
         said = field.to_json()
         if isinstance(said, str):
