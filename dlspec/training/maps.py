@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dlspec.record import Record
 from dlspec.training.nearest import nearest
-from dlspec.training.ragged import Ragged, Size
+from dlspec.training.ragged import Ragged, Size, places
 
 
 class EncodedMap(Record):
@@ -63,7 +63,7 @@ class Maps:
 
     def at(self, rows: Tensor | slice | Sequence[int]) -> Maps:
         """Some of them, still as runs."""
-        chosen = self.maps[rows] if isinstance(rows, slice) else [self.maps[int(row)] for row in rows]
+        chosen = [self.maps[row] for row in places(rows, len(self))]
         return Maps(chosen, ragged=self.ragged, device=self.device)
 
     def to(self, device: torch.device) -> Maps:

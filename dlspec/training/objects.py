@@ -11,7 +11,7 @@ from dlspec.record import TYPE_CHECKING, Record
 from dlspec.training.maps import Maps
 from dlspec.training.mask_runs import EncodedMasks, encoded
 from dlspec.training.nearest import nearest
-from dlspec.training.ragged import Ragged
+from dlspec.training.ragged import Ragged, places
 
 if TYPE_CHECKING:
     from typing import Any
@@ -51,7 +51,7 @@ class Objects(Record):
 
     def __getitem__(self, rows: Tensor | slice | Sequence[int]) -> Objects:
         """Those of some images, all masks as pixels, without what nothing is asked of."""
-        chosen = _places(rows, len(self))
+        chosen = places(rows, len(self))
         made = Objects(*self._each(lambda kind: [kind[row] for row in chosen]))
         if self.runs:
             made.masks = [self.runs[row].decoded().to(self.boxes[row].device, non_blocking=True) for row in chosen]
@@ -59,7 +59,7 @@ class Objects(Record):
 
     def at(self, rows: Tensor | slice | Sequence[int]) -> Objects:
         """Those of some images with all that is known of them, masks as they are kept."""
-        chosen = _places(rows, len(self))
+        chosen = places(rows, len(self))
         runs = [self.runs[row] for row in chosen] if self.runs else []
         ignored = None if self.ignored is None else self.ignored.at(rows)
         return Objects(*self._each(lambda kind: [kind[row] for row in chosen]), runs, ignored)
@@ -108,12 +108,6 @@ class Objects(Record):
     def flat(self) -> dict[str, Tensor]:
         """All boxes and labels one after the other, and how many each image has, as tensors to be written."""
         return {"boxes": torch.cat(self.boxes), "labels": torch.cat(self.labels), "counts": self.counts}
-
-
-def _places(rows: Tensor | slice | Sequence[int], count: int) -> Sequence[int]:
-    if isinstance(rows, slice):
-        return range(count)[rows]
-    return [int(row) for row in rows]
 
 
 def scaled(targets: Targets, size: Sequence[int], sizes: Sequence[Sequence[int]]) -> Targets:

@@ -36,9 +36,7 @@ class Ragged:
 
     def __getitem__(self, rows: Tensor | slice | Sequence[int]) -> Ragged:
         """Those of some samples."""
-        if isinstance(rows, slice):
-            return Ragged(self.tensors[rows])
-        return Ragged([self.tensors[int(row)] for row in rows])
+        return Ragged([self.tensors[row] for row in places(rows, len(self))])
 
     @property
     def sizes(self) -> list[Size]:
@@ -72,6 +70,14 @@ class Ragged:
     def isfinite(self) -> Tensor:
         """Whether each sample holds finite numbers only (N)."""
         return torch.stack([one.isfinite().all() for one in self.tensors])
+
+
+def places(rows: Tensor | slice | Sequence[int], count: int) -> Sequence[int]:
+    """The rows of a list that are meant, as numbers; a tensor on a GPU is waited for once."""
+    if isinstance(rows, slice):
+        return range(count)[rows]
+    numbers: Sequence[int] = rows.tolist() if isinstance(rows, Tensor) else rows
+    return numbers
 
 
 Images = Tensor | Ragged

@@ -74,18 +74,6 @@ plan finder {
   optimizer = adamw(lr=1e-3), epochs = 2, batch_size = 5, augment = [horizontal_flip, translate(0.1)]
 }
 
-network pixels(classes = 11) {
-  input image: float32[N, 1, H, W]
-  output scores = image -> conv1: conv2d(8, 5, padding=2) -> relu -> conv2: conv2d(classes, 3, padding=1)
-}
-
-plan pixels {
-  network = pixels
-  data { source = coco("scenes.json", images="pictures", channels=grey), split { train = 1  val = 0  test = 0 } }
-  loss = cross_entropy(ignore_index=0)
-  optimizer = adamw(lr=1e-3), epochs = 2, batch_size = 5
-}
-
 plan cells {
   network = cells
   data { source = coco("scenes.json", images="pictures", channels=grey), split { train = 1  val = 0  test = 0 } }
@@ -127,7 +115,7 @@ def train(folder: Path, count: int, plan: str, *words: str) -> tuple[list[dict[s
     return [json.loads(line) for line in text.splitlines()], load_file(last / "weights.safetensors")
 
 
-LOSSES = {"finder": 5, "cells": 4, "pixels": 1}
+LOSSES = {"finder": 5, "cells": 4}
 """How many losses each plan tells of: its sum, and the parts of a sum."""
 
 
