@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 PATIENCE = timedelta(minutes=10)
 """How long a process waits for the others before the run ends."""
+REPORTING = timedelta(days=7)
+"""How long the others wait for the first to report; a launcher ends them if it dies."""
 
 
 class Group:
@@ -65,6 +67,14 @@ class Group:
     def wait(self) -> None:
         """Until every process is here."""
 
+    @contextmanager
+    def reporting(self) -> Iterator[None]:
+        """While the first alone fits stages and reports, which may take longer than others wait for anything else."""
+        yield
+
+    def await_report(self) -> None:
+        """Until the first has reported, or failed to."""
+
     def settle(self, module: nn.Module) -> None:
         """Give every process the running statistics of the first."""
 
@@ -92,10 +102,15 @@ ALONE = Group()
 class Replicas(Group):
     """Processes with whole weights each: DistributedDataParallel."""
 
-    def __init__(self, device: torch.device) -> None:
+    opened = 0
+    """How many groups this process was in; each has a name of its own in the store that all share."""
+
+    def __init__(self, device: torch.device, store: Any = None) -> None:
         import torch.distributed as dist
 
-        self.dist = dist
+        self.dist, self.store = dist, store
+        Replicas.opened += 1
+        self.report = f"reported-{Replicas.opened}"
         self.rank, self.count = dist.get_rank(), dist.get_world_size()
         self.is_first = self.rank == 0
         self.device = device
@@ -133,6 +148,18 @@ class Replicas(Group):
 
     def wait(self) -> None:
         self.dist.barrier()
+
+    @contextmanager
+    def reporting(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            if self.store is not None:
+                self.store.set(self.report, "done")
+
+    def await_report(self) -> None:
+        if self.store is not None:
+            self.store.wait([self.report], REPORTING)
 
     def settle(self, module: nn.Module) -> None:
         for buffer in module.buffers():
@@ -255,7 +282,7 @@ def opened(plan: ResolvedPlan, device: torch.device) -> Iterator[Group]:
     backend = "nccl" if device.type == "cuda" else "gloo"
     dist.init_process_group(backend, store=again, rank=rank, world_size=size, timeout=PATIENCE)
     try:
-        yield (Shards if plan.strategy == "fsdp" else Replicas)(device)
+        yield (Shards if plan.strategy == "fsdp" else Replicas)(device, again)
     finally:
         dist.destroy_process_group()
 

@@ -113,36 +113,45 @@ def _trained(module: nn.Module | None, plan: ResolvedPlan, asked: Asked, device:
         if (done := finished(found, plan, out, pictures=asked.pictures)) is not None:
             done.notes = [*notes, f"the run in `{out}` is already finished"]
             return done
-    group.wait()  # nobody writes before all have looked
-    if group.is_first:
-        (out / "report.html").unlink(missing_ok=True)  # of before
-        for name, text in asked.files.items():
-            write_whole(out / name, text)
-    group.wait()
+    _begin(asked, group)
     if not group.is_first:
         return _helped(plan, asked, device, group, checkpoints, found)
     setting = set_up(module, plan, out, first=found is None, places=asked.places, device=device)
-    count = asked.parameters or sum(parameter.numel() for parameter in setting.module.parameters())
     step = found.state["run"]["step"] if found is not None else 0
     with threads.chosen(setting), trackers.opened(plan, out, step) as listeners:
         group.prepared(setting.module)
         state = _fitted(setting, checkpoints, found, out, listeners, asked, group)
-        if group.count > 1:
-            # What the group shared it keeps; the report is that of one process.
-            setting = setting.with_module(module_file.build(out / "model.py").to(device, setting.dtype))
-            checkpoints = Checkpoints(out / "checkpoints", plan.keep.last)
-        facts: dict[str, Any] = {"parameters": count, "resumed": found is not None, "warnings": asked.warnings}
-        if group.count > 1:
-            facts |= {"processes": group.count}
-        if plan.then:
-            finish(setting, checkpoints)
-        made = report(setting, checkpoints, state, out, facts, pictures=asked.pictures, read_test=asked.read_test)
+        with group.reporting():
+            made = _reported(setting, state, asked, group, resumed=found is not None)
         scores = {f"{role}.{name}": value for role in ("val", "test") for name, value in made.data[role].items()}
         for tracker in listeners:
             tracker.summarize(scores)
     made.notes = [*notes, *setting.notes, *made.notes]
-    group.wait()
     return made
+
+
+def _begin(asked: Asked, group: Group) -> None:
+    """Write the files that a run begins with, once all processes have looked at what was there."""
+    group.wait()
+    if group.is_first:
+        (asked.out / "report.html").unlink(missing_ok=True)  # of before
+        for name, text in asked.files.items():
+            write_whole(asked.out / name, text)
+    group.wait()
+
+
+def _reported(setting: Setting, state: State, asked: Asked, group: Group, *, resumed: bool) -> Report:
+    """The plan's closing stages and the report, by one process; what the others share with it they keep."""
+    plan, out = setting.plan, asked.out
+    count = asked.parameters or sum(parameter.numel() for parameter in setting.module.parameters())
+    facts: dict[str, Any] = {"parameters": count, "resumed": resumed, "warnings": asked.warnings}
+    if group.count > 1:
+        setting = setting.with_module(module_file.build(out / "model.py").to(setting.device, setting.dtype))
+        facts |= {"processes": group.count}
+    checkpoints = Checkpoints(out / "checkpoints", plan.keep.last)
+    if plan.then:
+        finish(setting, checkpoints)
+    return report(setting, checkpoints, state, out, facts, pictures=asked.pictures, read_test=asked.read_test)
 
 
 def _helped(
@@ -155,7 +164,7 @@ def _helped(
         group.prepared(setting.module)
         asked.quiet, asked.watch = True, None
         _fitted(setting, checkpoints, found, Path(scratch), (), asked, group)
-    group.wait()
+    group.await_report()
     return read_report(asked.out)
 
 
