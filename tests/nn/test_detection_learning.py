@@ -246,3 +246,33 @@ def test_masks_of_images_of_different_sizes_are_learned_together() -> None:
         nn.maskrcnn_loss(logits[2:], rois[2:] * torch.tensor([0, 1, 1, 1, 1]), labels[2:], matched[2:], masks[1:]),
     ]
     torch.testing.assert_close(together, (2 * alone[0] + alone[1]) / 3)
+
+
+@given(seeds)
+def test_a_batch_that_is_filled_up_has_the_losses_of_its_images_one_by_one(seed: int) -> None:
+    """Where no unit sees beyond its image: cells of 4 x 4 pixels that do not overlap, and regions away from the edge.
+
+    Then the loss of the batch is the mean over the regions of all images, of which each image's loss is one over its own.
+    """
+    draw = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
+    cells, classes, masks_of = torch.nn.Conv2d(1, 4, 4, stride=4), torch.nn.Linear(16, 4), torch.nn.Conv2d(4, 4, 1)
+    images = [torch.rand(1, 40, 64, generator=draw), torch.rand(1, 56, 36, generator=draw)]
+    boxes = [torch.tensor([[4.0, 6, 20, 24], [9, 3, 30, 21]]), torch.tensor([[2.0, 5, 18, 33]])]
+    labels = [torch.tensor([1, 3]), torch.tensor([2])]
+    masks = [torch.rand(len(own), *image.shape[1:], generator=draw).round().byte() for own, image in zip(boxes, images)]
+
+    def losses(chosen: list[int]) -> tuple[Tensor, int]:
+        """Of the class, of the box, of the mask; and how many regions there are."""
+        batch, sizes, originals = nn.batch_images([images[one] for one in chosen], 10**6, 64, size_divisible=4)
+        truth = nn.resize_boxes([boxes[one] for one in chosen], originals, sizes)
+        grown = nn.resize_masks([masks[one] for one in chosen], sizes)
+        named, rois = torch.cat([labels[one] for one in chosen]), nn.rois_from_boxes(truth)
+        seen = nn.multi_scale_roi_align([cells(batch)], rois, [0.25], (2, 2))
+        matched = torch.cat([torch.arange(len(own)) for own in truth])
+        both = nn.fastrcnn_loss(classes(seen.flatten(1)), seen.flatten(1), named, torch.zeros(len(named), 4))
+        return torch.stack([*both, nn.maskrcnn_loss(masks_of(seen), rois, named, matched, grown)]), len(named)
+
+    (together, count), (first, one), (second, other) = losses([0, 1]), losses([0]), losses([1])
+    assert count == one + other
+    torch.testing.assert_close(together, (first * one + second * other) / count, rtol=1e-5, atol=1e-6)
