@@ -9,7 +9,7 @@ from dlspec.diagnostics.record import SpecError
 from dlspec.editor.calls import reached_arguments
 from dlspec.editor.names import FileNames, NameIndex
 from dlspec.editor.positions import Positions
-from dlspec.elaborate.named import names
+from dlspec.elaborate.named import names, parts
 from dlspec.elaborate.run import Spent
 from dlspec.record import TYPE_CHECKING
 from dlspec.source import Source
@@ -96,6 +96,13 @@ class Document:
         while end < len(self.text) and _is_of_word(self.text[end]):
             end += 1
         return self.text[start:end]
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether anything of the text could not be read."""
+        if not self.spec.files.problems:
+            return False
+        return any(isinstance(part, tree.Broken) for part in parts(self.tree))
 
     @property
     def problems(self) -> list[Diagnostic]:

@@ -44,26 +44,12 @@ class Open:
         if self._known is document:
             return
         fresh = hints(document)
-        if fresh or not _is_broken(document):
+        if fresh or not document.is_broken:
             self._hints, self._lenses = fresh, lenses(document)
         else:
             self._hints = moved(self._hints, self._hinted, document.text)
             self._lenses = []
         self._hinted, self._known = document.text, document
-
-
-def _is_broken(document: Document) -> bool:
-    """Whether anything of the text could not be read."""
-    stack: list[object] = [document.tree]
-    while stack:
-        part = stack.pop()
-        if isinstance(part, tree.Broken):
-            return True
-        if isinstance(part, tuple):
-            stack += part
-        elif isinstance(part, tree.Node):
-            stack += [getattr(part, field) for field in part._fields]
-    return False
 
 
 class _Closed:
@@ -93,7 +79,7 @@ class Workspace:
         if known is None:
             self._open[uri] = Open(document)
         else:
-            if not _is_broken(known.document):
+            if not known.document.is_broken:
                 known.readable = known.document
             known.document = document
         self._forget(document.path, uri)
