@@ -72,3 +72,70 @@ def _handed_on(texts: list[str | None], place: int, name: str, call: str) -> lis
     if reader.count(f"(*{name})") == 1 and len(re.findall(rf"\b{name}\b", reader)) == 1:
         return [*texts[:place], None, reader.replace(f"(*{name})", f"(*{call})"), *texts[place + 2 :]]
     return texts
+
+
+def looped(texts: list[str | None], branches: Sequence[object]) -> list[str | None]:
+    """One statement for a module that reads tensor after tensor, whose results are only read as lists.
+
+    >>> head = [f"score{n}, move{n} = self.head(p{n})" for n in (2, 3, 4)]
+    >>> looped([*head, "y = join([score2, score3, score4], [move2, move3, move4])"], [None] * 4)[0]
+    'score2, move2 = zip(*(self.head(level) for level in (p2, p3, p4)), strict=True)'
+    >>> looped([*head, "y = join([score2, score3, score4], [move2, move3, move4])"], [None] * 4)[-1]
+    'y = join(score2, move2)'
+    """
+    found = list(texts)
+    for start in range(len(found)):
+        rows = _rows(found, branches, start)
+        if len(rows) < LEAST:
+            continue
+        columns = list(zip(*(results for results, _, _ in rows)))
+        others = _reading_lists(found, branches, range(start, start + len(rows)), columns)
+        if others is None:
+            continue
+        first, _, call = rows[0]
+        given = ", ".join(argument for _, argument, _ in rows)
+        found = others
+        found[start] = f"{', '.join(first)} = zip(*({call}(level) for level in ({given})), strict=True)"
+    return found
+
+
+_ONE_CALL = re.compile(r"([a-z]\w*(?:, [a-z]\w*)+) = (self\.[\w.]+)\(([a-z]\w*)\)")
+
+
+def _rows(texts: list[str | None], branches: Sequence[object], start: int) -> list[tuple[list[str], str, str]]:
+    """From a statement on those that run the same module on another tensor: results, that tensor, the module."""
+    rows: list[tuple[list[str], str, str]] = []
+    for number in range(start, len(texts)):
+        match = _ONE_CALL.fullmatch(texts[number] or "")
+        if match is None or branches[number] != branches[start] or (rows and match[2] != rows[0][2]):
+            break
+        rows.append((match[1].split(", "), match[3], match[2]))
+    names = [name for results, argument, _ in rows for name in (*results, argument)]
+    same = len({*names}) == len(names) and "_" not in names and len({len(results) for results, _, _ in rows}) <= 1
+    return rows if same else []
+
+
+def _reading_lists(
+    texts: list[str | None], branches: Sequence[object], rows: range, columns: list[tuple[str, ...]]
+) -> list[str | None] | None:
+    """All statements but those of the rows, reading lists by the name of their first; None where that cannot be.
+
+    Where that name is given to something else, whoever reads it after in the same branch reads that.
+    """
+    found: list[str | None] = []
+    other: dict[object, set[str]] = {}
+    for number, text in enumerate(texts):
+        branch = branches[number]
+        if number in rows or text is None:
+            found.append(None)
+            continue
+        left, equals, right = text.rpartition(" = ") if not text.startswith("return") else ("", "", text)
+        for column in columns:
+            right = right.replace(f"[{', '.join(column)}]", f"\0{column[0]}")
+            read = [name for name in column if name not in other.get(branch, ())]
+            if any(re.search(rf"(?<![\w.\0]){name}\b(?!=)", right) for name in read):
+                return None
+            if any(re.search(rf"\b{name}\b", left) for name in column):
+                other.setdefault(branch, set()).add(column[0])
+        found.append(left + equals + right.replace("\0", ""))
+    return found

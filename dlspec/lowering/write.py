@@ -17,7 +17,7 @@ from dlspec.lowering.modules import Texts, Wrapper, is_inline, ordered
 from dlspec.lowering.names import TAKEN, camel, fresh
 from dlspec.lowering.preface import preface
 from dlspec.lowering.settle import settle
-from dlspec.lowering.together import together
+from dlspec.lowering.together import looped, together
 from dlspec.lowering.units import Outcome, Phi
 from dlspec.lowering.uses import Survey
 from dlspec.record import TYPE_CHECKING
@@ -274,7 +274,7 @@ class File:
             *((value.mode, value.test) for value, *_ in statements),
             *((one.training, None) for one in outcomes),
         ]
-        made = together([*(text for _, text, _ in statements), *returns], branches)
+        made = looped(together([*(text for _, text, _ in statements), *returns], branches), branches)
         kept = [
             (value, text, shape)
             for (value, _, shape), text in zip(statements, made[: len(statements)])

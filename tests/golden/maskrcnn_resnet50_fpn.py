@@ -208,11 +208,10 @@ class Rpn(nn.Module):
         sizes: Tensor,
         boxes: list[Tensor] | None = None,
     ) -> tuple[Tensor, Tensor, Tensor] | Tensor:
-        objectness, deltas = self.head(p2)
-        objectness2, deltas2 = self.head(p3)
-        objectness3, deltas3 = self.head(p4)
-        objectness4, deltas4 = self.head(p5)
-        objectness5, deltas5 = self.head(pool)
+        objectness, deltas = zip(
+            *(self.head(level) for level in (p2, p3, p4, p5, pool)),
+            strict=True,
+        )
         anchors = anchor_boxes(
             [p2, p3, p4, p5, pool],
             image,
@@ -220,8 +219,8 @@ class Rpn(nn.Module):
             aspect_ratios=(0.5, 1, 2),
         )
         proposals = region_proposals(
-            [objectness, objectness2, objectness3, objectness4, objectness5],
-            [deltas, deltas2, deltas3, deltas4, deltas5],
+            objectness,
+            deltas,
             anchors,
             sizes,
             pre_nms_top_n=2000 if self.training else 1000,
@@ -229,12 +228,7 @@ class Rpn(nn.Module):
         )
         if self.training:
             labels, targets = match_anchors(anchors, boxes)
-            objectness, box_reg = rpn_loss(
-                [objectness, objectness2, objectness3, objectness4, objectness5],
-                [deltas, deltas2, deltas3, deltas4, deltas5],
-                labels,
-                targets,
-            )
+            objectness, box_reg = rpn_loss(objectness, deltas, labels, targets)
             return proposals, objectness, box_reg
         return proposals
 
