@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+FUSED_IN_PARTS = ("Adam", "AdamW")
+"""Optimizers whose fused form takes weights that are cut into parts."""
+
+
 def build_optimizer(plan: ResolvedPlan, module: nn.Module) -> torch.optim.Optimizer:
     """torch's optimizer over the parameters that are trained, in its fused form where there is one."""
     facts = plan.optimizer
@@ -30,7 +34,8 @@ def build_optimizer(plan: ResolvedPlan, module: nn.Module) -> torch.optim.Optimi
     takes = inspect.signature(kind).parameters
     arguments = {name: value for name, value in facts.values() if value is not None}
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    if "fused" in takes and all(parameter.device.type in ("cpu", "cuda") for parameter in parameters):
+    cut = any(hasattr(parameter, "placements") for parameter in parameters) and facts.torch not in FUSED_IN_PARTS
+    if "fused" in takes and not cut and all(parameter.device.type in ("cpu", "cuda") for parameter in parameters):
         arguments["fused"] = True
     built: torch.optim.Optimizer = kind(_grouped(plan, module), **arguments)
     return built

@@ -93,7 +93,18 @@ class Group:
         return optimizer.state_dict()
 
     def load_optimizer(self, module: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-        optimizer.load_state_dict(state)
+        load_exactly(optimizer, state)
+
+
+def load_exactly(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Load a state, in the types that it was saved in: torch gives NAdam's running product that of the weights."""
+    optimizer.load_state_dict(state)
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for number, some in state["state"].items():
+        held = optimizer.state[parameters[number]]
+        for name, value in some.items():
+            if isinstance(value, Tensor) and value.dtype != held[name].dtype:
+                held[name] = value.to(held[name].device)
 
 
 ALONE = Group()
@@ -205,7 +216,7 @@ class Shards(Replicas):
             number: {name: self._cut(one, parameters[number]) for name, one in some.items()}
             for number, some in state["state"].items()
         }
-        optimizer.load_state_dict(state | {"state": kept})
+        load_exactly(optimizer, state | {"state": kept})
 
     def _block(self, tensor: Any) -> tuple[slice, ...]:
         """What of a tensor is this process's; all of one that is not cut."""
@@ -269,6 +280,9 @@ def opened(plan: ResolvedPlan, device: torch.device) -> Iterator[Group]:
         raise RunError(f"the strategy `single` takes one process, and {count} were started", hint, code="E0708")
     if plan.strategy == "fsdp" and plan.ema is not None:
         raise RunError("the strategy `fsdp` keeps no running mean of the weights", "leave out `ema`", code="E0708")
+    if plan.strategy == "fsdp" and plan.optimizer.whole_batch:
+        message = f"the strategy `fsdp` cuts weights into parts, and `{plan.optimizer.name}` takes them as one"
+        raise RunError(message, "take `ddp`, or another optimizer", code="E0708")
     if count < 2:
         yield ALONE
         return

@@ -17,8 +17,10 @@ import torch
 from torch import nn
 
 from dlspec.training.checkpoints import Checkpoints
+from dlspec.training.errors import RunError
 from dlspec.training.parallel import Replicas, blocks
 from dlspec.training.trained import evaluate
+from tests.training.runs import SOFTMAX, plan_of, run
 
 SPEC = """
 block dense(x, width) {
@@ -212,12 +214,23 @@ def test_a_strategy_that_the_start_does_not_fit_is_refused(
 ) -> None:
     from dlspec.checking import open_spec, parsed_setting
     from dlspec.running import run_plan
-    from dlspec.training.errors import RunError
 
     monkeypatch.setenv("WORLD_SIZE", str(count))
     overrides = dict([parsed_setting(f"strategy={strategy}")])
     with pytest.raises(RunError, match=message):
         run_plan(open_spec(str(folder / "p.dls")), out=folder / f"no-{strategy}", overrides=overrides, quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [({"ema": "0.9"}, "keeps no running mean"), ({"optimizer": "lbfgs", "batch_size": "full"}, "takes them as one")],
+)
+def test_what_cannot_be_done_in_parts_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: dict[str, str], says: str
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(RunError, match=says):
+        run(plan_of(strategy="fsdp", **changed), tmp_path / "run", SOFTMAX)
 
 
 def test_the_innermost_blocks_of_a_network_are_put_together_one_by_one() -> None:

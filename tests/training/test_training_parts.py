@@ -269,3 +269,74 @@ def test_a_kill_of_either_process_at_any_instant_leaves_a_whole_checkpoint(tmp_p
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.split() == ["True", "True"]
+
+
+EVERY_OPTIMIZER = """
+import os, sys, torch
+import torch.distributed as dist
+from pathlib import Path
+from torch import nn
+from dlspec.plan.optimizers import Optimizer
+from dlspec.training.checkpoints import Checkpoints
+from dlspec.training.optimization import build_optimizer
+from dlspec.training.parallel import Shards
+from tests.training.runs import plan_of
+
+def network():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(5, 7), nn.Tanh(), nn.Linear(7, 3)).double()
+
+def steps(module, optimizer, count, begin=0):
+    for number in range(begin, begin + count):
+        optimizer.zero_grad()
+        module(torch.linspace(-1, 1, 20).view(4, 5).double() + number).square().sum().backward()
+        optimizer.step()
+
+def work(rank, folder):
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", f"file://{folder / 'meeting'}", rank=rank, world_size=2)
+    group, told = Shards(torch.device("cpu")), []
+    for name, member in Optimizer.members.items():
+        if member.whole_batch:
+            continue
+        plan = plan_of(optimizer=f"{name}(lr=0.01{', momentum=0.9' if name == 'sgd' else ''})", decay="weights")
+        alone = network()
+        steps(alone, build_optimizer(plan, alone), 5)
+        for step, number in enumerate((2, 3)):
+            module = network()
+            group.prepared(module)
+            optimizer = build_optimizer(plan, module)
+            saved = Checkpoints(folder / name, 1, group)
+            if step:
+                found, _ = saved.latest(whole=False)
+                group.load_weights(module, found.weights)
+                group.load_optimizer(module, optimizer, found.training["optimizer"])
+            steps(module, optimizer, number, 2 * step)
+            training = {"optimizer": group.optimizer_state(module, optimizer)}
+            saved.save(step + 1, group.weights(module), training, {})
+        apart = max(float((one.full_tensor() - other).abs().max()) for one, other in
+                    zip(module.state_dict().values(), alone.state_dict().values(), strict=True))
+        told.append(f"{name} {apart < 1e-12}")
+    if rank == 0:
+        print(chr(10).join(told), flush=True)
+    group.wait()
+
+child = os.fork()
+work(int(child == 0), Path(sys.argv[1]))
+if child == 0:
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.slow
+def test_every_optimizer_goes_on_in_parts_as_if_it_had_not_been_stopped(tmp_path: Path) -> None:
+    from dlspec.plan.optimizers import Optimizer
+
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", EVERY_OPTIMIZER, str(tmp_path)], capture_output=True, text=True,
+        timeout=120, check=False, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    names = [name for name, member in Optimizer.members.items() if not member.whole_batch]
+    assert done.stdout.splitlines() == [f"{name} True" for name in names]
