@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 
 from dlspec.record import TYPE_CHECKING
-from dlspec.training.page_results import closed_form, confusion, curves, data_uri, mistakes, per_class
+from dlspec.training.page_results import closed_form, confusion, curves, data_uri, mistakes, per_class, per_target
 from dlspec.training.record import read_rows
 from dlspec.training.whole_file import write_whole
 
@@ -71,6 +71,7 @@ def page(folder: Path, thumbnails: Sequence[tuple[bytes, bool]] = ()) -> str:
         curves(report, rows),
         confusion(report, folder),
         per_class(report),
+        per_target(report),
         mistakes(listed, thumbnails),
         closed_form(report),
         *(_picture(folder, name, ink=ink) for name in PICTURES if name not in told),

@@ -99,6 +99,21 @@ def per_class(report: dict[str, Any]) -> str:
     return f'<section><h2>Classes</h2><p class="soft">{escape(about)}</p>{table}</section>'
 
 
+def per_target(report: dict[str, Any]) -> str:
+    """A row for each number that is predicted, where there are several."""
+    found = report.get("per_target")
+    if not found:
+        return ""
+    rows, names = found["targets"], [name for name in found["targets"][0] if name != "target"]
+    head = "".join(f"<th class=right>{escape(name)}</th>" for name in names)
+    body = "".join(
+        f"<tr><td>{escape(row['target'])}</td>" + "".join(f"<td class=right>{row[name]:.4f}</td>" for name in names)
+        for row in rows
+    )
+    table = f'<div class="scroll"><table><thead><tr><th>target</th>{head}</tr></thead>{body}</table></div>'
+    return f'<section><h2>Targets</h2><p class="soft">{escape(found["split"])}, each alone.</p>{table}</section>'
+
+
 def _heading(name: str) -> str:
     return name.replace("mask_", "mask ").replace("ap", "AP").replace("iou", "IoU")
 

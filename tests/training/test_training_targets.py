@@ -68,6 +68,8 @@ def test_two_targets_come_to_the_least_squares_of_each(folder: Path, tmp_path: P
         assert per_target[name]["r2"] == pytest.approx(r2, abs=1e-4)
     assert report.test["r2"] == pytest.approx(np.mean([row["r2"] for row in per_target.values()]))
     assert "      cost            r2 " in str(report)
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert f"<tr><td>cost</td><td class=right>{per_target['cost']['r2']:.4f}</td>" in page
     written_rows = predict(tmp_path / "run", [folder / "patients.csv"], tmp_path / "out.csv").rows
     assert list(written_rows[0]) == ["input", "progress", "cost"]
     assert written_rows[3]["cost"] == pytest.approx(float(ours[3, 1]), abs=1e-3)
