@@ -369,3 +369,16 @@ def test_what_is_exported_is_told_by_the_name_of_the_file(here: Path, capsys: py
     assert Path("weights.safetensors").stat().st_size > 0
     assert main(["export", "tiny", "-o", "weights.bin"]) == 2
     assert "a file whose name ends so" in capsys.readouterr().err
+
+
+def test_a_broken_picture_of_a_folder_is_left_out_and_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    digit = np.round(load_digits().images[0] / 16 * 255).astype(np.uint8)
+    (here / "shots").mkdir()
+    Image.fromarray(digit).save(here / "shots" / "whole.png")
+    (here / "shots" / "cut.png").write_bytes((here / "shots" / "whole.png").read_bytes()[:40])
+    assert main(["predict", "tiny", "shots", "-o", "shots.json"]) == 0
+    assert [row["input"] for row in json.loads(Path("shots.json").read_text())] == ["shots/whole.png"]
+    assert "note: 1 file is left out, since it cannot be read: `shots/cut.png`" in capsys.readouterr().out
+    assert main(["predict", "tiny", "shots/cut.png", "-o", "shots.json"]) == 2
+    Path("shots/whole.png").unlink()
+    assert main(["predict", "tiny", "shots", "-o", "shots.json"]) == 2

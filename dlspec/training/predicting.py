@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +22,11 @@ from dlspec.training.trained import Predictions, Trained
 from dlspec.training.whole_file import write_whole
 
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, TypeVar
 
     from dlspec.plan.sources import Source
+
+    Held = TypeVar("Held")
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
@@ -84,7 +86,7 @@ def predict(
         raise RunError(f"`{out}` ends in neither `.csv` nor `.json` nor `.png`", "the suffix chooses the format")
     if out.suffix == ".png" and (len(run.sample) != 3 or run.plan.task == "numbers"):
         raise RunError(f"`{out}` would be a picture, and the run tells no images apart", "write `.csv` or `.json`")
-    read = [read_inputs(path, run, invert=invert) for path in expanded(inputs)]
+    read, left_out = each_read(inputs, lambda path: read_inputs(path, run, invert=invert))
     if not read:
         raise RunError(
             "there is nothing to predict for", f"name images ({', '.join(IMAGES[:3])}), a CSV or an NPZ file"
@@ -96,7 +98,7 @@ def predict(
         _draw(values, predicted, out)
     else:
         write_whole(out, json.dumps(rows, indent=1) + "\n" if out.suffix == ".json" else as_csv(rows))
-    return Written(out, rows, run.notes + _brightness_note(values, run, inverted=invert))
+    return Written(out, rows, left_out + run.notes + _brightness_note(values, run, inverted=invert))
 
 
 def _found(run: Trained, inputs: Sequence[Path], out: Path, *, invert: bool) -> Written:
@@ -106,16 +108,19 @@ def _found(run: Trained, inputs: Sequence[Path], out: Path, *, invert: bool) -> 
     if out.suffix not in (".json", ".png", ""):
         hint = "`out.json` is COCO JSON, `out.png` a picture, `out` a folder with a picture for each image"
         raise RunError(f"`{out}` ends in neither `.json` nor `.png`", hint)
-    pictured: list[Pictured] = []
-    for path in expanded(inputs):
-        if path.suffix.lower() in IMAGES:
-            pictured.append(Pictured(str(path), picture(path, run.sample[0], None, invert=invert)))
-        else:
-            read = read_inputs(path, run, invert=invert)
-            pictured += [Pictured(name, image) for name, image in zip(read.names, read.values, strict=True)]
+    read, left_out = each_read(inputs, lambda path: images_of(path, run, invert=invert))
+    pictured = [Pictured(name, image) for some in read for name, image in some]
     rows = write_found(run, pictured, out)
     bright = torch.stack([one.image.mean() for one in pictured])[:, None, None, None]
-    return Written(out, rows, run.notes + _brightness_note(bright, run, inverted=invert))
+    return Written(out, rows, left_out + run.notes + _brightness_note(bright, run, inverted=invert))
+
+
+def images_of(path: Path, run: Trained, *, invert: bool) -> list[tuple[str, Tensor]]:
+    """The images of a file, each in its own size, with a name."""
+    if path.suffix.lower() in IMAGES:
+        return [(str(path), picture(path, run.sample[0], None, invert=invert))]
+    read = read_inputs(path, run, invert=invert)
+    return list(zip(read.names, read.values, strict=True))
 
 
 def _draw(images: Tensor, predicted: Predictions, out: Path) -> None:
@@ -128,6 +133,29 @@ def _draw(images: Tensor, predicted: Predictions, out: Path) -> None:
         pictures.predictions(list(images[:DRAWN]), labels, labels, sure, out)
     except OSError as error:
         raise RunError(f"`{out}` cannot be written: {error.strerror or error}") from error
+
+
+def each_read(paths: Sequence[Path], read: Callable[[Path], Held]) -> tuple[list[Held], list[str]]:
+    """What each file holds, and a sentence on those of a folder that cannot be read, which are left out.
+
+    Raises UnreadableError for a file that is named, and where none of a folder can be read.
+    """
+    held: list[Held] = []
+    broken: list[tuple[Path, UnreadableError]] = []
+    for path in expanded(paths):
+        try:
+            held.append(read(path))
+        except UnreadableError as error:
+            if path in paths:
+                raise
+            broken.append((path, error))
+    if not broken:
+        return held, []
+    if not held:
+        raise broken[0][1]
+    shown = ", ".join(f"`{path}`" for path, _ in broken[:3]) + (", ..." if len(broken) > 3 else "")
+    files_are = "1 file is" if len(broken) == 1 else f"{len(broken):,} files are"
+    return held, [f"{files_are} left out, since {'it' if len(broken) == 1 else 'they'} cannot be read: {shown}"]
 
 
 def expanded(paths: Sequence[Path]) -> list[Path]:

@@ -28,7 +28,8 @@ def predict_maps(run: Trained, paths: Sequence[Path], out: Path, *, invert: bool
     Images are segmented in their own size where the network takes it, else in that of training, and the map is brought
     to the size of the image. Raises RunError as `predict` does.
     """
-    inputs = [one for path in predicting.expanded(paths) for one in _images(path, run, invert=invert)]
+    read, left_out = predicting.each_read(paths, lambda path: predicting.images_of(path, run, invert=invert))
+    inputs = [one for some in read for one in some]
     if out.suffix == ".png" and len(inputs) != 1:
         raise RunError(f"`{out}` holds one map, and there are {len(inputs)} images", "name a folder: `-o maps`")
     maps = [_map_of(image, run) for _, image in inputs]
@@ -43,15 +44,7 @@ def predict_maps(run: Trained, paths: Sequence[Path], out: Path, *, invert: bool
             write_whole(out, predicting.as_csv(rows))
         case _:
             _save_all(names, maps, out)
-    return predicting.Written(out, rows, run.notes)
-
-
-def _images(path: Path, run: Trained, *, invert: bool) -> list[tuple[str, Tensor]]:
-    """The images of a file, each in its own size, with a name."""
-    if path.suffix.lower() in predicting.IMAGES:
-        return [(str(path), predicting.picture(path, run.sample[0], None, invert=invert))]
-    read = predicting.read_inputs(path, run, invert=invert)
-    return list(zip(read.names, read.values, strict=True))
+    return predicting.Written(out, rows, left_out + run.notes)
 
 
 def _map_of(image: Tensor, run: Trained) -> Tensor:
