@@ -12,8 +12,6 @@ import argparse
 import json
 import os
 import re
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -21,7 +19,7 @@ from statistics import median
 from typing import Any
 
 import torch
-from measure import DLSPEC, ROOT, machine
+from measure import ROOT, machine, trained
 from torch import Tensor
 
 import dlspec
@@ -33,16 +31,6 @@ PAGE = ROOT / "docs" / "guides" / "detection-story.md"
 TABLE = re.compile(r"(\$ python benchmarks/detection_story.py --docs\n).*?(^```$)", re.M | re.S)
 NETWORKS = ("rcnn", "fast_rcnn", "fasterrcnn_digits", "yolo_digits", "maskrcnn_digits")
 SIDE, SEEN = 128, 20
-
-
-def trained(name: str, out: Path) -> Path:
-    """The folder of a finished run of a network of the zoo by its own plan."""
-    if not (out / "report.json").exists():
-        command = [str(DLSPEC), "train", name, "--out", str(out), "--set=threads=1", "--set=device=cpu"]
-        finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-        if finished.returncode != 0:
-            sys.exit(finished.stdout + finished.stderr)
-    return out
 
 
 def macs(name: str) -> tuple[int, int]:

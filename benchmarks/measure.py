@@ -1,4 +1,4 @@
-"""The processor time of commands, in rounds that take turns, so that a busy machine disturbs all alike."""
+"""What benchmarks share: the processor time of commands in turns, the machine, and finished runs of the zoo."""
 
 from __future__ import annotations
 
@@ -44,3 +44,13 @@ def machine() -> str:
     """What the numbers were measured on, as a line above them."""
     load = os.getloadavg()[0]
     return f"Python {platform.python_version()}, {os.cpu_count()} cores, load {load:.1f}, {date.today()}"
+
+
+def trained(name: str, out: Path) -> Path:
+    """The folder of a finished run of a network of the zoo by its own plan."""
+    if not (out / "report.json").exists():
+        command = [str(DLSPEC), "train", name, "--out", str(out), "--set=threads=1", "--set=device=cpu"]
+        finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        if finished.returncode != 0:
+            sys.exit(finished.stdout + finished.stderr)
+    return out

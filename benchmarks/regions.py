@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,7 +16,7 @@ from statistics import median
 from typing import Any
 
 import torch
-from measure import DLSPEC, ROOT, machine
+from measure import machine, trained
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -29,16 +27,6 @@ from dlspec.training.proposals import _searched
 
 NETWORKS = ("rcnn", "fast_rcnn", "fasterrcnn_digits")
 HEADS = (("regions", 13), ("search s", 8), ("detect s", 8), ("both s", 8), ("M MACs", 9), ("train s", 8), ("mAP50", 7))
-
-
-def trained(name: str, out: Path) -> Path:
-    """The folder of a finished run of a network of the zoo by its own plan."""
-    if not (out / "report.json").exists():
-        command = [str(DLSPEC), "train", name, "--out", str(out), "--set=threads=1", "--set=device=cpu"]
-        finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-        if finished.returncode != 0:
-            sys.exit(finished.stdout + finished.stderr)
-    return out
 
 
 class Costs:

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,7 +18,7 @@ from statistics import median
 from typing import Any
 
 import torch
-from measure import DLSPEC, ROOT, machine
+from measure import ROOT, machine, trained
 from torch import Tensor, nn
 
 import dlspec
@@ -35,16 +33,6 @@ PAGE = ROOT / "docs" / "guides" / "sliding-window-to-fcn.md"
 TABLE = re.compile(r"(\$ python benchmarks/sliding_window.py --docs\n).*?(^```$)", re.M | re.S)
 SIDE, REACH, AT_ONCE = 128, 14, 512
 CLASSES = 11
-
-
-def trained(name: str, out: Path) -> Path:
-    """The folder of a finished run of a network of the zoo by its own plan."""
-    if not (out / "report.json").exists():
-        command = [str(DLSPEC), "train", name, "--out", str(out), "--set=threads=1", "--set=device=cpu"]
-        finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-        if finished.returncode != 0:
-            sys.exit(finished.stdout + finished.stderr)
-    return out
 
 
 def with_weights_of(classifier: nn.Module, network: str) -> nn.Module:
