@@ -84,12 +84,20 @@ def _foreign_word(token: Token, source: Source) -> Diagnostic | None:
     if word not in _WORDS:
         return None
     instead_of, message = _WORDS[word]
+    if word == "return" and _in_network(text, word_start):
+        instead_of, message = "output y =", "what a network gives is an `output`"
     span = source.span(word_start, word_start + len(word))
     edit = (
         Edit(source.span(word_start, max(token.start, span.end)), "") if instead_of is None else Edit(span, instead_of)
     )
     help_ = f"leave out `{word}`" if instead_of is None else f"write `{instead_of}`"
     return _told(message, span, "not a word of the language", help_, edit)
+
+
+def _in_network(text: str, at: int) -> bool:
+    """Whether the definition that a place stands in is a network's."""
+    begun = re.findall(r"(?m)^[ \t]*(network|block)[ \t]+\w", text[:at])
+    return bool(begun) and begun[-1] == "network"
 
 
 def _on_line(text: str, sign: str, start: int) -> list[int]:
